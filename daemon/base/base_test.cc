@@ -1,0 +1,90 @@
+// Tests of the cellar's smallest parts: addresses, wire bytes, checksums.
+#include <gtest/gtest.h>
+
+#include <random>
+#include <vector>
+
+#include "daemon/base/address.hpp"
+#include "daemon/base/bytes.hpp"
+#include "daemon/base/checksum.hpp"
+
+namespace tandem {
+namespace {
+
+TEST(Ipv4Address, ReadsADottedQuadAndWritesItBack) {
+  const auto address = Ipv4Address::parse("192.0.2.10");
+  ASSERT_TRUE(address);
+  EXPECT_EQ(address->value, 0xc000020aU);
+  EXPECT_EQ(address->text(), "192.0.2.10");
+}
+
+TEST(Ipv4Address, RefusesWhatOtherReadersWouldTakeForSomethingElse) {
+  for (const char* text : {"", "1.2.3", "1.2.3.4.5", "1.2.3.256", "01.2.3.4", "1.2.3.4 ",
+                           " 1.2.3.4", "1.2.3.-4", "0x1.2.3.4", "1..2.3"})
+    EXPECT_FALSE(Ipv4Address::parse(text)) << text;
+}
+
+TEST(IpAddress, KnowsItsFamily) {
+  EXPECT_TRUE(IpAddress::parse("10.0.0.1")->is_v4());
+  EXPECT_EQ(IpAddress::parse("2001:DB8::1")->text(), "2001:db8::1");
+  EXPECT_FALSE(IpAddress::parse("2001:db8::g"));
+}
+
+TEST(Prefix, KeepsHostBitsAndDefaultsToTheFullLength) {
+  EXPECT_EQ(Prefix::parse("198.51.100.10/24")->text(), "198.51.100.10/24");
+  EXPECT_EQ(Prefix::parse("198.51.100.10")->length, 32);
+  EXPECT_EQ(Prefix::parse("2001:db8::10")->length, 128);
+  EXPECT_FALSE(Prefix::parse("198.51.100.10/33"));
+  EXPECT_FALSE(Prefix::parse("198.51.100.10/"));
+  EXPECT_FALSE(Prefix::parse("198.51.100.10/2x"));
+}
+
+TEST(MacAddress, ReadsSixPairs) {
+  EXPECT_EQ(MacAddress::parse("00:00:5e:00:01:33")->text(), "00:00:5e:00:01:33");
+  EXPECT_FALSE(MacAddress::parse("00:00:5e:00:01"));
+  EXPECT_FALSE(MacAddress::parse("00-00-5e-00-01-33"));
+}
+
+TEST(BigEndian, IsTheNumberInNetworkOrder) {
+  const be32 number = 0x01020304;
+  EXPECT_EQ(std::to_integer<int>(bytes_of(number)[0]), 1);
+  EXPECT_EQ(number, 0x01020304U);
+}
+
+TEST(WireAt, IsNullWhenTheBytesEndTooSoon) {
+  const std::vector<std::byte> bytes(5);
+  EXPECT_NE(wire_at<be32>(Bytes(bytes), 1), nullptr);
+  EXPECT_EQ(wire_at<be32>(Bytes(bytes), 2), nullptr);
+  EXPECT_EQ(wire_at<be32>(Bytes(bytes), 6), nullptr);
+}
+
+TEST(Checksum, OfTheExampleOfRfc1071Section3) {
+  const uint8_t words[] = {0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7};
+  ChecksumSum sum;
+  sum.add(std::as_bytes(std::span(words)));
+  EXPECT_EQ(sum.folded(), 0xddf2);
+}
+
+TEST(Checksum, OddLengthPadsWithZero) {
+  const uint8_t odd[] = {0x12, 0x34, 0x56};
+  const uint8_t even[] = {0x12, 0x34, 0x56, 0x00};
+  EXPECT_EQ(internet_checksum(std::as_bytes(std::span(odd))),
+            internet_checksum(std::as_bytes(std::span(even))));
+}
+
+TEST(Checksum, UpdateEqualsAFullRecomputation) {
+  std::mt19937 random(1);
+  for (int round = 0; round < 1000; ++round) {
+    std::vector<uint8_t> packet(20);
+    for (auto& byte : packet) byte = static_cast<uint8_t>(random());
+    const auto all = std::as_bytes(std::span(packet));
+    const uint16_t before = internet_checksum(all);
+    const uint32_t was = wire_at<be32>(all, 8)->value();
+    const auto is = static_cast<uint32_t>(random());
+    *wire_at<be32>(std::as_writable_bytes(std::span(packet)), 8) = is;
+    EXPECT_EQ(checksum_update32(before, was, is), internet_checksum(all));
+  }
+}
+
+}  // namespace
+}  // namespace tandem

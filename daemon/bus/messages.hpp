@@ -1,0 +1,256 @@
+// Every word the rooms say to each other. One header, plain structs; nothing else passes between
+// two processes.
+//
+// A message is *retained* when a room that starts must learn the last one of each key (the board
+// keeps it); the others are said once and forgotten. kKind names the message in JSON, key() tells
+// which retained one it replaces. fields() is the one description from which the codec, the JSON of
+// `tandemctl --json` and the API are made.
+//
+// Times `*_unix_ms` are wall-clock milliseconds since 1970, for people. Durations carry their unit
+// in the name.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace tandem::bus {
+
+// The validated site file itself: no second format exists. Said by the supervisor; every room reads
+// it again.
+struct SiteText {
+  static constexpr std::string_view kKind = "SiteText";
+  static constexpr bool kRetained = true;
+  std::string text;
+  std::string path;         // as the operator named it, for messages
+  std::string director;     // which of the site's directors this box is
+  std::string digest;       // SHA-256 of text, hex
+  uint64_t generation = 0;  // 1 at start, one more for every applied reload
+  std::string key() const { return {}; }
+  static auto fields(auto& m, auto&& f) {
+    f("text", m.text), f("path", m.path), f("director", m.director), f("digest", m.digest);
+    f("generation", m.generation);
+  }
+};
+
+enum class RouterState : uint8_t { kInitialize, kBackup, kActive, kFault };
+
+// Where a virtual router stands on this box. Said by vrrp, which also reads its own last one after
+// a restart.
+struct InstanceState {
+  static constexpr std::string_view kKind = "InstanceState";
+  static constexpr bool kRetained = true;
+  std::string router;
+  RouterState state = RouterState::kInitialize;
+  std::string reason;  // why the last transition happened, in words
+  uint64_t since_unix_ms = 0;
+  std::string interface;
+  uint8_t vrid = 0;
+  uint8_t priority = 0;  // the one in force
+  std::vector<std::string> addresses;
+  std::string active_address;  // who is active, as far as heard; empty when unknown
+  uint64_t transitions = 0;
+  uint64_t adverts_sent = 0;
+  uint64_t adverts_received = 0;
+  uint64_t adverts_rejected = 0;
+  std::string key() const { return router; }
+  static auto fields(auto& m, auto&& f) {
+    f("router", m.router), f("state", m.state), f("reason", m.reason),
+        f("since_unix_ms", m.since_unix_ms);
+    f("interface", m.interface), f("vrid", m.vrid), f("priority", m.priority),
+        f("addresses", m.addresses);
+    f("active_address", m.active_address), f("transitions", m.transitions);
+    f("adverts_sent", m.adverts_sent), f("adverts_received", m.adverts_received);
+    f("adverts_rejected", m.adverts_rejected);
+  }
+};
+
+// What the checkers think of one server of one service.
+struct ServerHealth {
+  static constexpr std::string_view kKind = "ServerHealth";
+  static constexpr bool kRetained = true;
+  std::string service;
+  std::string server;
+  bool up = false;
+  bool known = false;   // false until the first attempt of its life ended
+  uint32_t weight = 0;  // the effective one: 0 when down
+  std::string reason;   // of the last change, in words
+  uint64_t since_unix_ms = 0;
+  uint64_t attempts = 0;
+  uint64_t failures = 0;
+  uint32_t last_duration_us = 0;
+  std::string key() const { return service + '/' + server; }
+  static auto fields(auto& m, auto&& f) {
+    f("service", m.service), f("server", m.server), f("up", m.up), f("known", m.known),
+        f("weight", m.weight);
+    f("reason", m.reason), f("since_unix_ms", m.since_unix_ms), f("attempts", m.attempts);
+    f("failures", m.failures), f("last_duration_us", m.last_duration_us);
+  }
+};
+
+struct ServiceHealth {
+  static constexpr std::string_view kKind = "ServiceHealth";
+  static constexpr bool kRetained = true;
+  std::string service;
+  bool up = false;  // at least one server takes new connections
+  uint32_t servers_up = 0;
+  uint32_t servers_total = 0;
+  uint64_t since_unix_ms = 0;
+  std::string key() const { return service; }
+  static auto fields(auto& m, auto&& f) {
+    f("service", m.service), f("up", m.up), f("servers_up", m.servers_up),
+        f("servers_total", m.servers_total);
+    f("since_unix_ms", m.since_unix_ms);
+  }
+};
+
+// The peer link to one other director. Said by forwarding. vrrp holds its preemption until in_step.
+struct SyncStatus {
+  static constexpr std::string_view kKind = "SyncStatus";
+  static constexpr bool kRetained = true;
+  std::string peer;
+  bool connected = false;
+  bool in_step = false;  // the peer's whole table has been received since the link came up
+  std::string reason;    // of the last change, in words
+  uint64_t since_unix_ms = 0;
+  uint64_t flows_sent = 0;
+  uint64_t flows_received = 0;
+  uint64_t flows_refused = 0;  // received, but naming a service or server this box does not have
+  std::string key() const { return peer; }
+  static auto fields(auto& m, auto&& f) {
+    f("peer", m.peer), f("connected", m.connected), f("in_step", m.in_step), f("reason", m.reason);
+    f("since_unix_ms", m.since_unix_ms), f("flows_sent", m.flows_sent),
+        f("flows_received", m.flows_received);
+    f("flows_refused", m.flows_refused);
+  }
+};
+
+// Counters of one server of one service, as forwarding has them since the room started.
+struct ServerStats {
+  static constexpr std::string_view kKind = "ServerStats";
+  static constexpr bool kRetained = true;
+  std::string service;
+  std::string server;
+  uint64_t active_connections = 0;
+  uint64_t inactive_connections = 0;
+  uint64_t connections = 0;                 // ever
+  uint64_t packets_in = 0, bytes_in = 0;    // from clients
+  uint64_t packets_out = 0, bytes_out = 0;  // to clients (nat; dr and tun answer past the director)
+  std::string key() const { return service + '/' + server; }
+  static auto fields(auto& m, auto&& f) {
+    f("service", m.service), f("server", m.server), f("active_connections", m.active_connections);
+    f("inactive_connections", m.inactive_connections), f("connections", m.connections);
+    f("packets_in", m.packets_in), f("bytes_in", m.bytes_in);
+    f("packets_out", m.packets_out), f("bytes_out", m.bytes_out);
+  }
+};
+
+struct NamedCounter {
+  std::string name;
+  uint64_t value = 0;
+  static auto fields(auto& m, auto&& f) { f("name", m.name), f("value", m.value); }
+};
+
+// The engine as a whole.
+struct EngineStats {
+  static constexpr std::string_view kKind = "EngineStats";
+  static constexpr bool kRetained = true;
+  std::string engine;  // "af_packet"
+  uint64_t flows = 0;
+  uint64_t flow_capacity = 0;
+  std::vector<NamedCounter> counters;  // drops by reason and the like
+  std::string key() const { return {}; }
+  static auto fields(auto& m, auto&& f) {
+    f("engine", m.engine), f("flows", m.flows), f("flow_capacity", m.flow_capacity),
+        f("counters", m.counters);
+  }
+};
+
+enum class RoomPhase : uint8_t { kStarting, kRunning, kStopping, kDead };
+
+// A room as the supervisor sees it.
+struct RoomStatus {
+  static constexpr std::string_view kKind = "RoomStatus";
+  static constexpr bool kRetained = true;
+  std::string room;
+  RoomPhase phase = RoomPhase::kStarting;
+  int64_t pid = 0;
+  uint64_t restarts = 0;
+  uint64_t since_unix_ms = 0;
+  std::string reason;  // how the last one ended
+  std::string key() const { return room; }
+  static auto fields(auto& m, auto&& f) {
+    f("room", m.room), f("phase", m.phase), f("pid", m.pid), f("restarts", m.restarts);
+    f("since_unix_ms", m.since_unix_ms), f("reason", m.reason);
+  }
+};
+
+// Said by a room once it does its work with the current configuration. The supervisor tells systemd
+// when all have.
+struct RoomReady {
+  static constexpr std::string_view kKind = "RoomReady";
+  static constexpr bool kRetained = false;
+  std::string room;
+  uint64_t generation = 0;  // of the SiteText in force
+  std::string key() const { return room; }
+  static auto fields(auto& m, auto&& f) { f("room", m.room), f("generation", m.generation); }
+};
+
+struct ReloadRequest {
+  static constexpr std::string_view kKind = "ReloadRequest";
+  static constexpr bool kRetained = false;
+  uint64_t id = 0;  // chosen by the asker; the result carries it back
+  std::string key() const { return {}; }
+  static auto fields(auto& m, auto&& f) { f("id", m.id); }
+};
+
+struct ReloadResult {
+  static constexpr std::string_view kKind = "ReloadResult";
+  static constexpr bool kRetained = true;  // the last one answers "did my reload take?" later too
+  uint64_t id = 0;                         // 0: asked for by SIGHUP
+  bool applied = false;
+  std::vector<std::string> lines;  // what changed, or every error as file:line:column: text
+  uint64_t unix_ms = 0;
+  std::string key() const { return {}; }
+  static auto fields(auto& m, auto&& f) {
+    f("id", m.id), f("applied", m.applied), f("lines", m.lines), f("unix_ms", m.unix_ms);
+  }
+};
+
+enum class Severity : uint8_t { kDebug, kInfo, kNotice, kWarning, kError };
+
+// Something happened. Rooms never write logs: they say an Event, the supervisor writes it down.
+struct Event {
+  static constexpr std::string_view kKind = "Event";
+  static constexpr bool kRetained = false;
+  Severity severity = Severity::kInfo;
+  std::string id;  // stable, greppable: VRRP_BECAME_ACTIVE
+  std::string room;
+  std::string subject;  // router, service/server, peer; may be empty
+  std::string text;     // one sentence, with advice where there is any
+  uint64_t unix_ms = 0;
+  std::string key() const { return {}; }
+  static auto fields(auto& m, auto&& f) {
+    f("severity", m.severity), f("id", m.id), f("room", m.room), f("subject", m.subject),
+        f("text", m.text);
+    f("unix_ms", m.unix_ms);
+  }
+};
+
+// A retained message's end: what its key named is gone (a server removed by a reload).
+struct Forget {
+  static constexpr std::string_view kKind = "Forget";
+  static constexpr bool kRetained = false;
+  std::string kind;
+  std::string of_key;
+  std::string key() const { return {}; }
+  static auto fields(auto& m, auto&& f) { f("kind", m.kind), f("of_key", m.of_key); }
+};
+
+using Message =
+    std::variant<SiteText, InstanceState, ServerHealth, ServiceHealth, SyncStatus, ServerStats,
+                 EngineStats, RoomStatus, RoomReady, ReloadRequest, ReloadResult, Event, Forget>;
+
+}  // namespace tandem::bus

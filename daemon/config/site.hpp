@@ -1,0 +1,136 @@
+// The site: what an operator wrote, after validation. A value of this type is always consistent:
+// read_site() is the only maker, and it reports every contradiction instead of making one (see
+// key_table.hpp for each key's rules).
+//
+// Names (of directors, routers, services, servers) are the identity of things: a reload compares by
+// name.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/base/address.hpp"
+#include "daemon/base/time.hpp"
+
+namespace tandem::config {
+
+struct Director {
+  std::string name;        // host name of the box, or what --director says
+  uint8_t priority = 100;  // 1-254, of every virtual router that does not say otherwise
+  IpAddress peer_address;  // where the peer link listens on this director
+  bool operator==(const Director&) const = default;
+};
+
+struct PeerLink {
+  std::string key_file;  // 64 hex digits; not readable by group or others
+  uint16_t port = 8421;  // TCP
+  bool operator==(const PeerLink&) const = default;
+};
+
+// An address that moves with its virtual router.
+struct VirtualAddress {
+  Prefix prefix;
+  std::string
+      interface;  // the router's own unless the entry names another (an inside gateway address)
+  bool operator==(const VirtualAddress&) const = default;
+};
+
+struct Preempt {
+  bool enabled = true;
+  Duration delay = Duration::zero();  // 0-1000 s
+  bool operator==(const Preempt&) const = default;
+};
+
+struct DirectorPriority {
+  std::string director;
+  uint8_t priority = 100;
+  bool operator==(const DirectorPriority&) const = default;
+};
+
+struct VirtualRouter {
+  std::string name;
+  std::string interface;
+  uint8_t id = 0;                            // VRID, 1-255
+  Duration advert_interval = 1s;             // 10 ms - 40.95 s in steps of 10 ms (RFC 9568, 5.2.7)
+  std::vector<DirectorPriority> priorities;  // where it differs from the director's own
+  Preempt preempt;
+  std::vector<VirtualAddress> addresses;      // advertised in this order
+  std::vector<std::string> track_interfaces;  // their loss is a fault
+  bool operator==(const VirtualRouter&) const = default;
+};
+
+enum class Protocol : uint8_t { kTcp = 6, kUdp = 17 };
+enum class ForwardMethod : uint8_t { kNat, kDr, kTun };
+enum class Scheduler : uint8_t { kRoundRobin, kWeightedRoundRobin, kWeightedLeastConnection };
+enum class NoServerPolicy : uint8_t {
+  kReject,
+  kDrop
+};  // reject: TCP reset, or ICMP port unreachable
+enum class CheckType : uint8_t { kNone, kTcp, kHttp, kHttps };
+
+struct StatusRange {
+  uint16_t low = 200;
+  uint16_t high = 299;
+  bool operator==(const StatusRange&) const = default;
+};
+
+struct Check {
+  CheckType type = CheckType::kTcp;
+  Duration interval = 2s;
+  Duration timeout = 2s;  // for the whole attempt: connect, handshake, request, answer
+  uint32_t rise =
+      2;  // successes in a row that bring a server up (a new server: the first one does)
+  uint32_t fall = 3;  // failures in a row that take it down
+  uint16_t port = 0;  // 0: the server's own port
+  // http and https
+  std::string path = "/";
+  std::string host;  // Host header, SNI and certificate name; empty: the server's address
+  std::vector<StatusRange> expect{StatusRange{}};
+  // https
+  std::string ca_file;  // empty: the system's store
+  bool verify = true;
+  bool operator==(const Check&) const = default;
+};
+
+struct Server {
+  std::string name;
+  IpAddress address;
+  uint16_t port = 0;    // equal to the service's for dr and tun
+  uint32_t weight = 1;  // 0-65535; 0 takes no new connections
+  bool operator==(const Server&) const = default;
+};
+
+struct Service {
+  std::string name;
+  IpAddress address;  // the VIP
+  uint16_t port = 0;
+  Protocol protocol = Protocol::kTcp;
+  ForwardMethod forward = ForwardMethod::kNat;
+  Scheduler scheduler = Scheduler::kWeightedLeastConnection;
+  NoServerPolicy no_server = NoServerPolicy::kReject;
+  Check check;
+  std::vector<Server> servers;
+  // The virtual router that owns the VIP; empty when none does, and then the service is always
+  // forwarded here.
+  std::string router;
+  bool operator==(const Service&) const = default;
+};
+
+struct Site {
+  std::string name;
+  std::vector<Director> directors;
+  std::optional<PeerLink> peer_link;
+  std::vector<VirtualRouter> virtual_routers;
+  std::vector<Service> services;
+  bool operator==(const Site&) const = default;
+
+  const Director* director(const std::string& director_name) const;
+  const VirtualRouter* virtual_router(const std::string& router_name) const;
+  const Service* service(const std::string& service_name) const;
+  // The priority of `router_name` on `director_name`. REQUIRES: both exist.
+  uint8_t priority_of(const std::string& router_name, const std::string& director_name) const;
+};
+
+}  // namespace tandem::config
