@@ -1,0 +1,118 @@
+/* The flow table: one layout, one mapping, used in place by the packet workers, by XDP, and by the scanner (expiry,
+ * statistics, sync). Plain C, because eBPF reads it too.
+ *
+ * A flow says which server a client's connection goes to. It is keyed by the client's side, so both directions of a NATed
+ * connection find it: the hash is over (protocol, client address, client port); the entry also names its service (which
+ * implies protocol, VIP and port), and a reply is matched by the entry whose server it came from.
+ *
+ * Layout. A bucket is one cache line of four flows of 16 bytes. Each flow lives in one of two buckets, chosen by two
+ * halves of one seeded hash; an insert takes the emptier one. With two choices a table half full has practically no bucket
+ * overflow, where a single four-way bucket would already evict live flows.
+ *
+ * Concurrency. A flow is two 64-bit words, key and value, each read and written whole.
+ *   insert  compare-and-swap key 0 -> BUSY, store value, store key (release).
+ *   update  compare-and-swap of value, so that a slot that changed hands meanwhile is left alone.
+ *   remove  store key 0.
+ * A reader that sees BUSY or another key has not found its flow. No lock, no system call, nothing to repair after a killed
+ * process but BUSY slots, which attach clears.
+ *
+ * The file is a sparse mapping: a header page, then the sections whose offsets the header tells.
+ */
+#ifndef TANDEM_FORWARDING_FLOW_TABLE_H
+#define TANDEM_FORWARDING_FLOW_TABLE_H
+
+#include "forwarding/recipe.h"
+
+#define TANDEM_FLOWS_MAGIC 0x776f6c666d646e74ULL /* "tndmflow" */
+#define TANDEM_FLOWS_VERSION 1u
+#define TANDEM_BUCKET_FLOWS 4u
+#define TANDEM_MAX_PEERS 4u        /* other directors of a site that are kept in step */
+#define TANDEM_SERVICE_SLOTS 4096u /* slot 0 means "no service" */
+#define TANDEM_SERVER_SLOTS 65536u /* slot 0 means "no server" */
+#define TANDEM_KEY_EMPTY 0ULL
+#define TANDEM_KEY_BUSY 0xffffULL /* service 0xffff, which no service has */
+#define TANDEM_TICK_SHIFT 27      /* a tick is 2^27 ns = 134 ms of CLOCK_BOOTTIME; 32 bits last 18 years */
+
+/* key word:   client_address << 32 | client_port << 16 | service
+ * value word: last_seen << 32 | flags << 24 | state << 16 | server */
+struct tandem_flow {
+  uint64_t key;
+  uint64_t value;
+};
+
+struct tandem_bucket {
+  struct tandem_flow flows[TANDEM_BUCKET_FLOWS];
+} __attribute__((aligned(64)));
+
+struct tandem_flows_header {
+  uint64_t magic;
+  uint32_t version;
+  uint32_t bucket_count; /* a power of two */
+  uint64_t seed[2];
+  uint64_t total_bytes;
+  uint64_t buckets_offset;  /* struct tandem_bucket[bucket_count] */
+  uint64_t dirty_offset;    /* uint64_t[TANDEM_MAX_PEERS][dirty_words]: one bit a slot: the peer has not been told */
+  uint64_t dirty_words;     /* 64-bit words of one peer's bitmap */
+  uint64_t recipes_offset;  /* struct tandem_recipe[TANDEM_SERVER_SLOTS] */
+  uint64_t services_offset; /* struct tandem_service_slot[TANDEM_SERVICE_SLOTS] */
+  uint64_t servers_offset;  /* struct tandem_server_slot[TANDEM_SERVER_SLOTS] */
+};
+
+/* Which name a slot number stands for. The numbers stay with their names over reloads and restarts of the room; the peer
+ * is told the names, so numbers need not agree between directors. */
+struct tandem_service_slot {
+  uint8_t in_use;
+  uint8_t protocol;
+  uint16_t port;
+  uint32_t address;
+  char name[64]; /* zero-terminated */
+};
+
+struct tandem_server_slot {
+  uint8_t in_use;
+  uint8_t reserved;
+  uint16_t service;
+  uint32_t address;
+  uint16_t port;
+  uint16_t reserved2;
+  char name[64];
+};
+
+static inline uint64_t tandem_flow_key(uint32_t client_address, uint16_t client_port, uint16_t service) {
+  return ((uint64_t)client_address << 32) | ((uint64_t)client_port << 16) | service;
+}
+static inline uint32_t tandem_key_client_address(uint64_t key) { return (uint32_t)(key >> 32); }
+static inline uint16_t tandem_key_client_port(uint64_t key) { return (uint16_t)(key >> 16); }
+static inline uint16_t tandem_key_service(uint64_t key) { return (uint16_t)key; }
+
+static inline uint64_t tandem_flow_value(uint16_t server, uint8_t state, uint8_t flags, uint32_t last_seen) {
+  return ((uint64_t)last_seen << 32) | ((uint64_t)flags << 24) | ((uint64_t)state << 16) | server;
+}
+static inline uint16_t tandem_value_server(uint64_t value) { return (uint16_t)value; }
+static inline uint8_t tandem_value_state(uint64_t value) { return (uint8_t)(value >> 16); }
+static inline uint8_t tandem_value_flags(uint64_t value) { return (uint8_t)(value >> 24); }
+static inline uint32_t tandem_value_last_seen(uint64_t value) { return (uint32_t)(value >> 32); }
+
+/* Seeded, so that a client cannot choose ports that all fall into one bucket: two rounds of the splitmix64 finalizer. */
+static inline uint64_t tandem_mix(uint64_t x) {
+  x ^= x >> 30;
+  x *= 0xbf58476d1ce4e5b9ULL;
+  x ^= x >> 27;
+  x *= 0x94d049bb133111ebULL;
+  return x ^ (x >> 31);
+}
+static inline uint64_t tandem_flow_hash(const uint64_t seed[2], uint8_t protocol, uint32_t client_address,
+                                        uint16_t client_port) {
+  const uint64_t tuple = ((uint64_t)client_address << 32) | ((uint64_t)client_port << 16) | protocol;
+  return tandem_mix(tandem_mix(tuple ^ seed[0]) + seed[1]);
+}
+static inline uint32_t tandem_first_bucket(uint64_t hash, uint32_t bucket_count) {
+  return (uint32_t)hash & (bucket_count - 1);
+}
+static inline uint32_t tandem_second_bucket(uint64_t hash, uint32_t bucket_count) {
+  const uint32_t first = tandem_first_bucket(hash, bucket_count);
+  const uint32_t second = (uint32_t)(hash >> 32) & (bucket_count - 1);
+  return second != first ? second : first ^ 1u; /* bucket_count >= 2 */
+}
+
+#endif

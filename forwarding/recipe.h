@@ -1,0 +1,57 @@
+/* The recipe: what to do with a packet, given (server, direction). Made once per server, not per flow; a flow only says
+ * which server. Plain C, because eBPF reads the very same records.
+ *
+ * Addresses and ports are host-order numbers here; only apply() and the eBPF programs turn them into wire bytes.
+ */
+#ifndef TANDEM_FORWARDING_RECIPE_H
+#define TANDEM_FORWARDING_RECIPE_H
+
+#ifdef __bpf__
+#include <linux/types.h>
+typedef __u8 uint8_t;
+typedef __u16 uint16_t;
+typedef __u32 uint32_t;
+typedef __u64 uint64_t;
+#else
+#include <stdint.h>
+#endif
+
+enum tandem_method {
+  TANDEM_NAT = 0, /* rewrite the destination to the server, and its answers back */
+  TANDEM_DR = 1,  /* only the MAC changes; the server answers the client itself */
+  TANDEM_TUN = 2, /* IP in IP (RFC 2003) to the server; it answers the client itself */
+};
+
+enum tandem_recipe_flags {
+  TANDEM_RECIPE_IN_USE = 1,
+  TANDEM_RECIPE_NEIGHBOUR_KNOWN = 2, /* ifindex, the MACs and mtu are valid */
+};
+
+/* One cache line. */
+struct tandem_recipe {
+  uint32_t server_address; /* RIP */
+  uint32_t virtual_address; /* VIP */
+  uint16_t server_port;
+  uint16_t virtual_port;
+  uint16_t service; /* slot number of its service */
+  uint8_t protocol; /* IPPROTO_TCP or IPPROTO_UDP */
+  uint8_t method;   /* enum tandem_method */
+  uint8_t flags;    /* enum tandem_recipe_flags */
+  uint8_t reserved0;
+  uint16_t mtu;             /* of the way to the server, bytes of IP */
+  uint32_t ifindex;         /* the interface towards the server */
+  uint32_t tunnel_source;   /* DIP: the outer source address of a tunnel */
+  uint8_t source_mac[6];    /* of that interface */
+  uint8_t destination_mac[6]; /* of the next hop towards the server */
+  uint8_t reserved1[24];
+};
+
+#ifndef __bpf__
+#ifdef __cplusplus
+static_assert(sizeof(struct tandem_recipe) == 64, "one cache line");
+#else
+_Static_assert(sizeof(struct tandem_recipe) == 64, "one cache line");
+#endif
+#endif
+
+#endif
