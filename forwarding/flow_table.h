@@ -33,6 +33,12 @@
 #define TANDEM_KEY_BUSY 0xffffULL /* service 0xffff, which no service has */
 #define TANDEM_TICK_SHIFT 27      /* a tick is 2^27 ns = 134 ms of CLOCK_BOOTTIME; 32 bits last 18 years */
 
+enum tandem_flow_flags {
+  /* Told by a peer; no packet of it has been seen here. Whoever sees one clears it, and marks the flow dirty: from
+   * then on this box is the one that knows. A learnt record never overwrites what a box has seen itself. */
+  TANDEM_FLOW_LEARNT = 0x80,
+};
+
 /* key word:   client_address << 32 | client_port << 16 | service
  * value word: last_seen << 32 | flags << 24 | state << 16 | server */
 struct tandem_flow {
