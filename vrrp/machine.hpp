@@ -1,0 +1,268 @@
+// One virtual router (RFC 9568, section 6): events and time in, actions out.
+//
+// The machine decides who is active; it never sends, sleeps, logs or reads a clock. A timer is not
+// an action: the machine states one deadline() and its owner (the shell, or the simulator) keeps
+// one timer and says DeadlineReached. Every event may move the deadline, so it is asked for again
+// after each.
+//
+//     Initialize --Start--> Backup <----> Active       Fault: an interface the router needs is
+//     down, or it has no
+//         ^                   |  ^          |                 primary address. Adverts are ignored
+//         there.
+//         +------Stop---------+  +---Fault--+
+//
+// Where the machine goes beyond the RFC, and why:
+// - A refused advert is counted and touches nothing (keepalived restarts its advert timer and can
+// be silenced).
+// - Priority 0 only ever shortens the wait: a stream of forged ones cannot keep a backup from
+// taking over.
+// - A learned interval is bounded (timers.hpp).
+// - An active router that slept through its own down interval steps back first: somebody else has
+// taken over.
+//   A backup that wakes up late reads what is waiting before it takes over.
+// - Preemption can be delayed and held; a router that waits so follows the lower active, and still
+// takes over at once
+//   when nobody is heard.
+// - A restarted room resumes as active without a transition.
+// - A longer interval is announced at the old pace first, so that no backup runs out of patience in
+// between.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "daemon/base/address.hpp"
+#include "daemon/base/time.hpp"
+#include "vrrp/counters.hpp"
+#include "vrrp/packet.hpp"
+
+namespace tandem::vrrp {
+
+enum class State : uint8_t { kInitialize, kBackup, kActive, kFault };
+
+// Why a state was entered.
+enum class Reason : uint8_t {
+  kNone,
+  kStarted,           // to Backup: begins to listen
+  kResumed,           // to Active without a transition: the room was restarted
+  kOwner,             // to Active: priority 255 waits for nobody (RFC 9568, 6.4.1)
+  kActiveSilent,      // to Active: no advert for a whole Active_Down_Interval
+  kActiveReleased,    // to Active: the active router gave up with priority 0
+  kPreempted,         // to Active: a lower one was active
+  kHigherPriority,    // to Backup: an advert with a higher priority
+  kHigherAddress,     // to Backup: equal priority, higher source address
+  kLateWakeup,        // to Backup: the process slept longer than others wait
+  kInterfaceDown,     // to Fault
+  kNoPrimaryAddress,  // to Fault
+  kFaultCleared,      // to Backup, from Fault
+  kStopped,           // to Initialize
+};
+
+std::string_view text(State state);
+std::string_view text(
+    Reason reason);  // a clause for people: "no advertisement from the active router"
+
+// An address that moves with the router, on the interface it belongs to.
+struct VirtualAddress {
+  Prefix prefix;
+  std::string interface;
+  auto operator<=>(const VirtualAddress&) const = default;
+};
+
+struct Settings {
+  uint8_t vrid = 0;                           // 1-255; never changes in a machine's life
+  uint8_t priority = 100;                     // 1-255; 255 is the owner of the addresses
+  Duration advert_interval = 1s;              // 10 ms - 40.95 s in steps of 10 ms
+  bool preempt = true;                        // an owner preempts always
+  Duration preempt_delay{};                   // counted from the first advert of a lower active
+  std::string interface;                      // the one adverts go out of
+  std::vector<std::string> track_interfaces;  // their loss is a fault too
+  std::vector<VirtualAddress> addresses;      // 1-255, advertised in this order
+  ChecksumPolicy checksum = ChecksumPolicy::kAuto;
+  bool operator==(const Settings&) const = default;
+};
+
+// ---- Events
+// -------------------------------------------------------------------------------------------------------
+
+// What the router was before its room was restarted.
+struct Resume {
+  bool was_active = false;
+  Duration away{};  // since the room's last sign of life, as far as known; past the down interval
+                    // nothing is resumed
+};
+
+struct Start {
+  std::optional<Resume> resume;
+};
+struct Stop {};  // orderly: give up with priority 0, take the addresses away
+struct AdvertReceived {
+  Advert advert;  // decoded, of this router's VRID
+};
+struct AdvertRejected {
+  AdvertError error;
+};
+struct DeadlineReached {};  // said too early, it does nothing
+struct InterfaceUp {
+  std::string interface;
+};
+struct InterfaceDown {  // carrier lost or interface gone; any name may be said, only those in the
+                        // settings matter
+  std::string interface;
+};
+struct PrimaryAddressChanged {  // known before Start, or the router starts in Fault
+  std::optional<IpAddress> address;
+};
+struct SettingsChanged {
+  Settings settings;
+};
+// While held, the router does not take over from a lower active (say: its connection table is not
+// in step yet). An owner is not held. May be said before Start.
+struct PreemptHold {
+  bool held = false;
+  std::string reason;  // for people
+};
+struct AddressLost {  // somebody else removed it from its interface
+  VirtualAddress address;
+};
+
+using Event =
+    std::variant<Start, Stop, AdvertReceived, AdvertRejected, DeadlineReached, InterfaceUp,
+                 InterfaceDown, PrimaryAddressChanged, SettingsChanged, PreemptHold, AddressLost>;
+
+// ---- Actions: to be carried out in their order
+// --------------------------------------------------------------------
+
+struct SendAdvert {
+  uint8_t priority = 0;  // Machine::advert(priority) is the advertisement to encode
+  bool operator==(const SendAdvert&) const = default;
+};
+struct AddAddresses {  // those that are there already stay
+  std::vector<VirtualAddress> addresses;
+  bool operator==(const AddAddresses&) const = default;
+};
+struct RemoveAddresses {  // those that are not there are no error
+  std::vector<VirtualAddress> addresses;
+  bool operator==(const RemoveAddresses&) const = default;
+};
+struct Announce {  // one burst of gratuitous ARP each; a later second burst is another Announce
+  std::vector<VirtualAddress> addresses;
+  bool operator==(const Announce&) const = default;
+};
+struct StateChanged {
+  State from = State::kInitialize;
+  State to = State::kInitialize;
+  Reason reason = Reason::kNone;
+  bool operator==(const StateChanged&) const = default;
+};
+// A peer advertises other things than we do (RFC 9568, 7.1: SHOULD log). Said when it begins and
+// when it changes.
+struct PeerDisagrees {
+  IpAddress source;
+  Duration advert_interval{};      // the peer's; equal to ours when it is not the matter
+  std::vector<IpAddress> missing;  // ours, not in its list
+  std::vector<IpAddress> extra;    // in its list, not ours
+  bool operator==(const PeerDisagrees&) const = default;
+};
+
+using Action =
+    std::variant<SendAdvert, AddAddresses, RemoveAddresses, Announce, StateChanged, PeerDisagrees>;
+using Actions = std::vector<Action>;
+
+// ---- The machine
+// --------------------------------------------------------------------------------------------------
+
+class Machine {
+ public:
+  // REQUIRES: settings within the ranges above.
+  explicit Machine(Settings settings);
+
+  // REQUIRES: `now` never goes back. SettingsChanged: same vrid and interface. AdvertReceived: our
+  // vrid.
+  Actions on(const Event& event, TimePoint now);
+
+  // When to say DeadlineReached; nothing when the router waits for nothing.
+  std::optional<TimePoint> deadline() const;
+
+  // The advertisement to send for SendAdvert{priority}. REQUIRES: a primary address is known.
+  Advert advert(uint8_t priority) const;
+
+  State state() const { return state_; }
+  Reason reason() const { return reason_; }  // of the last transition
+  const Settings& settings() const { return settings_; }
+  const Counters& counters() const { return counters_; }
+  // The router heard as active: the source of the last advert that was followed. Ours when active.
+  std::optional<IpAddress> active_address() const;
+  // What keeps a backup from preempting the lower active it hears; empty when nothing does.
+  std::string waiting_for() const;
+  Duration active_adver_interval() const { return active_adver_interval_; }
+  Duration active_down_interval() const;
+
+ private:
+  void handle(const Start& event, TimePoint now);
+  void handle(const Stop& event, TimePoint now);
+  void handle(const AdvertReceived& event, TimePoint now);
+  void handle(const AdvertRejected& event, TimePoint now);
+  void handle(const DeadlineReached& event, TimePoint now);
+  void handle(const InterfaceUp& event, TimePoint now);
+  void handle(const InterfaceDown& event, TimePoint now);
+  void handle(const PrimaryAddressChanged& event, TimePoint now);
+  void handle(const SettingsChanged& event, TimePoint now);
+  void handle(const PreemptHold& event, TimePoint now);
+  void handle(const AddressLost& event, TimePoint now);
+
+  void backup_hears(const Advert& advert, TimePoint now);
+  void active_hears(const Advert& advert, TimePoint now);
+  void compare_with_ours(const Advert& advert);
+  void begin(Reason backup_reason, TimePoint now);
+  void become_active(Reason reason, TimePoint now);
+  void become_backup(Reason reason, TimePoint now);
+  void follow(const Advert& advert, TimePoint now);
+  void settle_fault(TimePoint now);
+  std::optional<Reason> fault() const;
+  void step_back_when_late(TimePoint now);
+  void preempt_when_free(TimePoint now);
+  bool may_preempt(TimePoint now) const;
+  void send_advert(uint8_t priority, TimePoint now);
+  void announce(std::vector<VirtualAddress> addresses, TimePoint now);
+  void change_state(State to, Reason reason);
+  void forget_timers();
+
+  Settings settings_;
+  State state_ = State::kInitialize;
+  Reason reason_ = Reason::kNone;
+  std::optional<IpAddress> primary_;
+  std::set<std::string> interfaces_down_;
+  bool held_ = false;
+  std::string hold_reason_;
+  ChecksumChooser checksum_;
+  Counters counters_;
+  Actions actions_;  // of the event under way
+
+  // Backup
+  Duration active_adver_interval_{};  // learned, bounded
+  TimePoint down_since_{};            // when the down timer was last started
+  TimePoint down_at_{};
+  bool released_ = false;                 // the down timer is a skew timer: priority 0 was heard
+  bool grace_given_ = false;              // this down timer has been put off once for a late wakeup
+  std::optional<TimePoint> lower_since_;  // first advert of the lower active that we would preempt
+  std::optional<IpAddress> active_heard_;
+
+  // Active
+  TimePoint advert_at_{};
+  TimePoint last_advert_{};
+  std::optional<TimePoint> announce_again_at_;
+  std::optional<TimePoint> last_assertion_;
+  std::optional<TimePoint> last_full_announce_;
+  uint32_t quick_adverts_left_ = 0;  // adverts still to be sent at quick_interval_ after a reload
+  Duration quick_interval_{};
+
+  std::optional<PeerDisagrees> disagreement_;  // as last said
+};
+
+}  // namespace tandem::vrrp
