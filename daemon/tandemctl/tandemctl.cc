@@ -1,0 +1,172 @@
+// tandemctl: the operator's command. check works on a file; everything else asks the daemon over
+// its control socket.
+//
+// Exit status: 0 well; 1 the answer is bad news (errors in the file, reload refused); 2 wrong use;
+// 3 the daemon cannot be asked.
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <iostream>
+#include <string>
+#include <thread>
+
+#include <CLI/CLI.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
+
+#include "daemon/config/files.hpp"
+#include "daemon/tandemctl/client.hpp"
+#include "daemon/tandemctl/status_text.hpp"
+
+namespace tandem::ctl {
+namespace {
+
+constexpr int kBadNews = 1;
+constexpr int kCannotAsk = 3;
+
+unsigned long long unix_ms_now() {
+  return static_cast<unsigned long long>(std::chrono::duration_cast<std::chrono::milliseconds>(
+                                             std::chrono::system_clock::now().time_since_epoch())
+                                             .count());
+}
+
+bool wants_colour() {
+  return isatty(STDOUT_FILENO) && !std::getenv("NO_COLOR");
+}
+
+int cannot_ask(const std::string& why) {
+  std::cerr << "tandemctl: " << why << '\n';
+  return kCannotAsk;
+}
+
+int check(const std::string& path) {
+  const config::CheckedSite checked = config::check_site_file(path);
+  for (const auto& warning : checked.warnings) std::cerr << warning.render() << " (warning)\n";
+  for (const auto& error : checked.errors) std::cerr << error.render() << '\n';
+  if (!checked.errors.empty()) {
+    std::cerr << path << ": " << checked.errors.size()
+              << (checked.errors.size() == 1 ? " error\n" : " errors\n");
+    return kBadNews;
+  }
+  size_t servers = 0;
+  for (const auto& service : checked.site->services) servers += service.servers.size();
+  std::cout << path << ": valid: site " << checked.site->name << ", "
+            << checked.site->directors.size() << " directors, "
+            << checked.site->virtual_routers.size() << " virtual routers, "
+            << checked.site->services.size() << " services, " << servers << " servers\n";
+  return 0;
+}
+
+int status(const std::string& socket, bool as_json) {
+  const auto answer = ask(socket, "GET", "/v1/status", std::chrono::seconds(5));
+  if (!answer) return cannot_ask(answer.error());
+  if (as_json) {
+    std::cout << boost::json::serialize(*answer) << '\n';
+  } else {
+    std::cout << status_text(*answer, {.colour = wants_colour(), .now_unix_ms = unix_ms_now()});
+  }
+  return 0;
+}
+
+int reload(const std::string& socket, bool as_json) {
+  const auto answer = ask(socket, "POST", "/v1/reload", std::chrono::seconds(60));
+  if (!answer) return cannot_ask(answer.error());
+  const auto* object = answer->if_object();
+  const auto* applied = object ? object->if_contains("applied") : nullptr;
+  if (!applied || !applied->is_bool())
+    return cannot_ask("tandemd gave no verdict: " + boost::json::serialize(*answer));
+  if (as_json) {
+    std::cout << boost::json::serialize(*answer) << '\n';
+    return applied->as_bool() ? 0 : kBadNews;
+  }
+  std::ostream& out = applied->as_bool() ? std::cout : std::cerr;
+  out << (applied->as_bool() ? "reloaded\n" : "not reloaded; the running configuration stays:\n");
+  if (const auto* lines = object->if_contains("lines"); lines && lines->is_array()) {
+    for (const auto& line : lines->as_array()) {
+      if (line.is_string()) out << "  " << line.as_string().c_str() << '\n';
+    }
+  }
+  return applied->as_bool() ? 0 : kBadNews;
+}
+
+// The live board. Redraws in place; without a terminal it prints one status after the other.
+int top(const std::string& socket, double every, int rounds) {
+  static volatile std::sig_atomic_t interrupted = 0;
+  std::signal(SIGINT, [](int) { interrupted = 1; });
+  std::signal(SIGTERM, [](int) { interrupted = 1; });
+  const bool live = isatty(STDOUT_FILENO);
+  if (live) std::cout << "\x1b[?1049h\x1b[?25l";
+  int result = 0;
+  for (int round = 0; !interrupted && (rounds == 0 || round < rounds); ++round) {
+    const auto answer = ask(socket, "GET", "/v1/status", std::chrono::seconds(5));
+    std::string text =
+        answer ? status_text(*answer, {.colour = wants_colour(), .now_unix_ms = unix_ms_now()})
+               : "tandemctl: " + answer.error() + "\n";
+    result = answer ? 0 : kCannotAsk;
+    if (live) {
+      std::string in_place = "\x1b[H";
+      for (const char c : text) in_place += c == '\n' ? std::string("\x1b[K\n") : std::string(1, c);
+      std::cout << in_place << "\x1b[J" << std::flush;
+    } else {
+      std::cout << text << std::flush;
+    }
+    // In short naps, so that Ctrl-C is answered at once.
+    const auto until = std::chrono::steady_clock::now() + std::chrono::duration<double>(every);
+    while (!interrupted && round + 1 != rounds && std::chrono::steady_clock::now() < until) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+  }
+  if (live) std::cout << "\x1b[?25h\x1b[?1049l" << std::flush;
+  return result;
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("Looks at a Tandem director and tells it what to do.", "tandemctl");
+  app.set_version_flag("--version", std::string("tandemctl ") + TANDEM_VERSION);
+  app.require_subcommand(1);
+  std::string socket = "/run/tandem/control.sock";
+  app.add_option("--socket", socket, "The daemon's control socket")->capture_default_str();
+
+  bool as_json = false;
+  auto* status_command =
+      app.add_subcommand("status", "Who is active, what is up, what is connected");
+  status_command->add_flag("--json", as_json, "Everything, as JSON");
+  std::string file = "/etc/tandem/tandem.yaml";
+  auto* check_command =
+      app.add_subcommand("check", "Tell every error of a site file, as the daemon would");
+  check_command->add_option("FILE", file, "The site file")->capture_default_str();
+  auto* reload_command =
+      app.add_subcommand("reload", "Validate the site file and apply what changed");
+  reload_command->add_flag("--json", as_json, "The verdict as JSON");
+  double every = 1.0;
+  int rounds = 0;
+  auto* top_command = app.add_subcommand("top", "The live board; Ctrl-C ends it");
+  top_command->add_option("--every", every, "Seconds between two looks")
+      ->check(CLI::Range(0.1, 3600.0))
+      ->capture_default_str();
+  top_command->add_option("--rounds", rounds, "End after so many looks; 0: never")
+      ->check(CLI::Range(0, 1'000'000));
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  if (check_command->parsed()) return check(file);
+  if (status_command->parsed()) return status(socket, as_json);
+  if (reload_command->parsed()) return reload(socket, as_json);
+  if (top_command->parsed()) return top(socket, every, rounds);
+  return 2;
+}
+
+}  // namespace
+}  // namespace tandem::ctl
+
+int main(int argc, char** argv) {
+  try {
+    return tandem::ctl::run(argc, argv);
+  } catch (const std::exception& problem) {
+    std::cerr << "tandemctl: " << problem.what() << '\n';
+    return 2;
+  }
+}
