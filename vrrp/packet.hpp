@@ -24,8 +24,8 @@
 
 namespace tandem::vrrp {
 
-inline constexpr uint8_t kProtocol = 112;                 // RFC 9568, 5.1.1.4
-inline constexpr uint8_t kTtl = 255;                      // RFC 9568, 5.1.1.3
+inline constexpr uint8_t kVrrpProtocol = 112;             // RFC 9568, 5.1.1.4
+inline constexpr uint8_t kVrrpTtl = 255;                  // RFC 9568, 5.1.1.3
 inline constexpr uint8_t kTrafficClass = 0xc0;            // CS6, as every router sends
 inline constexpr Ipv4Address kMulticastIpv4{0xe0000012};  // 224.0.0.18, RFC 9568, 5.1.1.2
 inline constexpr uint8_t kPriorityOwner = 255;            // RFC 9568, 5.2.4
@@ -102,10 +102,9 @@ std::vector<std::byte> encode_ipv4(const Advert& advert, uint16_t ip_id = 0,
 // Which form of checksum to send.
 enum class ChecksumPolicy : uint8_t { kAuto, kRfc9568, kRfc5798 };
 
-// kAuto begins with the pseudo-header, because keepalived (to 2.2.7 without any option) and FRR
-// refuse everything else and would become active beside us, while a router that wants the message
-// alone makes itself heard first or soon; then it follows the form of the last valid advertisement.
-// See docs of RFC 9568 section 5.2.8 and keepalived #2324.
+// kAuto begins with the pseudo-header, because keepalived (2.2.7 has no other way) and FRR refuse
+// everything else and would become active beside us, while routers that want the message alone are
+// heard sooner or later; then it follows the form of the last valid advertisement.
 class ChecksumChooser {
  public:
   void set_policy(ChecksumPolicy policy) { policy_ = policy; }
