@@ -1,0 +1,191 @@
+// The peer link's protocol: what two directors of a site say to each other inside their TLS connection.
+//
+// A frame is a length, a type and a body; the length counts the type and the body. Numbers are big-endian. Every length is
+// checked and bounded before anything is read, and nothing here allocates more than one frame's worth.
+//
+//   HELLO          first on every connection: who I am, which start of me this is, which configuration I run
+//   NAMES          which service and server each of my slot numbers stands for; in parts, again whenever it changes
+//   FLOWS          records of 16 bytes: the current state of flows, never their history
+//   TABLE_END      every flow I had when we connected has now been said
+//   TABLE_REQUEST  say your whole table again (I can place flows now that I had to refuse)
+//   ALIVE          I live, and my virtual routers stand like this
+//   HANDOVER       reserved for the planned change of the active director
+//
+// To grow: a reader skips types it does not know, and ignores what follows the fields it knows in HELLO, TABLE_END,
+// TABLE_REQUEST and ALIVE. IPv6 flows will be a type of their own. kVersion changes only when that does not suffice.
+//
+// Numbers of services and servers are each sender's own. They stay small on the wire, and because NAMES tells what they
+// mean, two directors never need to agree on them; during a reload the two sites differ for a while, and only the flows of
+// what one of them does not have are refused.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "daemon/base/address.hpp"
+#include "daemon/base/bytes.hpp"
+#include "daemon/base/result.hpp"
+
+namespace tandem::forwarding::sync {
+
+constexpr uint16_t kVersion = 1;
+// What we send: with its header a frame fills one TLS record (RFC 8446, 5.1: 2^14 bytes) and no second one.
+constexpr size_t kMaxFrameSent = 16384;
+// What we accept: room for a newer peer, still bounded.
+constexpr size_t kMaxFrameLength = 65536;
+constexpr size_t kMaxName = 255;
+
+enum class FrameType : uint8_t {
+  kHello = 1,
+  kNames = 2,
+  kFlows = 3,
+  kTableEnd = 4,
+  kAlive = 5,
+  kTableRequest = 6,
+  kHandover = 7,  // reserved
+};
+
+struct FrameHeader {
+  be32 length;  // of type and body: 1 - kMaxFrameLength
+  uint8_t type;
+};
+static_assert(sizeof(FrameHeader) == 5 && alignof(FrameHeader) == 1);
+
+// One flow. What the receiver needs to go on forwarding it, and nothing it can find out itself.
+struct FlowRecord {
+  be32 client_address;
+  be16 client_port;
+  be16 service;  // the sender's numbers
+  be16 server;
+  uint8_t state;      // tandem_value_state()
+  uint8_t flags;      // tandem_value_flags()
+  be32 remaining_ms;  // of its lifetime, if no packet comes: clocks need not agree
+};
+static_assert(sizeof(FlowRecord) == 16 && alignof(FlowRecord) == 1);
+
+constexpr size_t kMaxFlowsPerFrame = (kMaxFrameSent - sizeof(FrameHeader)) / sizeof(FlowRecord);
+
+struct Hello {
+  uint16_t version = kVersion;
+  uint64_t boot_id = 0;  // random for each start of the room
+  std::string site;
+  std::string director;
+  std::string digest;  // of the configuration in force
+  bool operator==(const Hello&) const = default;
+};
+
+struct ServiceName {
+  uint16_t number = 0;
+  uint8_t protocol = 0;  // IPPROTO_*
+  uint16_t port = 0;
+  Ipv4Address address;  // VIP
+  std::string name;
+  bool operator==(const ServiceName&) const = default;
+};
+
+struct ServerName {
+  uint16_t number = 0;
+  uint16_t service = 0;
+  uint16_t port = 0;
+  Ipv4Address address;  // RIP
+  std::string name;
+  bool operator==(const ServerName&) const = default;
+};
+
+// All names of one side, or one part of them on the wire.
+struct Names {
+  std::vector<ServiceName> services;
+  std::vector<ServerName> servers;
+  bool operator==(const Names&) const = default;
+};
+
+struct NamesPart {
+  bool first = false;  // what was said before is void
+  bool last = false;   // from here on the numbers may be used
+  Names names;
+  bool operator==(const NamesPart&) const = default;
+};
+
+struct TableEnd {
+  uint64_t flows = 0;  // sent since the connection began, to compare with what arrived
+  bool operator==(const TableEnd&) const = default;
+};
+
+struct TableRequest {
+  bool operator==(const TableRequest&) const = default;
+};
+
+// How a virtual router stands; the state is bus::RouterState's number.
+struct RouterReport {
+  std::string name;
+  uint8_t state = 0;
+  uint8_t priority = 0;
+  bool operator==(const RouterReport&) const = default;
+};
+
+struct Alive {
+  std::vector<RouterReport> routers;
+  bool operator==(const Alive&) const = default;
+};
+
+// Records as they lie in the received bytes: valid as long as those are.
+struct Flows {
+  std::span<const FlowRecord> records;
+};
+
+struct UnknownFrame {
+  uint8_t type = 0;
+  bool operator==(const UnknownFrame&) const = default;
+};
+
+using Frame = std::variant<Hello, NamesPart, Flows, TableEnd, TableRequest, Alive, UnknownFrame>;
+
+enum class FrameError : uint8_t {
+  kEmpty,      // length 0: not even a type
+  kTooLong,    // beyond kMaxFrameLength
+  kTruncated,  // the body ends inside a field
+  kMisshapen,  // the body's length does not fit its content (FLOWS, NAMES), or a name is empty
+};
+
+Result<Frame, FrameError> decode(uint8_t type, Bytes body);
+
+// Each appends one whole frame, header included. REQUIRES: names of at most kMaxName bytes, not empty.
+using Buffer = std::vector<std::byte>;
+void encode(Buffer& out, const Hello& hello);
+void encode(Buffer& out, const NamesPart& part);
+void encode(Buffer& out, const TableEnd& end);
+void encode(Buffer& out, const TableRequest& request);
+void encode(Buffer& out, const Alive& alive);
+void encode(Buffer& out, std::span<const FlowRecord> records);
+
+// The names cut into parts of which each fits kMaxFrameSent. At least one part.
+std::vector<NamesPart> parts_of(const Names& names);
+
+// Cuts the received byte stream into frames. Holds at most one frame and one read.
+class FrameSplitter {
+ public:
+  struct Raw {
+    uint8_t type = 0;
+    Bytes body;  // valid until the next call
+  };
+
+  // Where the next bytes are to be read to; at least 16 KB. Then received(n) of them were.
+  MutableBytes space();
+  void received(size_t bytes);
+
+  // The next whole frame; none when more bytes are needed. After an error the stream is of no more use.
+  Result<std::optional<Raw>, FrameError> next();
+
+ private:
+  Buffer buffer_;
+  size_t begin_ = 0;  // of what has not been handed out
+  size_t end_ = 0;    // of what was received
+};
+
+const char* text(FrameError error);
+
+}  // namespace tandem::forwarding::sync
