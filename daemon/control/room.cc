@@ -1,0 +1,111 @@
+#include "daemon/control/room.hpp"
+
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/json/serialize.hpp>
+
+#include "daemon/bus/codec.hpp"
+#include "daemon/control/metrics.hpp"
+#include "daemon/control/server.hpp"
+#include "daemon/control/view.hpp"
+#include "daemon/loop/clock.hpp"
+
+namespace tandem::control {
+
+namespace asio = boost::asio;
+namespace json = boost::json;
+
+namespace {
+
+constexpr auto kReloadPatience = std::chrono::seconds(50);
+
+class Room {
+ public:
+  explicit Room(bus::RoomContext& context) : context_(context), next_reload_(unix_ms_now()) {}
+
+  void open() {
+    subscribe_all(static_cast<bus::Message*>(nullptr));
+    context_.bus.on_stop([this] { context_.io.stop(); });
+    context_.bus.start();
+    serve(context_.io, context_.listen_fd, [this](Request request) { return answer(std::move(request)); });
+  }
+
+ private:
+  // Every kind of message there is goes to the view; two of them mean something to the room itself, too.
+  template <class... M>
+  void subscribe_all(std::variant<M...>*) {
+    (context_.bus.subscribe<M>([this](const M& message) { heard(message); }), ...);
+  }
+
+  template <class M>
+  void heard(const M& message) {
+    view_.apply(message);
+    if constexpr (std::is_same_v<M, bus::SiteText>) {
+      context_.bus.publish(bus::RoomReady{.room = "control", .generation = message.generation});
+    } else if constexpr (std::is_same_v<M, bus::ReloadResult>) {
+      if (const auto waiting = reloads_.find(message.id); waiting != reloads_.end()) {
+        waiting->second->result = message;
+        waiting->second->timer.cancel();
+      }
+    }
+  }
+
+  asio::awaitable<Answer> answer(Request request) {
+    if (request.target == "/v1/status" && request.method == "GET") {
+      co_return Answer{.body = json::serialize(view_.status()) + '\n'};
+    }
+    if (request.target == "/metrics" && request.method == "GET") {
+      co_return Answer{.content_type = "text/plain; version=0.0.4", .body = metrics_text(view_)};
+    }
+    if (request.target == "/v1/reload" && request.method == "POST") co_return co_await reload();
+    const bool known = request.target == "/v1/status" || request.target == "/metrics" || request.target == "/v1/reload";
+    co_return Answer{
+        .status = known ? 405u : 404u,
+        .body = json::serialize(json::object{{"error", known ? "another method is wanted" : "no such thing"}}) + '\n'};
+  }
+
+  // Asks the supervisor, and waits for the answer with the same number.
+  asio::awaitable<Answer> reload() {
+    const uint64_t id = ++next_reload_;
+    const auto waiting = std::make_shared<Waiting>(context_.io);
+    waiting->timer.expires_after(kReloadPatience);
+    reloads_[id] = waiting;
+    context_.bus.publish(bus::ReloadRequest{.id = id});
+    boost::system::error_code cancelled;
+    co_await waiting->timer.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
+    reloads_.erase(id);
+    if (!waiting->result) {
+      co_return Answer{
+          .status = 504,
+          .body = json::serialize(json::object{{"error", "the supervisor gave no verdict in time"}}) + '\n'};
+    }
+    co_return Answer{.body = json::serialize(bus::to_json(*waiting->result)) + '\n'};
+  }
+
+  struct Waiting {
+    explicit Waiting(asio::io_context& io) : timer(io) {}
+    asio::steady_timer timer;
+    std::optional<bus::ReloadResult> result;
+  };
+
+  bus::RoomContext& context_;
+  View view_;
+  uint64_t next_reload_;  // starts at the clock, so that a restarted room does not take an old verdict for its own
+  std::map<uint64_t, std::shared_ptr<Waiting>> reloads_;
+};
+
+}  // namespace
+
+void run_room(bus::RoomContext& context) {
+  Room room(context);
+  room.open();
+  context.io.run();
+}
+
+}  // namespace tandem::control
