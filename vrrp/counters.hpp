@@ -14,16 +14,14 @@ enum class NewActiveReason : uint8_t { kNotActive, kPriority, kPreempted, kActiv
 struct Counters {
   uint64_t active_transitions = 0;  // vrrpv3StatisticsMasterTransitions
   NewActiveReason new_active_reason = NewActiveReason::kNotActive;
-  uint64_t adverts_received = 0;        // vrrpv3StatisticsRcvdAdvertisements: valid ones
-  uint64_t adverts_sent = 0;            // with priority 0 among them
-  uint64_t priority_zero_received = 0;  // vrrpv3StatisticsRcvdPriZeroPackets
-  uint64_t priority_zero_sent = 0;      // vrrpv3StatisticsSentPriZeroPackets
-  uint64_t adv_interval_errors = 0;  // vrrpv3StatisticsAdvIntervalErrors: differs from ours, or 0
-  uint64_t address_list_errors =
-      0;                          // vrrpv3StatisticsAddressListErrors: differs from ours, or empty
-  uint64_t adverts_rejected = 0;  // all of the next
-  std::array<uint64_t, kAdvertErrors>
-      rejected{};  // by AdvertError; ...IpTtlErrors, ...PacketLengthErrors and kin
+  uint64_t adverts_received = 0;                   // vrrpv3StatisticsRcvdAdvertisements: valid ones
+  uint64_t adverts_sent = 0;                       // with priority 0 among them
+  uint64_t priority_zero_received = 0;             // vrrpv3StatisticsRcvdPriZeroPackets
+  uint64_t priority_zero_sent = 0;                 // vrrpv3StatisticsSentPriZeroPackets
+  uint64_t adv_interval_errors = 0;                // vrrpv3StatisticsAdvIntervalErrors: differs from ours, or 0
+  uint64_t address_list_errors = 0;                // vrrpv3StatisticsAddressListErrors: differs from ours, or empty
+  uint64_t adverts_rejected = 0;                   // all of the next
+  std::array<uint64_t, kAdvertErrors> rejected{};  // by AdvertError; ...IpTtlErrors, ...PacketLengthErrors and kin
   // Beyond the MIB.
   uint64_t message_only_checksums = 0;   // received adverts with RFC 9568's checksum
   uint64_t pseudo_header_checksums = 0;  // and with RFC 5798's

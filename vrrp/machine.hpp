@@ -29,6 +29,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -64,8 +65,7 @@ enum class Reason : uint8_t {
 };
 
 std::string_view text(State state);
-std::string_view text(
-    Reason reason);  // a clause for people: "no advertisement from the active router"
+std::string_view text(Reason reason);  // a clause for people: "no advertisement from the active router"
 
 // An address that moves with the router, on the interface it belongs to.
 struct VirtualAddress {
@@ -131,9 +131,8 @@ struct AddressLost {  // somebody else removed it from its interface
   VirtualAddress address;
 };
 
-using Event =
-    std::variant<Start, Stop, AdvertReceived, AdvertRejected, DeadlineReached, InterfaceUp,
-                 InterfaceDown, PrimaryAddressChanged, SettingsChanged, PreemptHold, AddressLost>;
+using Event = std::variant<Start, Stop, AdvertReceived, AdvertRejected, DeadlineReached, InterfaceUp, InterfaceDown,
+                           PrimaryAddressChanged, SettingsChanged, PreemptHold, AddressLost>;
 
 // ---- Actions: to be carried out in their order
 // --------------------------------------------------------------------
@@ -170,8 +169,7 @@ struct PeerDisagrees {
   bool operator==(const PeerDisagrees&) const = default;
 };
 
-using Action =
-    std::variant<SendAdvert, AddAddresses, RemoveAddresses, Announce, StateChanged, PeerDisagrees>;
+using Action = std::variant<SendAdvert, AddAddresses, RemoveAddresses, Announce, StateChanged, PeerDisagrees>;
 using Actions = std::vector<Action>;
 
 // ---- The machine
@@ -200,8 +198,8 @@ class Machine {
   std::optional<IpAddress> active_address() const;
   // What keeps a backup from preempting the lower active it hears; empty when nothing does.
   std::string waiting_for() const;
-  Duration active_adver_interval() const { return active_adver_interval_; }
-  Duration active_down_interval() const;
+  Duration active_adver_interval() const;  // RFC 9568, 6.1: learned and bounded; our own when active
+  Duration active_down_interval() const;   // RFC 9568, 6.1
 
  private:
   void handle(const Start& event, TimePoint now);
@@ -216,22 +214,29 @@ class Machine {
   void handle(const PreemptHold& event, TimePoint now);
   void handle(const AddressLost& event, TimePoint now);
 
+  // machine.cc: RFC 9568, section 6.4
   void backup_hears(const Advert& advert, TimePoint now);
   void active_hears(const Advert& advert, TimePoint now);
-  void compare_with_ours(const Advert& advert);
   void begin(Reason backup_reason, TimePoint now);
   void become_active(Reason reason, TimePoint now);
   void become_backup(Reason reason, TimePoint now);
+  void start_down_timer(TimePoint now);
   void follow(const Advert& advert, TimePoint now);
-  void settle_fault(TimePoint now);
-  std::optional<Reason> fault() const;
+  void assert_active(TimePoint now);
   void step_back_when_late(TimePoint now);
-  void preempt_when_free(TimePoint now);
-  bool may_preempt(TimePoint now) const;
   void send_advert(uint8_t priority, TimePoint now);
   void announce(std::vector<VirtualAddress> addresses, TimePoint now);
   void change_state(State to, Reason reason);
-  void forget_timers();
+
+  // machine_operation.cc: what operators and the box do to a router
+  void compare_with_ours(const Advert& advert);
+  std::optional<Reason> fault() const;
+  void settle_fault(TimePoint now);
+  void change_addresses(const std::vector<VirtualAddress>& before, TimePoint now);
+  bool is_owner() const { return settings_.priority == kPriorityOwner; }
+  bool preempts() const { return settings_.preempt || is_owner(); }
+  bool must_wait_to_preempt(TimePoint now) const;
+  bool preempt_when_free(TimePoint now);
 
   Settings settings_;
   State state_ = State::kInitialize;
@@ -242,27 +247,29 @@ class Machine {
   std::string hold_reason_;
   ChecksumChooser checksum_;
   Counters counters_;
-  Actions actions_;  // of the event under way
+  Actions actions_;                                   // of the event under way
+  std::map<IpAddress, PeerDisagrees> disagreements_;  // as last said, by source; bounded
 
-  // Backup
-  Duration active_adver_interval_{};  // learned, bounded
-  TimePoint down_since_{};            // when the down timer was last started
-  TimePoint down_at_{};
-  bool released_ = false;                 // the down timer is a skew timer: priority 0 was heard
-  bool grace_given_ = false;              // this down timer has been put off once for a late wakeup
-  std::optional<TimePoint> lower_since_;  // first advert of the lower active that we would preempt
-  std::optional<IpAddress> active_heard_;
-
-  // Active
-  TimePoint advert_at_{};
-  TimePoint last_advert_{};
-  std::optional<TimePoint> announce_again_at_;
-  std::optional<TimePoint> last_assertion_;
-  std::optional<TimePoint> last_full_announce_;
-  uint32_t quick_adverts_left_ = 0;  // adverts still to be sent at quick_interval_ after a reload
-  Duration quick_interval_{};
-
-  std::optional<PeerDisagrees> disagreement_;  // as last said
+  // What is said below holds in one state only; begin() and become_*() set it anew.
+  struct Backup {
+    Duration advertised{};  // the active router's interval as it says, our own until one is heard
+    TimePoint timer_since{};
+    TimePoint timer_at{};                      // Active_Down_Timer
+    bool released = false;                     // priority 0 was heard: the timer is a skew timer
+    bool grace_given = false;                  // this timer has been put off once for a late wakeup
+    std::optional<IpAddress> active;           // source of the last advert followed
+    std::optional<TimePoint> lower_since;      // waiting to preempt: first advert of the lower active
+    std::optional<TimePoint> lower_discarded;  // preempting: its last advert, discarded
+  } backup_;
+  struct Active {
+    TimePoint advert_at{};  // Adver_Timer
+    TimePoint last_advert{};
+    std::optional<TimePoint> announce_at;  // the second burst
+    std::optional<TimePoint> last_assertion;
+    std::optional<TimePoint> last_reannouncement;
+    uint32_t quick_adverts = 0;  // still to be sent at quick_interval after a reload
+    Duration quick_interval{};
+  } active_;
 };
 
 }  // namespace tandem::vrrp

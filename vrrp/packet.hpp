@@ -24,15 +24,14 @@
 
 namespace tandem::vrrp {
 
-inline constexpr uint8_t kVrrpProtocol = 112;             // RFC 9568, 5.1.1.4
-inline constexpr uint8_t kVrrpTtl = 255;                  // RFC 9568, 5.1.1.3
-inline constexpr uint8_t kTrafficClass = 0xc0;            // CS6, as every router sends
-inline constexpr Ipv4Address kMulticastIpv4{0xe0000012};  // 224.0.0.18, RFC 9568, 5.1.1.2
-inline constexpr uint8_t kPriorityOwner = 255;            // RFC 9568, 5.2.4
-inline constexpr uint8_t kPriorityRelease = 0;            // RFC 9568, 5.2.4
-inline constexpr Duration kIntervalUnit =
-    std::chrono::milliseconds(10);                  // centiseconds, RFC 9568, 5.2.7
-inline constexpr int64_t kMaxIntervalUnits = 4095;  // 12 bits
+inline constexpr uint8_t kVrrpProtocol = 112;                             // RFC 9568, 5.1.1.4
+inline constexpr uint8_t kVrrpTtl = 255;                                  // RFC 9568, 5.1.1.3
+inline constexpr uint8_t kTrafficClass = 0xc0;                            // CS6, as every router sends
+inline constexpr Ipv4Address kMulticastIpv4{0xe0000012};                  // 224.0.0.18, RFC 9568, 5.1.1.2
+inline constexpr uint8_t kPriorityOwner = 255;                            // RFC 9568, 5.2.4
+inline constexpr uint8_t kPriorityRelease = 0;                            // RFC 9568, 5.2.4
+inline constexpr Duration kIntervalUnit = std::chrono::milliseconds(10);  // centiseconds, RFC 9568, 5.2.7
+inline constexpr int64_t kMaxIntervalUnits = 4095;                        // 12 bits
 
 // What the checksum of an IPv4 advertisement covers. RFC 9568 section 5.2.8 says the message alone;
 // RFC 5798 was read as asking for IPv6's pseudo-header in IPv4 too, and keepalived and FRR send
@@ -75,9 +74,8 @@ std::string_view text(AdvertError error);
 
 // What the receiving side knows.
 struct ReceiveContext {
-  std::span<const Prefix>
-      local;  // the interface's own addresses; a source outside their networks is off-link
-  std::bitset<256> vrids;  // the virtual routers of this interface and family
+  std::span<const Prefix> local;  // the interface's own addresses; a source outside their networks is off-link
+  std::bitset<256> vrids;         // the virtual routers of this interface and family
 };
 
 // The advertisement in `packet`: an IPv4 header and what follows, as a raw socket delivers it
@@ -96,8 +94,7 @@ std::vector<std::byte> encode_message(const Advert& advert);
 
 // The same with its IPv4 header before it (TTL 255, traffic class 0xc0), for a socket that writes
 // its own.
-std::vector<std::byte> encode_ipv4(const Advert& advert, uint16_t ip_id = 0,
-                                   bool dont_fragment = false);
+std::vector<std::byte> encode_ipv4(const Advert& advert, uint16_t ip_id = 0, bool dont_fragment = false);
 
 // Which form of checksum to send.
 enum class ChecksumPolicy : uint8_t { kAuto, kRfc9568, kRfc5798 };

@@ -1,0 +1,276 @@
+#include "vrrp/machine.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "daemon/base/assert.hpp"
+#include "vrrp/timers.hpp"
+
+namespace tandem::vrrp {
+namespace {
+
+// keepalived's garp_master_delay. The first burst may have met a switch that was still learning.
+constexpr Duration kSecondAnnouncement = 5s;
+// An assertion answers one lower advert; a flood of them is not worth more than ten an interval, and bursts of
+// gratuitous ARP are not worth more than one a second. Without the bound two routers with one address and one priority
+// would answer each other for ever.
+constexpr int kAssertionsPerInterval = 10;
+constexpr Duration kReannouncementSpacing = 1s;
+
+}  // namespace
+
+Machine::Machine(Settings settings) : settings_(std::move(settings)) {
+  TANDEM_ASSERT(settings_.vrid > 0 && settings_.priority > 0);
+  TANDEM_ASSERT(!settings_.addresses.empty() && settings_.addresses.size() <= 255);
+  checksum_.set_policy(settings_.checksum);
+  backup_.advertised = settings_.advert_interval;
+}
+
+Actions Machine::on(const Event& event, TimePoint now) {
+  actions_.clear();
+  // A refused packet proves nothing about time or peers: the next deadline will do.
+  if (!std::holds_alternative<AdvertRejected>(event)) step_back_when_late(now);
+  std::visit([&](const auto& e) { handle(e, now); }, event);
+  return std::exchange(actions_, {});
+}
+
+std::optional<TimePoint> Machine::deadline() const {
+  if (state_ == State::kActive)
+    return active_.announce_at ? std::min(active_.advert_at, *active_.announce_at) : active_.advert_at;
+  if (state_ != State::kBackup) return std::nullopt;
+  if (!backup_.lower_since || (held_ && !is_owner())) return backup_.timer_at;
+  return std::min(backup_.timer_at, *backup_.lower_since + settings_.preempt_delay);
+}
+
+Duration Machine::active_adver_interval() const {
+  if (state_ == State::kActive) return settings_.advert_interval;
+  return learned_interval(backup_.advertised, settings_.advert_interval);
+}
+
+Duration Machine::active_down_interval() const {
+  return vrrp::active_down_interval(settings_.priority, active_adver_interval());
+}
+
+// ---- 6.4.1 Initialize ---------------------------------------------------------------------------------------------
+
+void Machine::handle(const Start& event, TimePoint now) {
+  TANDEM_ASSERT(state_ == State::kInitialize);
+  const bool faulty = fault().has_value();
+  if (event.resume && event.resume->was_active && !faulty && event.resume->away <= active_down_interval()) {
+    // The peers have not noticed anything, so nothing has happened: no transition is counted or said.
+    state_ = State::kActive;
+    reason_ = Reason::kResumed;
+    active_ = {};
+    send_advert(settings_.priority, now);
+    actions_.push_back(AddAddresses{settings_.addresses});
+    announce(settings_.addresses, now);
+    return;
+  }
+  // What an earlier life left behind would answer for the addresses beside the active router.
+  if (faulty || !is_owner()) actions_.push_back(RemoveAddresses{settings_.addresses});
+  if (faulty)
+    change_state(State::kFault, *fault());
+  else
+    begin(Reason::kStarted, now);
+}
+
+// Also the way out of Fault, which is an Initialize that happened to last.
+void Machine::begin(Reason backup_reason, TimePoint now) {
+  if (is_owner()) return become_active(Reason::kOwner, now);
+  backup_ = {.advertised = settings_.advert_interval};
+  change_state(State::kBackup, backup_reason);
+  start_down_timer(now);
+}
+
+// ---- 6.4.2 Backup -------------------------------------------------------------------------------------------------
+
+void Machine::backup_hears(const Advert& advert, TimePoint now) {
+  if (advert.priority == kPriorityRelease) {
+    // The RFC sets the timer to Skew_Time. It is only ever brought forward here, or a stream of forged releases would
+    // put off the takeover for as long as it lasts.
+    if (backup_.released) ++counters_.repeated_releases;
+    const TimePoint skewed = now + skew_time(settings_.priority, active_adver_interval());
+    backup_.timer_at = std::min(backup_.timer_at, skewed);
+    backup_.released = true;
+    return;
+  }
+  if (advert.priority >= settings_.priority || !preempts()) {
+    backup_.lower_since.reset();
+    backup_.lower_discarded.reset();
+    return follow(advert, now);
+  }
+  if (!backup_.lower_since && must_wait_to_preempt(now)) backup_.lower_since = now;
+  if (preempt_when_free(now)) return;
+  if (backup_.lower_since) return follow(advert, now);
+  backup_.lower_discarded = now;  // the RFC's discard: the timer runs on, and its end is the preemption
+}
+
+void Machine::follow(const Advert& advert, TimePoint now) {
+  backup_.advertised = advert.advert_interval;
+  backup_.active = advert.source;
+  if (active_adver_interval() != advert.advert_interval) ++counters_.clamped_intervals;
+  start_down_timer(now);
+}
+
+void Machine::start_down_timer(TimePoint now) {
+  backup_.timer_since = now;
+  backup_.timer_at = now + active_down_interval();
+  backup_.released = false;
+  backup_.grace_given = false;
+}
+
+void Machine::become_active(Reason reason, TimePoint now) {
+  ++counters_.active_transitions;
+  counters_.new_active_reason = reason == Reason::kOwner       ? NewActiveReason::kPriority
+                                : reason == Reason::kPreempted ? NewActiveReason::kPreempted
+                                                               : NewActiveReason::kActiveNoResponse;
+  active_ = {};
+  send_advert(settings_.priority, now);
+  actions_.push_back(AddAddresses{settings_.addresses});
+  announce(settings_.addresses, now);  // only now: 8.1.2 wants the addresses configured first
+  change_state(State::kActive, reason);
+}
+
+// ---- 6.4.3 Active -------------------------------------------------------------------------------------------------
+
+void Machine::active_hears(const Advert& advert, TimePoint now) {
+  if (advert.priority == kPriorityRelease) return assert_active(now);
+  const bool equal = advert.priority == settings_.priority;
+  if (advert.priority > settings_.priority || (equal && advert.source > *primary_)) {
+    become_backup(equal ? Reason::kHigherAddress : Reason::kHigherPriority, now);
+    return follow(advert, now);
+  }
+  assert_active(now);
+}
+
+// Another router was active too, and has lost or gives up: it and the switches must hear us now, and the hosts that
+// believed it must hear every address again.
+void Machine::assert_active(TimePoint now) {
+  const Duration spacing = settings_.advert_interval / kAssertionsPerInterval;
+  if (active_.last_assertion && now - *active_.last_assertion < spacing) return;
+  active_.last_assertion = now;
+  ++counters_.assertions;
+  send_advert(settings_.priority, now);
+  if (active_.last_reannouncement && now - *active_.last_reannouncement < kReannouncementSpacing) {
+    const TimePoint soon = *active_.last_reannouncement + kReannouncementSpacing;
+    active_.announce_at = std::min(active_.announce_at.value_or(soon), soon);
+    return;
+  }
+  active_.last_reannouncement = now;
+  announce(settings_.addresses, now);
+}
+
+void Machine::become_backup(Reason reason, TimePoint now) {
+  actions_.push_back(RemoveAddresses{settings_.addresses});
+  backup_ = {.advertised = settings_.advert_interval};
+  counters_.new_active_reason = NewActiveReason::kNotActive;
+  change_state(State::kBackup, reason);
+  start_down_timer(now);
+}
+
+// An active router that has been silent for its own down interval is not active any more, whatever it believes: every
+// backup waits at least as long as 3 intervals and then acts. So it listens first, and sends nothing stale.
+void Machine::step_back_when_late(TimePoint now) {
+  if (state_ != State::kActive || now - active_.last_advert <= active_down_interval()) return;
+  ++counters_.late_wakeups;
+  become_backup(Reason::kLateWakeup, now);
+}
+
+void Machine::handle(const Stop&, TimePoint now) {
+  if (state_ == State::kInitialize) return;
+  if (state_ == State::kActive) {
+    send_advert(kPriorityRelease, now);
+    actions_.push_back(RemoveAddresses{settings_.addresses});
+    counters_.new_active_reason = NewActiveReason::kNotActive;
+  }
+  change_state(State::kInitialize, Reason::kStopped);
+}
+
+// ---- Both ---------------------------------------------------------------------------------------------------------
+
+void Machine::handle(const DeadlineReached&, TimePoint now) {
+  if (state_ == State::kActive) {
+    if (const TimePoint due = active_.advert_at; now >= due) {
+      send_advert(settings_.priority, now);
+      // From when it was due, so that small delays do not add up to a slower pace.
+      const Duration interval = active_.advert_at - now;
+      if (due + interval > now) active_.advert_at = due + interval;
+    }
+    if (active_.announce_at && now >= *active_.announce_at) {
+      active_.announce_at.reset();
+      actions_.push_back(Announce{settings_.addresses});
+    }
+    return;
+  }
+  if (state_ != State::kBackup || preempt_when_free(now) || now < backup_.timer_at) return;
+  if (now - backup_.timer_at > active_adver_interval() && !backup_.grace_given) {
+    // So late that adverts may be waiting unread. One skew time to read them.
+    ++counters_.late_wakeups;
+    backup_.grace_given = true;
+    backup_.timer_at = now + skew_time(settings_.priority, active_adver_interval());
+    return;
+  }
+  const bool lower_is_active = backup_.lower_discarded && now - *backup_.lower_discarded <= active_down_interval();
+  become_active(backup_.released  ? Reason::kActiveReleased
+                : lower_is_active ? Reason::kPreempted
+                                  : Reason::kActiveSilent,
+                now);
+}
+
+void Machine::handle(const AdvertReceived& event, TimePoint now) {
+  const Advert& advert = event.advert;
+  TANDEM_ASSERT(advert.vrid == settings_.vrid);
+  if (state_ == State::kInitialize) return;
+  ++counters_.adverts_received;
+  ++(advert.checksum_form == ChecksumForm::kMessageOnly ? counters_.message_only_checksums
+                                                        : counters_.pseudo_header_checksums);
+  if (advert.priority == kPriorityRelease) ++counters_.priority_zero_received;
+  checksum_.heard(advert.checksum_form);
+  compare_with_ours(advert);
+  switch (state_) {
+    case State::kBackup:
+      return backup_hears(advert, now);
+    case State::kActive:
+      return active_hears(advert, now);
+    case State::kFault:
+      ++counters_.ignored_in_fault;
+      return;
+    case State::kInitialize:
+      return;
+  }
+}
+
+// keepalived restarts its advert timer here, and one bad packet every half interval silences it for good. Nothing but
+// counters may be touched.
+void Machine::handle(const AdvertRejected& event, TimePoint) {
+  ++counters_.adverts_rejected;
+  ++counters_.rejected[static_cast<size_t>(event.error)];
+  if (event.error == AdvertError::kInterval) ++counters_.adv_interval_errors;
+  if (event.error == AdvertError::kCount) ++counters_.address_list_errors;
+}
+
+void Machine::send_advert(uint8_t priority, TimePoint now) {
+  ++counters_.adverts_sent;
+  if (priority == kPriorityRelease) ++counters_.priority_zero_sent;
+  actions_.push_back(SendAdvert{priority});
+  Duration interval = settings_.advert_interval;
+  if (active_.quick_adverts > 0) {
+    --active_.quick_adverts;
+    interval = std::min(interval, active_.quick_interval);
+  }
+  active_.last_advert = now;
+  active_.advert_at = now + interval;
+}
+
+void Machine::announce(std::vector<VirtualAddress> addresses, TimePoint now) {
+  actions_.push_back(Announce{std::move(addresses)});
+  active_.announce_at = now + kSecondAnnouncement;
+}
+
+void Machine::change_state(State to, Reason reason) {
+  actions_.push_back(StateChanged{.from = state_, .to = to, .reason = reason});
+  state_ = to;
+  reason_ = reason;
+}
+
+}  // namespace tandem::vrrp

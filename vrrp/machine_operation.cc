@@ -1,0 +1,200 @@
+// The machine's part that the RFC leaves open: reload, faults, held preemption, tampering, peers that disagree.
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "daemon/base/assert.hpp"
+#include "vrrp/machine.hpp"
+
+namespace tandem::vrrp {
+namespace {
+
+// Adverts sent at the old pace after a reload made the interval longer. Backups give up after three missed ones, so
+// three may be lost before the new interval is known.
+constexpr uint32_t kQuickAdverts = 3;
+// Sources whose disagreement is remembered. A link has a handful of routers; more is somebody making them up.
+constexpr size_t kMaxDisagreements = 16;
+
+std::vector<IpAddress> advertised(const std::vector<VirtualAddress>& addresses) {
+  std::vector<IpAddress> list;
+  list.reserve(addresses.size());
+  for (const VirtualAddress& each : addresses) list.push_back(each.prefix.address);
+  return list;
+}
+
+template <class T>
+std::vector<T> without(const std::vector<T>& all, const std::vector<T>& taken) {
+  std::vector<T> rest;
+  std::ranges::copy_if(all, std::back_inserter(rest),
+                       [&](const T& each) { return std::ranges::find(taken, each) == taken.end(); });
+  return rest;
+}
+
+}  // namespace
+
+Advert Machine::advert(uint8_t priority) const {
+  TANDEM_ASSERT(primary_.has_value());
+  return {.vrid = settings_.vrid,
+          .priority = priority,
+          .advert_interval = settings_.advert_interval,
+          .source = *primary_,
+          .addresses = advertised(settings_.addresses),
+          .checksum_form = checksum_.form()};
+}
+
+std::optional<IpAddress> Machine::active_address() const {
+  if (state_ == State::kActive) return primary_;
+  return state_ == State::kBackup ? backup_.active : std::nullopt;
+}
+
+std::string Machine::waiting_for() const {
+  if (state_ != State::kBackup || !backup_.lower_since) return {};
+  if (held_ && !is_owner()) return "preemption held: " + hold_reason_;
+  return "preemption delayed";
+}
+
+// RFC 9568, 7.1: the list MAY be compared, and an advert is never dropped for it. keepalived's drop makes two active
+// routers while an operator adds an address to one box after the other.
+void Machine::compare_with_ours(const Advert& advert) {
+  const std::vector<IpAddress> ours = advertised(settings_.addresses);
+  PeerDisagrees found{.source = advert.source, .advert_interval = advert.advert_interval};
+  if (advert.addresses != ours) {
+    found.missing = without(ours, advert.addresses);
+    found.extra = without(advert.addresses, ours);
+  }
+  const bool lists_differ = !found.missing.empty() || !found.extra.empty();
+  const bool intervals_differ = advert.advert_interval != settings_.advert_interval;
+  if (lists_differ) ++counters_.address_list_errors;
+  if (intervals_differ) ++counters_.adv_interval_errors;
+
+  const auto known = disagreements_.find(advert.source);
+  if (!lists_differ && !intervals_differ) {
+    if (known != disagreements_.end()) disagreements_.erase(known);
+    return;
+  }
+  if (known != disagreements_.end() ? known->second == found : disagreements_.size() >= kMaxDisagreements) return;
+  disagreements_.insert_or_assign(advert.source, found);
+  actions_.push_back(std::move(found));
+}
+
+// ---- Faults -------------------------------------------------------------------------------------------------------
+
+std::optional<Reason> Machine::fault() const {
+  const auto is_down = [&](const std::string& name) { return interfaces_down_.contains(name); };
+  if (is_down(settings_.interface) || std::ranges::any_of(settings_.track_interfaces, is_down))
+    return Reason::kInterfaceDown;
+  if (!primary_) return Reason::kNoPrimaryAddress;
+  return std::nullopt;
+}
+
+void Machine::settle_fault(TimePoint now) {
+  if (state_ == State::kInitialize) return;
+  const std::optional<Reason> reason = fault();
+  if (!reason) {
+    if (state_ == State::kFault) begin(Reason::kFaultCleared, now);
+    return;
+  }
+  if (state_ == State::kFault) return;
+  if (state_ == State::kActive) {
+    // The lost interface may be a tracked one: then the peers hear this and need not wait.
+    if (primary_) send_advert(kPriorityRelease, now);
+    actions_.push_back(RemoveAddresses{settings_.addresses});
+    counters_.new_active_reason = NewActiveReason::kNotActive;
+  }
+  change_state(State::kFault, *reason);
+}
+
+void Machine::handle(const InterfaceUp& event, TimePoint now) {
+  interfaces_down_.erase(event.interface);
+  settle_fault(now);
+}
+
+void Machine::handle(const InterfaceDown& event, TimePoint now) {
+  interfaces_down_.insert(event.interface);
+  settle_fault(now);
+}
+
+void Machine::handle(const PrimaryAddressChanged& event, TimePoint now) {
+  const bool tell = state_ == State::kActive && primary_ != event.address;
+  primary_ = event.address;
+  settle_fault(now);
+  // The tie-break and the peers' view of who is active go by the source: it is told at once.
+  if (tell && state_ == State::kActive) send_advert(settings_.priority, now);
+}
+
+void Machine::handle(const AddressLost& event, TimePoint now) {
+  if (state_ != State::kActive) return;
+  if (std::ranges::find(settings_.addresses, event.address) == settings_.addresses.end()) return;
+  ++counters_.addresses_restored;
+  actions_.push_back(AddAddresses{{event.address}});
+  announce({event.address}, now);
+}
+
+// ---- Reload -------------------------------------------------------------------------------------------------------
+
+void Machine::handle(const SettingsChanged& event, TimePoint now) {
+  TANDEM_ASSERT(event.settings.vrid == settings_.vrid && event.settings.interface == settings_.interface);
+  TANDEM_ASSERT(event.settings.priority > 0 && !event.settings.addresses.empty());
+  if (event.settings == settings_) return;
+  const Settings before = std::exchange(settings_, event.settings);
+  checksum_.set_policy(settings_.checksum);
+
+  if (state_ == State::kActive) {
+    if (settings_.advert_interval > before.advert_interval) {
+      const bool already = active_.quick_adverts > 0;
+      active_.quick_interval =
+          already ? std::min(active_.quick_interval, before.advert_interval) : before.advert_interval;
+      active_.quick_adverts = kQuickAdverts;
+    }
+    change_addresses(before.addresses, now);
+    if (settings_.advert_interval != before.advert_interval || settings_.priority != before.priority ||
+        settings_.addresses != before.addresses)
+      send_advert(settings_.priority, now);
+  }
+  if (state_ == State::kBackup) {
+    // A timer under way keeps its beginning, so a reload never costs the peers or us an interval.
+    if (!backup_.active) backup_.advertised = settings_.advert_interval;
+    if (!backup_.released) backup_.timer_at = backup_.timer_since + active_down_interval();
+    if (!preempts()) backup_.lower_since.reset();
+  }
+  settle_fault(now);
+}
+
+void Machine::change_addresses(const std::vector<VirtualAddress>& before, TimePoint now) {
+  std::vector<VirtualAddress> removed = without(before, settings_.addresses);
+  std::vector<VirtualAddress> added = without(settings_.addresses, before);
+  if (!removed.empty()) actions_.push_back(RemoveAddresses{std::move(removed)});
+  if (added.empty()) return;
+  actions_.push_back(AddAddresses{added});
+  announce(std::move(added), now);
+}
+
+// ---- Preemption delayed and held ----------------------------------------------------------------------------------
+
+void Machine::handle(const PreemptHold& event, TimePoint now) {
+  held_ = event.held;
+  hold_reason_ = event.reason;
+  if (state_ != State::kBackup) return;
+  if (held_ && !is_owner() && backup_.lower_discarded) {
+    // We were about to take over from a lower active. From here on it is followed, beginning with its last advert.
+    const TimePoint heard = *std::exchange(backup_.lower_discarded, std::nullopt);
+    backup_.lower_since = heard;
+    if (!backup_.released) start_down_timer(heard);
+  }
+  preempt_when_free(now);
+}
+
+bool Machine::must_wait_to_preempt(TimePoint now) const {
+  if (is_owner()) return false;
+  if (held_) return true;
+  return now < backup_.lower_since.value_or(now) + settings_.preempt_delay;
+}
+
+// Whoever has waited for the hold or the delay has let more than a down interval pass already: no more waiting.
+bool Machine::preempt_when_free(TimePoint now) {
+  if (state_ != State::kBackup || !backup_.lower_since || !preempts() || must_wait_to_preempt(now)) return false;
+  become_active(Reason::kPreempted, now);
+  return true;
+}
+
+}  // namespace tandem::vrrp
