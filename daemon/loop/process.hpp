@@ -1,0 +1,23 @@
+// Processes and threads: their names and their ends.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+
+#include "daemon/loop/fd.hpp"
+
+namespace tandem::loop {
+
+// The name `ps -L` and `top -H` show for the calling thread; cut to 15 bytes. For the main thread
+// it is the process's name.
+void set_thread_name(const std::string& name);
+
+// A descriptor that becomes readable when the process ends; empty with errno set on failure.
+// Close-on-exec.
+UniqueFd open_pidfd(pid_t pid);
+
+// "exit code 3", "signal 9 (Killed)", of a status by waitpid.
+std::string describe_exit(int wait_status);
+
+}  // namespace tandem::loop
