@@ -1,0 +1,61 @@
+// Packets we make ourselves, from the packet they answer: a TCP reset (RFC 9293, 3.5.2) and ICMP
+// errors (RFC 792, RFC 1812 4.3.2). All of them are rate-limited, so that nobody is flooded through
+// us.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "daemon/base/time.hpp"
+#include "forwarding/outputs.hpp"
+#include "forwarding/packet.hpp"
+
+namespace tandem::forwarding {
+
+// Fed by the time handed in. Starts full.
+class TokenBucket {
+ public:
+  TokenBucket(uint32_t per_second, uint32_t burst);
+  bool take(TimePoint now);
+
+ private:
+  Duration cost_;      // of one token
+  Duration capacity_;  // a full bucket
+  Duration level_;
+  std::optional<TimePoint> last_;
+};
+
+struct AnswerLimits {
+  uint32_t resets_per_second = 10'000;
+  uint32_t resets_burst = 2'000;
+  uint32_t icmp_per_second = 1'000;
+  uint32_t icmp_burst = 200;
+};
+
+struct IcmpError {
+  uint8_t type = 0;
+  uint8_t code = 0;
+  uint16_t mtu = 0;  // of fragmentation needed
+};
+inline constexpr IcmpError kPortUnreachable{3, 3, 0};
+inline constexpr IcmpError kTimeExceededInTransit{11, 0, 0};
+inline constexpr IcmpError fragmentation_needed(uint16_t mtu) {
+  return {3, 4, mtu};
+}
+
+class Answers {
+ public:
+  explicit Answers(const AnswerLimits& limits = {});
+
+  // Each puts one packet into `outputs`, towards the packet's source, or says false: the limit was
+  // reached, a rule forbids an answer, or there was no room.
+  bool reset(const Packet& packet, TimePoint now, Outputs& outputs);
+  // `source` is who we say we are: the VIP.
+  bool icmp(const Packet& packet, const IcmpError& error, Ipv4Address source, TimePoint now, Outputs& outputs);
+
+ private:
+  TokenBucket resets_;
+  TokenBucket icmp_;
+};
+
+}  // namespace tandem::forwarding

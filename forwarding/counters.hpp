@@ -1,0 +1,106 @@
+// What happened, counted by reason. Every drop has a name. One worker writes, anybody may read.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace tandem::forwarding {
+
+// A counter with one writer: no locked instruction, and no torn read elsewhere.
+class Count {
+ public:
+  void add(uint64_t n) { value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed); }
+  uint64_t value() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<uint64_t> value_ = 0;
+};
+
+enum class Counter : uint8_t {
+  kFrames,
+  kNotOurs,
+  kToServer,
+  kToClient,
+  kNewFlows,
+  kRescheduled,    // a flow moved to another server in place
+  kExpired,        // timed out
+  kOrphaned,       // removed because its service or server is gone
+  kEvicted,        // pushed out by a new flow
+  kErrorsRelayed,  // ICMP errors about a flow
+  kResets,
+  kUnreachables,
+  kTimeExceeded,
+  kTooBigSaid,  // ICMP fragmentation needed
+  kSegmented,   // super-packets cut in pieces for a tunnel
+  kFragmented,
+  kDropBadLength,
+  kDropBadOffload,
+  kDropFragment,
+  kDropNotActive,  // a new flow, but this director does not own the VIP
+  kDropNoServer,
+  kDropOutOfState,         // TCP without a flow that must not be answered, or not yet
+  kDropAnswerWithoutFlow,  // from a server, to nobody we know
+  kDropErrorWithoutFlow,   // an ICMP error about a flow we do not know
+  kDropTooBig,
+  kDropTtl,
+  kDropAnswerLimited,  // an answer that the rate limit or a rule of ICMP forbade
+  kDropNoRoom,         // the arena was full
+  kDropCannotSegment,  // a kind of super-packet that cannot be cut in pieces here
+  kCount
+};
+
+// Stable, as metrics have it: "drop_no_server".
+std::string_view name_of(Counter counter);
+
+class Counters {
+ public:
+  void add(Counter counter, uint64_t n = 1) { counts_[static_cast<size_t>(counter)].add(n); }
+  uint64_t value(Counter counter) const { return counts_[static_cast<size_t>(counter)].value(); }
+
+ private:
+  std::array<Count, static_cast<size_t>(Counter::kCount)> counts_;
+};
+
+// Of one server. Packets as they are on the wire, bytes of IP.
+struct ServerTraffic {
+  uint64_t packets_in = 0, bytes_in = 0;    // from clients
+  uint64_t packets_out = 0, bytes_out = 0;  // to clients
+};
+
+// The traffic of every server slot, in pages made when first written.
+class Traffic {
+ public:
+  Traffic() = default;
+  ~Traffic();
+  Traffic(const Traffic&) = delete;
+  Traffic& operator=(const Traffic&) = delete;
+
+  void add_in(uint16_t server, uint64_t packets, uint64_t bytes) {
+    Entry& entry = at(server);
+    entry.packets_in.add(packets), entry.bytes_in.add(bytes);
+  }
+  void add_out(uint16_t server, uint64_t packets, uint64_t bytes) {
+    Entry& entry = at(server);
+    entry.packets_out.add(packets), entry.bytes_out.add(bytes);
+  }
+  ServerTraffic of(uint16_t server) const;
+
+ private:
+  struct Entry {
+    Count packets_in, bytes_in, packets_out, bytes_out;
+  };
+  using Page = std::array<Entry, 256>;
+  Entry& at(uint16_t server) {
+    Page* page = pages_[server >> 8].load(std::memory_order_relaxed);
+    if (page == nullptr) page = make_page(server);
+    return (*page)[server & 0xff];
+  }
+  Page* make_page(uint16_t server);
+
+  std::array<std::atomic<Page*>, 256> pages_{};
+};
+
+}  // namespace tandem::forwarding

@@ -1,0 +1,63 @@
+// Stage two, decide: what is to be done with a parsed packet. The single truth of forwarding: which
+// service it is for, which flow it belongs to, where a new flow goes, what its TCP state becomes.
+// It writes the flow table and the connection counts; it touches no byte of the packet.
+//
+// A packet is looked at in this order: an ICMP error about a flow; a client's packet to a service;
+// a NAT server's answer. Anything else is not ours.
+#pragma once
+
+#include <cstdint>
+
+#include "daemon/base/time.hpp"
+#include "forwarding/counters.hpp"
+#include "forwarding/flow_table.hpp"
+#include "forwarding/packet.hpp"
+#include "forwarding/service_table.hpp"
+
+namespace tandem::forwarding {
+
+// After a service became active here, TCP that no flow knows is dropped silently for this long: the
+// peer's record of it may be on its way, and a reset could not be taken back.
+inline constexpr Duration kGrace = 5s;
+
+enum class Step : uint8_t {
+  kNotOurs,
+  kDrop,
+  kToServer,       // by the recipe of `server`
+  kToClient,       // a NAT answer
+  kErrorToServer,  // an ICMP error about an answer
+  kErrorToClient,  // an ICMP error about a client's packet that NAT rewrote
+  kTunnelError,    // an ICMP error about our own outer header
+  kReset,
+  kPortUnreachable,
+};
+
+struct Decision {
+  Step step = Step::kNotOurs;
+  Counter reason = Counter::kNotOurs;  // of kDrop
+  uint16_t server = 0;                 // slot
+};
+
+class Decider {
+ public:
+  Decider(FlowTable& flows, ServiceTable& services, Counters& counters);
+
+  Decision decide(const Packet& packet, TimePoint now);
+
+ private:
+  Decision from_client(const Packet& packet, Service& service, TimePoint now);
+  Decision from_server(const Packet& packet, const Server& first, TimePoint now);
+  Decision about_flow(const Packet& packet);
+  Decision known(const Packet& packet, Service& service, Flow flow, Server& server, TimePoint now);
+  Decision unknown(const Packet& packet, Service& service, Flow* former, TimePoint now);
+  Decision place(const Packet& packet, Service& service, Flow* former, TimePoint now);
+  std::optional<Flow> find_answered(uint8_t protocol, Ipv4Address client, uint16_t client_port,
+                                    const Server& first) const;
+  void follow(Flow flow, Server& server, const Packet& packet, bool from_client, TimePoint now);
+
+  FlowTable& flows_;
+  ServiceTable& services_;
+  Counters& counters_;
+};
+
+}  // namespace tandem::forwarding

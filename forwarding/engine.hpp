@@ -1,0 +1,68 @@
+// The engine: parse, decide, apply, for one worker. Several workers have an Engine each over the
+// same FlowTable and ServiceTable; one of them (or a scanner) also calls expire().
+//
+// A frame is either taken (forwarded, answered or dropped, whatever the Outputs then hold) or not
+// ours, and then the kernel's. The engine sends nothing: it leaves packets in Outputs, in place
+// wherever it can.
+#pragma once
+
+#include <cstdint>
+
+#include "daemon/base/time.hpp"
+#include "forwarding/answers.hpp"
+#include "forwarding/counters.hpp"
+#include "forwarding/decide.hpp"
+#include "forwarding/flow_table.hpp"
+#include "forwarding/outputs.hpp"
+#include "forwarding/packet.hpp"
+#include "forwarding/service_table.hpp"
+#include "forwarding/sweeper.hpp"
+
+namespace tandem::forwarding {
+
+enum class Verdict : uint8_t {
+  kNotOurs,  // the kernel handles it; nothing was changed in the frame
+  kTaken,
+};
+
+struct EngineSettings {
+  AnswerLimits answers;
+};
+
+class Engine {
+ public:
+  Engine(FlowTable& flows, ServiceTable& services, const EngineSettings& settings = {});
+
+  // Handles one frame. What is to be sent is added to `outputs` and may lie inside of the frame's
+  // buffer, which must stay until it is sent.
+  // REQUIRES: kHeadroom bytes before the IP header.
+  Verdict handle(const FrameIn& frame, TimePoint now, Outputs& outputs);
+
+  // Looks at the next `slots` slots of the table: removes flows that timed out or lost their
+  // server, recounts connections, frees numbers no flow names. Once over the whole table
+  // (flows.slots()) after a start; then often enough that the whole table is seen about once a
+  // second. One caller at a time in all workers.
+  void expire(TimePoint now, size_t slots);
+
+  // Safe from other threads.
+  const Counters& counters() const { return counters_; }
+  ServerTraffic traffic(uint16_t server_slot) const { return traffic_.of(server_slot); }
+  // Flows found by the last complete pass of expire().
+  uint64_t flow_count() const { return sweeper_.flow_count(); }
+
+ private:
+  Verdict parsed(Packet& packet, TimePoint now, Outputs& outputs);
+  void forward(Packet& packet, const Decision& decision, TimePoint now, Outputs& outputs);
+  void answer(const Packet& packet, const Decision& decision, TimePoint now, Outputs& outputs);
+  void drop(Counter reason) { counters_.add(reason); }
+
+  ServiceTable& services_;
+  Decider decider_;
+  Sweeper sweeper_;
+  Answers answers_;
+  Counters counters_;
+  Traffic traffic_;
+  uint16_t tunnel_id_ = 0;
+};
+
+}  // namespace tandem::forwarding

@@ -1,0 +1,202 @@
+// The flow table of flow_table.h, used in place: find, insert, update and remove by the rules
+// written there, from any thread.
+//
+// Who owns what. The shell makes the mapping and keeps it alive; the packet workers and the peer
+// link's thread each hold a FlowTable by reference and use it at the same time; numbering and the
+// service table own the sections after the buckets. Nothing here reads a clock: a tick is made from
+// the time handed in. That time line must go on over a restart of the room (CLOCK_BOOTTIME or
+// CLOCK_MONOTONIC do, for the file does not live over a reboot).
+//
+// Dirty bits, one a slot and peer, say which flows a peer has not been told. They are set after the
+// flow is written and taken before it is read, so no change is ever missed; a flow is told in the
+// state it has when it is read.
+#pragma once
+
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "daemon/base/address.hpp"
+#include "daemon/base/bytes.hpp"
+#include "daemon/base/result.hpp"
+#include "daemon/base/time.hpp"
+#include "forwarding/flow_table.h"
+
+namespace tandem::forwarding {
+
+// 134 ms of the time line, as last_seen counts. Differences are taken modulo 2^32.
+inline uint32_t tick_of(TimePoint now) {
+  return static_cast<uint32_t>(static_cast<uint64_t>(now.time_since_epoch().count()) >> TANDEM_TICK_SHIFT);
+}
+inline constexpr uint32_t ticks_of(Duration duration) {
+  return static_cast<uint32_t>(static_cast<uint64_t>(duration.count()) >> TANDEM_TICK_SHIFT);
+}
+// Ticks since `last_seen`; 0 when it lies ahead, which a peer's clock can make.
+inline constexpr uint32_t age_of(uint32_t last_seen, uint32_t now_tick) {
+  const auto age = static_cast<int32_t>(now_tick - last_seen);
+  return age > 0 ? static_cast<uint32_t>(age) : 0;
+}
+
+// A flow as it was when it was read, and where it stands.
+struct Flow {
+  size_t index = 0;
+  uint64_t key = 0;
+  uint64_t value = 0;
+
+  Ipv4Address client() const { return {tandem_key_client_address(key)}; }
+  uint16_t client_port() const { return tandem_key_client_port(key); }
+  uint16_t service() const { return tandem_key_service(key); }
+  uint16_t server() const { return tandem_value_server(value); }
+  uint8_t state() const { return tandem_value_state(value); }
+  uint8_t flags() const { return tandem_value_flags(value); }
+  uint32_t last_seen() const { return tandem_value_last_seen(value); }
+};
+
+struct FlowTableSettings {
+  uint32_t bucket_count = 1u << 18;  // a power of two, 2 - 2^30; four flows each
+  std::array<uint64_t, 2> seed{};    // from a good random source: clients must not guess it
+};
+
+enum class FlowTableError : uint8_t {
+  kTooSmall,        // the span ends before the table does
+  kNotAligned,      // the span does not begin at a cache line
+  kNotAFlowTable,   // another magic
+  kOtherVersion,    // of a layout this program does not know
+  kBadBucketCount,  // no power of two within bounds
+  kBadLayout,       // a section lies outside, or not where this program would put it
+};
+
+class FlowTable {
+ public:
+  // Bytes of a mapping for this many buckets. REQUIRES: a valid bucket count.
+  static uint64_t bytes_needed(uint32_t bucket_count);
+
+  // Makes an empty table of `mapping`. REQUIRES: the mapping is all zero, as a new file is, or
+  // nobody uses it.
+  static Result<FlowTable, FlowTableError> format(MutableBytes mapping, const FlowTableSettings& settings);
+  // Takes up a table that an earlier process left. Clears BUSY slots, so nobody else may be
+  // inserting.
+  static Result<FlowTable, FlowTableError> attach(MutableBytes mapping);
+
+  std::optional<Flow> find(uint8_t protocol, Ipv4Address client, uint16_t client_port, uint16_t service) const;
+
+  // The flow of this client side that `accept(const Flow&)` takes: how an answer, which does not
+  // name its service, is matched.
+  template <class Accept>
+  std::optional<Flow> find_if(uint8_t protocol, Ipv4Address client, uint16_t client_port, Accept accept) const;
+
+  struct Inserted {
+    enum class Outcome : uint8_t {
+      kInserted,
+      kExists,   // `flow` is the one that was there, or that another thread put there first
+      kEvicted,  // inserted in the place of `evicted`, because both buckets were full
+    };
+    Outcome outcome = Outcome::kInserted;
+    Flow flow;
+    Flow evicted;
+  };
+  // Puts a flow in; does not mark it dirty. When both buckets are full the flow that is worth least
+  // goes: not established before established, then the one not seen for longest.
+  Inserted insert(uint8_t protocol, uint64_t key, uint64_t value);
+
+  // Replaces the value, if the slot is still as `flow` has it; then `flow` has the new one.
+  // Otherwise false and `flow` is stale: find it again.
+  bool update(Flow& flow, uint64_t value);
+  // Removes exactly this flow; false when the slot has changed hands.
+  bool remove(const Flow& flow);
+
+  // The flow in slot `index`, if there is one.
+  std::optional<Flow> at(size_t index) const;
+  size_t slots() const { return size_t{header_->bucket_count} * TANDEM_BUCKET_FLOWS; }
+
+  // Visits the flows of slots [from, from + count) with visit(const Flow&). Returns where to go on;
+  // 0 at the end of the table.
+  template <class Visit>
+  size_t scan(size_t from, size_t count, Visit visit) const;
+
+  void mark_dirty(size_t index);       // for every peer
+  void mark_all_dirty(unsigned peer);  // every flow that exists: a new peer's beginning
+  void clear_dirty(unsigned peer);     // a peer that is gone for good
+  bool is_dirty(unsigned peer, size_t index) const;
+  size_t dirty_words() const { return header_->dirty_words; }
+  // Takes the dirty bits of one peer from 64-slot word `from` on and visits their flows with
+  // visit(const Flow&) until at least `limit` flows were visited or the table ended. Bits of slots
+  // that are empty by now are dropped. Returns the word to go on with; 0 at the end of the table.
+  template <class Visit>
+  size_t take_dirty(unsigned peer, size_t from, size_t limit, Visit visit);
+
+  const tandem_flows_header& header() const { return *header_; }
+  uint32_t bucket_count() const { return header_->bucket_count; }
+
+  // The sections beside the buckets. Indices are slot numbers.
+  std::span<tandem_recipe, TANDEM_SERVER_SLOTS> recipes() const;
+  std::span<tandem_service_slot, TANDEM_SERVICE_SLOTS> service_slots() const;
+  std::span<tandem_server_slot, TANDEM_SERVER_SLOTS> server_slots() const;
+
+ private:
+  explicit FlowTable(std::byte* base);
+  tandem_flow* slot(size_t index) const {
+    return &buckets_[index / TANDEM_BUCKET_FLOWS].flows[index % TANDEM_BUCKET_FLOWS];
+  }
+  uint64_t* dirty_word(unsigned peer, size_t word) const { return dirty_ + peer * header_->dirty_words + word; }
+  uint64_t take_dirty_word(unsigned peer, size_t word) {
+    uint64_t* bits = dirty_word(peer, word);
+    if (__atomic_load_n(bits, __ATOMIC_RELAXED) == 0) return 0;
+    return __atomic_exchange_n(bits, 0, __ATOMIC_ACQ_REL);
+  }
+  std::optional<Flow> claim(size_t bucket, uint64_t key, uint64_t value);
+  std::optional<Flow> evict(size_t first, size_t second, uint64_t key, uint64_t value, Flow& evicted);
+  std::optional<Flow> earlier_twin(size_t first, size_t second, const Flow& flow) const;
+
+  std::byte* base_ = nullptr;
+  tandem_flows_header* header_ = nullptr;
+  tandem_bucket* buckets_ = nullptr;
+  uint64_t* dirty_ = nullptr;
+};
+
+template <class Accept>
+std::optional<Flow> FlowTable::find_if(uint8_t protocol, Ipv4Address client, uint16_t client_port,
+                                       Accept accept) const {
+  const uint64_t hash = tandem_flow_hash(header_->seed, protocol, client.value, client_port);
+  const uint64_t wanted = tandem_flow_key(client.value, client_port, 0);
+  for (const uint32_t bucket :
+       {tandem_first_bucket(hash, header_->bucket_count), tandem_second_bucket(hash, header_->bucket_count)}) {
+    for (size_t i = 0; i < TANDEM_BUCKET_FLOWS; ++i) {
+      tandem_flow& candidate = buckets_[bucket].flows[i];
+      const uint64_t key = __atomic_load_n(&candidate.key, __ATOMIC_ACQUIRE);
+      if ((key & ~uint64_t{0xffff}) != wanted || key == TANDEM_KEY_EMPTY || key == TANDEM_KEY_BUSY) continue;
+      const Flow flow{size_t{bucket} * TANDEM_BUCKET_FLOWS + i, key,
+                      __atomic_load_n(&candidate.value, __ATOMIC_RELAXED)};
+      if (accept(flow)) return flow;
+    }
+  }
+  return std::nullopt;
+}
+
+template <class Visit>
+size_t FlowTable::scan(size_t from, size_t count, Visit visit) const {
+  const size_t end = count < slots() - from ? from + count : slots();
+  for (size_t index = from; index < end; ++index) {
+    if (const auto flow = at(index)) visit(*flow);
+  }
+  return end == slots() ? 0 : end;
+}
+
+template <class Visit>
+size_t FlowTable::take_dirty(unsigned peer, size_t from, size_t limit, Visit visit) {
+  size_t visited = 0;
+  for (size_t word = from; word < header_->dirty_words; ++word) {
+    if (visited >= limit) return word;
+    for (uint64_t bits = take_dirty_word(peer, word); bits != 0; bits &= bits - 1) {
+      const auto flow = at(word * 64 + static_cast<size_t>(std::countr_zero(bits)));
+      if (!flow) continue;
+      visit(*flow);
+      ++visited;
+    }
+  }
+  return 0;
+}
+
+}  // namespace tandem::forwarding

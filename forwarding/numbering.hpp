@@ -1,0 +1,68 @@
+// Which number a service or a server has. Flows name them by number, in a table that outlives the
+// process, so a number must mean the same thing over reloads and restarts, and must not come to
+// mean another thing while any flow still says it.
+//
+// The numbers stand in the mapping beside the flows (tandem_service_slot, tandem_server_slot). The
+// same name, address, port and protocol get the same number again; anything else is something new.
+// A number given back is retired, and free only after a whole sweep that began later has met no
+// flow that names it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "daemon/base/address.hpp"
+#include "forwarding/flow_table.h"
+
+namespace tandem::forwarding {
+
+// tandem_service_slot::in_use and tandem_server_slot::in_use.
+enum class SlotUse : uint8_t {
+  kFree = 0,
+  kInUse = 1,
+  kRetired = 2,  // given back; flows may name it
+  kFading = 3,   // as kRetired, and a sweep that began after that is under way
+};
+
+inline constexpr size_t kMaxNameBytes = 63;
+
+class Numbering {
+ public:
+  Numbering(std::span<tandem_service_slot, TANDEM_SERVICE_SLOTS> services,
+            std::span<tandem_server_slot, TANDEM_SERVER_SLOTS> servers);
+
+  // The number of this service or server, its old one where it had one. Nothing when all numbers
+  // are taken or the name is empty or longer than kMaxNameBytes.
+  std::optional<uint16_t> take_service(std::string_view name, uint8_t protocol, Ipv4Address address, uint16_t port);
+  std::optional<uint16_t> take_server(uint16_t service, std::string_view name, Ipv4Address address, uint16_t port);
+  void retire_service(uint16_t slot);
+  void retire_server(uint16_t slot);
+  // Retires every number in use for which `keep` says no: after a start, what an earlier process
+  // knew and the configuration does not have any more.
+  template <class KeepService, class KeepServer>
+  void retire_unless(KeepService keep_service, KeepServer keep_server);
+
+  // A sweep over the table, and which numbers its flows named.
+  void sweep_begins();
+  void sweep_ended(const std::vector<bool>& services_named, const std::vector<bool>& servers_named);
+
+ private:
+  std::span<tandem_service_slot, TANDEM_SERVICE_SLOTS> services_;
+  std::span<tandem_server_slot, TANDEM_SERVER_SLOTS> servers_;
+};
+
+template <class KeepService, class KeepServer>
+void Numbering::retire_unless(KeepService keep_service, KeepServer keep_server) {
+  for (size_t i = 1; i < services_.size(); ++i)
+    if (services_[i].in_use == uint8_t(SlotUse::kInUse) && !keep_service(static_cast<uint16_t>(i)))
+      retire_service(static_cast<uint16_t>(i));
+  for (size_t i = 1; i < servers_.size(); ++i)
+    if (servers_[i].in_use == uint8_t(SlotUse::kInUse) && !keep_server(static_cast<uint16_t>(i)))
+      retire_server(static_cast<uint16_t>(i));
+}
+
+}  // namespace tandem::forwarding

@@ -1,0 +1,128 @@
+// Stage one, parse: what a frame is, as far as forwarding wants to know.
+//
+// A frame comes as the kernel has it: possibly a TCP super-packet of up to 64 KB, possibly with a
+// checksum that somebody after us is to fill in. Both travel with it as an Offload, so that one
+// flow lookup serves 64 KB. Every length is checked here, once; the later stages trust the offsets
+// of a Packet and never look outside `bytes`.
+//
+// RFC 791 (IPv4), RFC 9293 (TCP), RFC 768 (UDP), RFC 792 (ICMP).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "daemon/base/address.hpp"
+#include "daemon/base/bytes.hpp"
+#include "daemon/base/result.hpp"
+
+namespace tandem::forwarding {
+
+inline constexpr uint8_t kIcmp = 1;
+inline constexpr uint8_t kIpInIp = 4;
+inline constexpr uint8_t kTcp = 6;
+inline constexpr uint8_t kUdp = 17;
+
+// Free bytes before every packet, in and out: room for an outer IPv4 header and for Ethernet with a
+// VLAN tag.
+inline constexpr size_t kHeadroom = 64;
+
+// What is still to be done to a packet, with the meaning and the numbers of virtio_net_hdr, but
+// counted from the IP header and in host order.
+struct Offload {
+  enum Gso : uint8_t {
+    kNone = 0,
+    kTcp4 = 1,
+    kUdpFragments = 3,
+    kUdpSegments = 5,
+    kEcnBit = 0x80  // the first segment alone keeps CWR
+  };
+  bool checksum_unfilled = false;  // VIRTIO_NET_HDR_F_NEEDS_CSUM: the field holds the pseudo-header's
+                                   // sum, not complemented
+  uint8_t gso_type = kNone;        // Gso, perhaps with kEcnBit
+  uint16_t gso_size = 0;           // bytes of payload in a segment
+  uint16_t header_length = 0;      // bytes of IP and TCP headers; a hint
+  uint16_t checksum_start = 0;     // first byte that is summed
+  uint16_t checksum_offset = 0;    // of the field, from checksum_start
+  bool operator==(const Offload&) const = default;
+
+  uint8_t gso_kind() const { return gso_type & static_cast<uint8_t>(~kEcnBit); }
+};
+
+// A frame as the shell hands it in. It is rewritten in place.
+struct FrameIn {
+  MutableBytes buffer;  // REQUIRES: kHeadroom writable bytes before ip_offset
+  size_t ip_offset = 0;
+  size_t ip_length = 0;  // as captured; Ethernet's padding may follow the IP packet
+  Offload offload;
+  uint32_t ifindex = 0;
+};
+
+enum TcpFlags : uint8_t {
+  kFin = 0x01,
+  kSyn = 0x02,
+  kRst = 0x04,
+  kPsh = 0x08,
+  kAck = 0x10,
+  kUrg = 0x20,
+  kEce = 0x40,
+  kCwr = 0x80
+};
+
+// The packet an ICMP error quotes: its header, and at least the ports.
+struct Quoted {
+  uint16_t offset = 0;            // of the quoted IP header, from the outer IP header
+  uint16_t transport_offset = 0;  // of the quoted TCP or UDP header
+  uint8_t protocol = 0;
+  Ipv4Address source;
+  Ipv4Address destination;
+  uint16_t source_port = 0;
+  uint16_t destination_port = 0;
+};
+
+struct Packet {
+  MutableBytes bytes;  // the IP packet, exactly as long as it says
+  Offload offload;
+  uint32_t ifindex = 0;
+
+  Ipv4Address source;
+  Ipv4Address destination;
+  uint8_t protocol = 0;
+  uint8_t ttl = 0;
+  bool dont_fragment = false;
+  bool fragment = false;        // part of a datagram; ports are known in the first part alone
+  bool ports_known = false;     // TCP or UDP with its header here
+  uint16_t header_length = 0;   // of IP, bytes
+  uint16_t payload_offset = 0;  // first byte after the TCP or UDP header
+  uint16_t source_port = 0;
+  uint16_t destination_port = 0;
+  uint8_t tcp_flags = 0;
+
+  uint8_t icmp_type = 0;
+  uint8_t icmp_code = 0;
+  std::optional<Quoted> quoted;  // of an ICMP error
+
+  size_t payload_length() const { return bytes.size() - payload_offset; }
+  bool is_super_packet() const { return offload.gso_kind() != Offload::kNone && offload.gso_size > 0; }
+  // Packets on the wire: more than one for a super-packet.
+  size_t wire_packets() const {
+    if (!is_super_packet()) return 1;
+    const size_t count = (payload_length() + offload.gso_size - 1) / offload.gso_size;
+    return count == 0 ? 1 : count;
+  }
+  // Bytes of IP of the largest packet on the wire.
+  size_t wire_size() const {
+    if (!is_super_packet() || payload_length() <= offload.gso_size) return bytes.size();
+    return static_cast<size_t>(payload_offset) + offload.gso_size;
+  }
+};
+
+enum class ParseError : uint8_t {
+  kNotIpv4,
+  kBadIpHeader,   // header length or total length does not fit what was captured
+  kBadTransport,  // the TCP, UDP or ICMP header does not fit
+  kBadOffload,    // what is to be filled in lies outside of the packet
+};
+
+Result<Packet, ParseError> parse(const FrameIn& frame);
+
+}  // namespace tandem::forwarding

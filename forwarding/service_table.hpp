@@ -1,0 +1,159 @@
+// The services and their servers as they are in force, and what follows from them: the numbers
+// flows name them by, the recipes, the connection counts the schedulers look at.
+//
+// Who may call what. Changes (apply, set_*) are made while no worker is inside of
+// Engine::handle() or expire(): the shell holds a std::shared_mutex, shared around a batch of
+// packets, exclusive around a change. Everything a worker calls is safe among workers: counts are
+// atomic, a scheduler is asked under its service's lock.
+//
+// The settings say what is wanted in full; apply() computes the difference, so a service that did
+// not change keeps its scheduler's position, and a server that did not change keeps its flows.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "daemon/base/address.hpp"
+#include "daemon/base/time.hpp"
+#include "forwarding/endpoint_map.hpp"
+#include "forwarding/flow_table.hpp"
+#include "forwarding/numbering.hpp"
+#include "forwarding/packet.hpp"
+#include "forwarding/scheduler.hpp"
+#include "forwarding/server.hpp"
+
+namespace tandem::forwarding {
+
+enum class NoServerPolicy : uint8_t {
+  kReject,  // TCP reset, ICMP port unreachable
+  kDrop,
+};
+
+struct ServerSetting {
+  std::string name;  // at most 63 bytes
+  Ipv4Address address;
+  uint16_t port = 0;
+  uint32_t weight = 1;  // the one in force: 0 takes no new flows
+  bool up = true;       // false: known to be dead, so UDP flows leave it
+  bool operator==(const ServerSetting&) const = default;
+};
+
+struct ServiceSetting {
+  std::string name;  // at most 63 bytes
+  Ipv4Address vip;
+  uint16_t port = 0;
+  uint8_t protocol = kTcp;  // kTcp or kUdp
+  tandem_method method = TANDEM_NAT;
+  SchedulerKind scheduler = SchedulerKind::kWeightedLeastConnection;
+  NoServerPolicy no_server = NoServerPolicy::kReject;
+  bool active = false;  // this director owns the VIP: new flows are taken here
+  std::vector<ServerSetting> servers;
+  bool operator==(const ServiceSetting&) const = default;
+};
+
+// How a server is reached from here; the shell learns it from the kernel's routes and neighbours.
+struct NextHop {
+  uint32_t ifindex = 0;
+  MacAddress source_mac;
+  MacAddress destination_mac;
+  uint16_t mtu = 0;           // bytes of IP; 0: unknown, never too big
+  Ipv4Address tunnel_source;  // the outer source of a TUN server: this director's address there
+  bool operator==(const NextHop&) const = default;
+};
+
+struct Service {
+  uint16_t slot = 0;
+  ServiceSetting setting;
+  TimePoint active_since{};
+  SpinLock lock;  // over the scheduler
+  std::unique_ptr<Scheduler> scheduler;
+  ServerList servers;  // in IPVS's order: last added first
+};
+
+// What apply() did, for the shell's next-hop and filter work and for the event that says so.
+struct TableChanges {
+  std::vector<uint16_t> servers_added;    // slots
+  std::vector<uint16_t> servers_removed;  // slots
+  std::vector<std::string> services_added;
+  std::vector<std::string> services_removed;
+  std::vector<std::string> services_changed;
+  std::vector<std::string> refused;  // no slot left, or the name is too long: "service" or
+                                     // "service/server"
+};
+
+class ServiceTable {
+ public:
+  // Takes up the numbers and recipes an earlier process left in the table. No service is in force
+  // until apply().
+  explicit ServiceTable(FlowTable& flows);
+  ~ServiceTable();
+  ServiceTable(const ServiceTable&) = delete;
+  ServiceTable& operator=(const ServiceTable&) = delete;
+
+  // ---- changes
+  // REQUIRES: names unique, (protocol, vip, port) unique. `active` of the settings is taken over.
+  TableChanges apply(const std::vector<ServiceSetting>& settings, TimePoint now);
+  // False when there is no such service or server.
+  bool set_weight(std::string_view service, std::string_view server, uint32_t weight);
+  bool set_up(std::string_view service, std::string_view server, bool up);
+  bool set_active(std::string_view service, bool active, TimePoint now);
+  void set_next_hop(uint16_t server_slot, const NextHop& hop);
+  void forget_next_hop(uint16_t server_slot);
+  // This director's own addresses: what a server sends them (answers to health checks) is the
+  // kernel's.
+  void set_own_addresses(std::vector<Ipv4Address> addresses);
+
+  // ---- lookups
+  Service* find(uint8_t protocol, Ipv4Address vip, uint16_t port) const {
+    const uint32_t found = by_vip_.find(endpoint_key(protocol, vip, port));
+    return found == 0 ? nullptr : services_[found].get();
+  }
+  Service* find(std::string_view name) const;
+  // The first NAT server with this address and port; others follow by Server::next_same_endpoint.
+  Server* find_server(uint8_t protocol, Ipv4Address address, uint16_t port) const {
+    const uint32_t found = by_server_.find(endpoint_key(protocol, address, port));
+    return found == 0 ? nullptr : servers_[found].get();
+  }
+  bool is_vip(Ipv4Address address) const { return vips_.find(endpoint_key(0, address, 0)) != 0; }
+  bool is_own(Ipv4Address address) const;
+  // By number; nullptr when nothing in force has it.
+  Service* service(uint16_t slot) const { return slot < services_.size() ? services_[slot].get() : nullptr; }
+  Server* server(uint16_t slot) const { return slot < servers_.size() ? servers_[slot].get() : nullptr; }
+  // Slot numbers by name, 0 when there is none: how the peer's records find their place.
+  uint16_t service_slot(std::string_view service) const;
+  uint16_t server_slot(std::string_view service, std::string_view server) const;
+  bool applied() const { return applied_; }
+  // Servers in force, by slot.
+  std::vector<const Server*> all_servers() const;
+  const tandem_recipe& recipe(uint16_t server_slot) const { return recipes_[server_slot]; }
+
+  Numbering& numbering() { return numbering_; }
+  FlowCounts& counts() { return counts_; }
+
+ private:
+  void apply_service(Service& service, const ServiceSetting& wanted, TimePoint now, TableChanges& changes);
+  void add_server(Service& service, const ServerSetting& wanted, TableChanges& changes);
+  void remove_server(Service& service, size_t index, TableChanges& changes);
+  void remove_service(Service& service, TableChanges& changes);
+  void write_recipe(const Service& service, const Server& server);
+  void index_again();
+
+  bool applied_ = false;
+  std::span<tandem_recipe, TANDEM_SERVER_SLOTS> recipes_;
+  Numbering numbering_;
+  FlowCounts counts_;
+  std::vector<std::unique_ptr<Service>> services_;  // by slot
+  std::vector<std::unique_ptr<Server>> servers_;    // by slot
+  std::unordered_map<std::string, uint16_t> by_name_;
+  EndpointMap by_vip_;
+  EndpointMap by_server_;
+  EndpointMap vips_;
+  std::vector<Ipv4Address> own_addresses_;  // sorted
+};
+
+}  // namespace tandem::forwarding

@@ -1,0 +1,43 @@
+// The sweep: goes over the flow table a piece at a time and does what time alone brings about.
+// Flows that timed out are removed, and flows whose service or server is gone; connections are
+// counted afresh (server.hpp); numbers no flow names are freed (numbering.hpp).
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "daemon/base/time.hpp"
+#include "forwarding/counters.hpp"
+#include "forwarding/flow_table.hpp"
+#include "forwarding/service_table.hpp"
+
+namespace tandem::forwarding {
+
+class Sweeper {
+ public:
+  Sweeper(FlowTable& flows, ServiceTable& services, Counters& counters);
+
+  // Sweeps the next `slots` slots, at most to the end of the table. Does nothing before the
+  // service table was applied for the first time, when every flow would look like an orphan.
+  void step(TimePoint now, size_t slots);
+
+  uint64_t flow_count() const { return flow_count_.load(std::memory_order_relaxed); }
+
+ private:
+  void begin_pass();
+  void end_pass();
+  void visit(const Flow& flow, uint32_t now_tick);
+
+  FlowTable& flows_;
+  ServiceTable& services_;
+  Counters& counters_;
+  size_t next_ = 0;
+  uint64_t met_ = 0;
+  std::vector<bool> services_named_;
+  std::vector<bool> servers_named_;
+  std::atomic<uint64_t> flow_count_ = 0;
+};
+
+}  // namespace tandem::forwarding

@@ -1,0 +1,51 @@
+// What a flow's state is, how TCP segments move it, how long it lasts and what it weighs: IPVS's
+// tables of Linux 6.1 (net/netfilter/ipvs/ip_vs_proto_tcp.c), numbers included.
+//
+// A director sees both directions of a NAT flow, but only the client's of DR and TUN; for those it
+// infers what it cannot see (kInputOnly).
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "daemon/base/time.hpp"
+#include "forwarding/server.hpp"
+
+namespace tandem::forwarding {
+
+// The state byte of a flow.
+enum class FlowState : uint8_t {
+  kNone = 0,
+  kEstablished = 1,
+  kSynSent = 2,
+  kSynRecv = 3,
+  kFinWait = 4,
+  kTimeWait = 5,
+  kClose = 6,
+  kCloseWait = 7,
+  kLastAck = 8,
+  kListen = 9,
+  kSynAck = 10,
+  kUdp = 11,
+};
+inline constexpr uint8_t kFlowStates = 12;
+
+enum class TcpDirection : uint8_t {
+  kInput,      // from the client, answers are seen too
+  kOutput,     // from the server
+  kInputOnly,  // from the client, answers never seen
+};
+
+// The state after a segment with these flags (TcpFlags). RST > SYN > FIN > ACK; none of them leads
+// to kClose. A byte that is no TCP state counts as kNone.
+FlowState next_tcp_state(FlowState state, TcpDirection direction, uint8_t tcp_flags);
+
+// How long a flow in this state lives without a packet. A byte that is no state lives 2 s.
+Duration timeout_of(FlowState state);
+
+// IPVS counts a TCP flow as active until its close begins, and every UDP flow as inactive.
+Load load_of(FlowState state);
+
+std::string_view name_of(FlowState state);  // "ESTABLISHED"
+
+}  // namespace tandem::forwarding
