@@ -1,0 +1,26 @@
+#include "vrrp/lateness.hpp"
+
+#include <algorithm>
+
+namespace tandem::vrrp {
+namespace {
+
+std::string in_ms(Duration duration) {
+  return std::to_string(std::chrono::ceil<std::chrono::milliseconds>(duration).count()) + " ms";
+}
+
+}  // namespace
+
+void Lateness::note(Duration late) {
+  worst_ = std::max(worst_, late);
+  ++histogram_[static_cast<size_t>(std::ranges::lower_bound(kBounds, late) - kBounds.begin())];
+}
+
+std::string Lateness::text() const {
+  std::string words = "worst " + in_ms(worst_) + "; within";
+  for (size_t i = 0; i < kBounds.size(); ++i)
+    words += (i == 0 ? " " : ", ") + in_ms(kBounds[i]) + ' ' + std::to_string(histogram_[i]);
+  return words + ", later " + std::to_string(histogram_.back());
+}
+
+}  // namespace tandem::vrrp
