@@ -1,0 +1,43 @@
+"""What the lab tests share: the built programs, a world that is always taken down, and a site in it."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from topology import Site
+from world import World
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def programs():
+    """The folder of tandemd and tandemctl."""
+    folder = Path(os.environ.get("TANDEM_BIN", ROOT / "build/bin")).resolve()
+    if os.geteuid() != 0:
+        pytest.skip("the lab makes network namespaces, which only root may")
+    assert (folder / "tandemd").exists(), f"{folder}/tandemd is not built; run ./dev test"
+    return folder
+
+
+@pytest.fixture
+def world():
+    with World() as made:
+        yield made
+
+
+@pytest.fixture
+def make_site(world, programs):
+    """make_site(method='nat', change=None, ...) wires a site; the directors' logs are printed when the test fails."""
+    made = []
+
+    def make(**more):
+        made.append(Site(world, programs, **more))
+        return made[-1]
+
+    yield make
+    for site in made:
+        for director in site.directors.values():
+            if director.process is not None:
+                print(f"--- log of {director.name}\n{director.log()}")

@@ -1,0 +1,106 @@
+"""Bad site files: a clear error with its place, from tandemctl check and from the daemon alike, and nothing lost."""
+
+import os
+import subprocess
+
+import pytest
+import yaml
+
+GOOD = {
+    "site": "lab",
+    "directors": {"dir-a": {"priority": 150, "peer_address": "192.0.2.11"},
+                  "dir-b": {"priority": 100, "peer_address": "192.0.2.12"}},
+    "virtual_routers": {"web": {"interface": "eth0", "id": 51, "addresses": ["198.51.100.10/24"]}},
+    "services": {
+        "web": {"address": "198.51.100.10", "port": 80, "servers": {"web1": {"address": "10.0.1.11"}}},
+        "api": {"address": "198.51.100.10", "port": 81, "servers": {"api1": {"address": "10.0.1.11"}}}},
+}
+
+
+def spoiled(**changes):
+    """GOOD with 'a/b/c' paths set to other values."""
+    document = yaml.safe_load(yaml.safe_dump(GOOD))
+    for path, value in changes.items():
+        *way, last = path.split("/")
+        place = document
+        for step in way:
+            place = place[step]
+        place[last] = value
+    return yaml.safe_dump(document, sort_keys=False)
+
+
+CASES = {
+    "a tab": ("site: lab\ndirectors:\n\tdir-a: {}\n", ["tab"]),
+    "an unknown key": (spoiled(**{"virtual_routers/web/interfaec": "eth0"}), ["interfaec", "interface"]),
+    "VRID 300": (spoiled(**{"virtual_routers/web/id": 300}), ["300", "1", "255"]),
+    "two services on one address and port": (spoiled(**{"services/api/port": 80}), ["198.51.100.10", "80", "web"]),
+    "a VIP of the wrong family": (spoiled(**{"services/web/address": "2001:db8::10"}), ["2001:db8::10", "IPv4"]),
+    "an address of the wrong family in a router": (
+        spoiled(**{"virtual_routers/web/addresses": ["2001:db8::10/64"]}), ["2001:db8::10", "IPv4"]),
+}
+
+
+def check(programs, path):
+    return subprocess.run([programs / "tandemctl", "check", path], capture_output=True, text=True, timeout=10)
+
+
+def start(programs, path, tmp_path):
+    return subprocess.run([programs / "tandemd", "--config", path, "--run-dir", tmp_path / "run", "--state-dir",
+                           tmp_path / "state", "--director", "dir-a"], capture_output=True, text=True, timeout=10)
+
+
+def test_the_file_these_are_made_from_is_valid(programs, tmp_path):
+    path = tmp_path / "site.yaml"
+    path.write_text(spoiled())
+    done = check(programs, path)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_is_refused_with_its_place(programs, tmp_path, case):
+    text, words = CASES[case]
+    path = tmp_path / "site.yaml"
+    path.write_text(text)
+    for done in (check(programs, path), start(programs, path, tmp_path)):
+        assert done.returncode == 1, done
+        assert any(line.startswith(f"{path}:") and line.split(":")[1].isdigit() and line.split(":")[2].isdigit()
+                   for line in (done.stderr + done.stdout).replace("error: ", "").splitlines()), done
+        for word in words:
+            assert word in done.stderr, (word, done.stderr)
+
+
+def test_a_missing_file_is_named(programs, tmp_path):
+    path = tmp_path / "nothing.yaml"
+    for done in (check(programs, path), start(programs, path, tmp_path)):
+        assert done.returncode == 1
+        assert str(path) in done.stderr and "o such file" in done.stderr, done
+
+
+def test_a_key_file_that_others_can_read_is_refused(programs, tmp_path):
+    key = tmp_path / "peer.key"
+    key.write_text(os.urandom(32).hex())
+    key.chmod(0o644)
+    path = tmp_path / "site.yaml"
+    path.write_text(spoiled(peer_link={"key_file": str(key)}))
+    for done in (check(programs, path), start(programs, path, tmp_path)):
+        assert done.returncode == 1
+        assert str(key) in done.stderr and "chmod 600" in done.stderr, done.stderr
+    key.chmod(0o600)
+    assert check(programs, path).returncode == 0
+
+
+def test_all_errors_are_told_at_once(programs, tmp_path):
+    path = tmp_path / "site.yaml"
+    path.write_text(spoiled(**{"virtual_routers/web/id": 300, "services/web/schedular": "rr", "services/api/port": 70000}))
+    done = check(programs, path)
+    assert done.returncode == 1
+    assert len([line for line in done.stderr.splitlines() if line.startswith(f"{path}:")]) >= 3, done.stderr
+
+
+def test_a_box_that_the_site_does_not_name_is_told_the_names(programs, tmp_path):
+    path = tmp_path / "site.yaml"
+    path.write_text(spoiled())
+    done = subprocess.run([programs / "tandemd", "--config", path, "--run-dir", tmp_path / "run", "--state-dir",
+                           tmp_path / "state", "--director", "dir-c"], capture_output=True, text=True, timeout=10)
+    assert done.returncode == 1
+    assert "dir-c" in done.stderr and "dir-a" in done.stderr and "dir-b" in done.stderr
