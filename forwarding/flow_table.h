@@ -84,6 +84,10 @@ struct tandem_server_slot {
   char name[64];
 };
 
+#ifdef __cplusplus /* the casts below are C's */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wold-style-cast"
+#endif
 static inline uint64_t tandem_flow_key(uint32_t client_address, uint16_t client_port, uint16_t service) {
   return ((uint64_t)client_address << 32) | ((uint64_t)client_port << 16) | service;
 }
@@ -120,5 +124,9 @@ static inline uint32_t tandem_second_bucket(uint64_t hash, uint32_t bucket_count
   const uint32_t second = (uint32_t)(hash >> 32) & (bucket_count - 1);
   return second != first ? second : first ^ 1u; /* bucket_count >= 2 */
 }
+
+#ifdef __cplusplus
+#pragma GCC diagnostic pop
+#endif
 
 #endif
