@@ -57,10 +57,8 @@ struct InstanceState {
   uint64_t adverts_rejected = 0;
   std::string key() const { return router; }
   static auto fields(auto& m, auto&& f) {
-    f("router", m.router), f("state", m.state), f("reason", m.reason),
-        f("since_unix_ms", m.since_unix_ms);
-    f("interface", m.interface), f("vrid", m.vrid), f("priority", m.priority),
-        f("addresses", m.addresses);
+    f("router", m.router), f("state", m.state), f("reason", m.reason), f("since_unix_ms", m.since_unix_ms);
+    f("interface", m.interface), f("vrid", m.vrid), f("priority", m.priority), f("addresses", m.addresses);
     f("active_address", m.active_address), f("transitions", m.transitions);
     f("adverts_sent", m.adverts_sent), f("adverts_received", m.adverts_received);
     f("adverts_rejected", m.adverts_rejected);
@@ -83,8 +81,7 @@ struct ServerHealth {
   uint32_t last_duration_us = 0;
   std::string key() const { return service + '/' + server; }
   static auto fields(auto& m, auto&& f) {
-    f("service", m.service), f("server", m.server), f("up", m.up), f("known", m.known),
-        f("weight", m.weight);
+    f("service", m.service), f("server", m.server), f("up", m.up), f("known", m.known), f("weight", m.weight);
     f("reason", m.reason), f("since_unix_ms", m.since_unix_ms), f("attempts", m.attempts);
     f("failures", m.failures), f("last_duration_us", m.last_duration_us);
   }
@@ -100,8 +97,7 @@ struct ServiceHealth {
   uint64_t since_unix_ms = 0;
   std::string key() const { return service; }
   static auto fields(auto& m, auto&& f) {
-    f("service", m.service), f("up", m.up), f("servers_up", m.servers_up),
-        f("servers_total", m.servers_total);
+    f("service", m.service), f("up", m.up), f("servers_up", m.servers_up), f("servers_total", m.servers_total);
     f("since_unix_ms", m.since_unix_ms);
   }
 };
@@ -121,8 +117,7 @@ struct SyncStatus {
   std::string key() const { return peer; }
   static auto fields(auto& m, auto&& f) {
     f("peer", m.peer), f("connected", m.connected), f("in_step", m.in_step), f("reason", m.reason);
-    f("since_unix_ms", m.since_unix_ms), f("flows_sent", m.flows_sent),
-        f("flows_received", m.flows_received);
+    f("since_unix_ms", m.since_unix_ms), f("flows_sent", m.flows_sent), f("flows_received", m.flows_received);
     f("flows_refused", m.flows_refused);
   }
 };
@@ -163,8 +158,7 @@ struct EngineStats {
   std::vector<NamedCounter> counters;  // drops by reason and the like
   std::string key() const { return {}; }
   static auto fields(auto& m, auto&& f) {
-    f("engine", m.engine), f("flows", m.flows), f("flow_capacity", m.flow_capacity),
-        f("counters", m.counters);
+    f("engine", m.engine), f("flows", m.flows), f("flow_capacity", m.flow_capacity), f("counters", m.counters);
   }
 };
 
@@ -233,8 +227,7 @@ struct Event {
   uint64_t unix_ms = 0;
   std::string key() const { return {}; }
   static auto fields(auto& m, auto&& f) {
-    f("severity", m.severity), f("id", m.id), f("room", m.room), f("subject", m.subject),
-        f("text", m.text);
+    f("severity", m.severity), f("id", m.id), f("room", m.room), f("subject", m.subject), f("text", m.text);
     f("unix_ms", m.unix_ms);
   }
 };
@@ -249,8 +242,7 @@ struct Forget {
   static auto fields(auto& m, auto&& f) { f("kind", m.kind), f("of_key", m.of_key); }
 };
 
-using Message =
-    std::variant<SiteText, InstanceState, ServerHealth, ServiceHealth, SyncStatus, ServerStats,
-                 EngineStats, RoomStatus, RoomReady, ReloadRequest, ReloadResult, Event, Forget>;
+using Message = std::variant<SiteText, InstanceState, ServerHealth, ServiceHealth, SyncStatus, ServerStats, EngineStats,
+                             RoomStatus, RoomReady, ReloadRequest, ReloadResult, Event, Forget>;
 
 }  // namespace tandem::bus

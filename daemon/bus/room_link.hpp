@@ -6,13 +6,14 @@
 // queue, in which a newer retained message replaces an older one of the same kind and key.
 #pragma once
 
-#include <boost/asio/io_context.hpp>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
 #include <utility>
+
+#include <boost/asio/io_context.hpp>
 
 #include "daemon/bus/messages.hpp"
 
@@ -29,8 +30,7 @@ class RoomLink {
   // Calls `handler` for every message of type M. REQUIRES: called before start().
   template <class M>
   void subscribe(std::function<void(const M&)> handler) {
-    add_subscription(M::kKind,
-                     [handler = std::move(handler)](const Message& m) { handler(std::get<M>(m)); });
+    add_subscription(M::kKind, [handler = std::move(handler)](const Message& m) { handler(std::get<M>(m)); });
   }
 
   // Called once, when the supervisor asks this room to stop or is gone. The room puts its things in order and then ends
@@ -50,6 +50,9 @@ class RoomLink {
 
   const std::string& room() const;
 
+  // Frames that had to be dropped because the supervisor took none for too long.
+  uint64_t dropped() const;
+
  private:
   void add_subscription(std::string_view kind, std::function<void(const Message&)> handler);
   class Implementation;
@@ -62,6 +65,9 @@ struct RoomContext {
   RoomLink& bus;
   std::filesystem::path run_directory;    // /run/tandem
   std::filesystem::path state_directory;  // /var/lib/tandem
+  // control only: the listening socket of the operators, made by the supervisor so that it outlives this room. -1 for
+  // every other room. Owned by the room.
+  int listen_fd = -1;
 };
 
 }  // namespace tandem::bus

@@ -1,0 +1,51 @@
+#include "daemon/bus/speakers.hpp"
+
+#include <algorithm>
+
+#include "daemon/bus/describe.hpp"
+
+namespace tandem::bus {
+
+namespace {
+
+struct Right {
+  std::string_view kind;
+  std::string_view room;
+};
+
+// Every room may say Event and RoomReady in its own name; the rest is here.
+constexpr Right kRights[] = {
+    {SiteText::kKind, kSupervisor},    {RoomStatus::kKind, kSupervisor},   {ReloadResult::kKind, kSupervisor},
+    {InstanceState::kKind, "vrrp"},    {ServerHealth::kKind, "checkers"},  {ServiceHealth::kKind, "checkers"},
+    {SyncStatus::kKind, "forwarding"}, {ServerStats::kKind, "forwarding"}, {EngineStats::kKind, "forwarding"},
+    {ReloadRequest::kKind, "control"},
+};
+
+bool has_right(std::string_view room, std::string_view kind) {
+  return std::ranges::any_of(kRights, [&](const Right& right) { return right.kind == kind && right.room == room; });
+}
+
+}  // namespace
+
+std::string_view describe(Refusal refusal) {
+  return refusal == Refusal::kNotItsWord ? "this room never says that" : "it speaks in another room's name";
+}
+
+bool may_say(std::string_view room, const Message& message, Refusal* why) {
+  const auto answer = [&](bool allowed, Refusal refusal) {
+    if (!allowed && why != nullptr) *why = refusal;
+    return allowed;
+  };
+  if (const auto* event = std::get_if<Event>(&message)) return answer(event->room == room, Refusal::kInAnotherName);
+  if (const auto* ready = std::get_if<RoomReady>(&message)) return answer(ready->room == room, Refusal::kInAnotherName);
+  if (const auto* forget = std::get_if<Forget>(&message))
+    return answer(is_retained_kind(forget->kind) && has_right(room, forget->kind), Refusal::kNotItsWord);
+  return answer(has_right(room, kind_of(message)), Refusal::kNotItsWord);
+}
+
+bool may_hear(std::string_view room, std::string_view kind) {
+  if (kind == ReloadRequest::kKind) return room == kSupervisor;
+  return is_kind(kind);
+}
+
+}  // namespace tandem::bus
