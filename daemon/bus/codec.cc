@@ -188,6 +188,9 @@ std::string_view describe(CodecError error) {
 std::string encode(const Message& message) {
   return std::visit([](const auto& m) { return encode_described(m); }, message);
 }
+std::string encode_body(const Message& message) {
+  return std::visit([](const auto& m) { return json::serialize(to_json(m)); }, message);
+}
 std::string encode(const Subscribe& subscribe) {
   return encode_described(subscribe);
 }

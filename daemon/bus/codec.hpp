@@ -59,6 +59,8 @@ inline constexpr size_t kMostBytesFromRoom = 1u << 20;
 inline constexpr size_t kMostBytesFromSupervisor = 64u << 20;
 
 std::string encode(const Message& message);
+// The fields alone, without the kind around them: what the API lists under each kind.
+std::string encode_body(const Message& message);
 std::string encode(const Subscribe& subscribe);
 std::string encode(const CaughtUp& caught_up);
 std::string encode(const Stop& stop);
