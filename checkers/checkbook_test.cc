@@ -1,0 +1,203 @@
+#include "checkers/checkbook.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "checkers/checkbook_driver.hpp"
+
+namespace tandem::checkers {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+
+std::vector<std::string> many(size_t count) {
+  std::vector<std::string> names;
+  for (size_t i = 0; i < count; ++i) names.push_back("s" + std::to_string(i));
+  return names;
+}
+
+TEST(Checkbook, ANewServerStartsDownAndItsFirstSuccessBringsItUp) {
+  CheckbookDriver driver;
+  driver.tell(Configure{{service_of("web", {"a"})}});
+  EXPECT_EQ(driver.state("web/a"), "down");
+  EXPECT_FALSE(driver.servers["web/a"].health.known);
+  EXPECT_EQ(driver.servers["web/a"].weight, 0U);
+  EXPECT_FALSE(driver.services["web"].up);
+  EXPECT_EQ(driver.services["web"].servers_total, 1U);
+
+  driver.run_for(100ms);
+  EXPECT_EQ(driver.state("web/a"), "up");
+  EXPECT_EQ(driver.servers["web/a"].weight, 1U);
+  EXPECT_TRUE(driver.services["web"].up);
+  EXPECT_THAT(driver.log, ElementsAre("up web/a", "service web up"));
+}
+
+TEST(Checkbook, AFailedServerHasNoWeightAndTheServiceIsDownWithItsLast) {
+  CheckbookDriver driver;
+  driver.tell(Configure{{service_of("web", {"a", "b"}, {.interval = 1s, .fall = 3})}});
+  driver.run_for(1s);
+  driver.log.clear();
+  driver.answer = [](const Target& target) {
+    return CheckbookDriver::Answer{target.address.v4.value == 0x0a000001 ? kRefusedOutcome : Outcome{}};
+  };
+  driver.run_for(10s);
+  EXPECT_THAT(driver.log, ElementsAre("down web/a"));
+  EXPECT_EQ(driver.servers["web/a"].weight, 0U);
+  EXPECT_EQ(driver.servers["web/a"].health.reason, "connection refused (3 in a row)");
+  EXPECT_EQ(driver.services["web"].servers_up, 1U);
+  driver.answer = [](const Target&) { return CheckbookDriver::Answer{kRefusedOutcome}; };
+  driver.run_for(10s);
+  EXPECT_THAT(driver.log, ElementsAre("down web/a", "down web/b", "service web down"));
+}
+
+TEST(Checkbook, AServerWithoutWeightIsUpButKeepsNoServiceUp) {
+  CheckbookDriver driver;
+  auto settings = service_of("web", {"a"});
+  settings.servers[0].weight = 0;
+  driver.tell(Configure{{settings}});
+  driver.run_for(1s);
+  EXPECT_EQ(driver.state("web/a"), "up");
+  EXPECT_EQ(driver.services["web"].servers_up, 1U);
+  EXPECT_FALSE(driver.services["web"].up);
+}
+
+TEST(Checkbook, IntervalsAreCountedFromStartToStartWithTenPercentOfJitter) {
+  CheckbookDriver driver;
+  driver.answer = [](const Target&) { return CheckbookDriver::Answer{.after = 300ms}; };
+  driver.tell(Configure{{service_of("web", {"a"}, {.interval = 1s})}});
+  driver.run_for(1000s);
+  ASSERT_GT(driver.attempts.size(), 990U);
+  ASSERT_LT(driver.attempts.size(), 1010U);
+  for (size_t i = 2; i < driver.attempts.size(); ++i) {
+    const Duration gap = driver.attempts[i].at - driver.attempts[i - 1].at;
+    EXPECT_GE(gap, 900ms);
+    EXPECT_LE(gap, 1100ms);
+  }
+}
+
+TEST(Checkbook, AServerNeverHasTwoAttemptsAtOnce) {
+  CheckbookDriver driver;
+  driver.answer = [](const Target&) { return CheckbookDriver::Answer{.after = 3500ms}; };
+  driver.tell(Configure{{service_of("web", {"a"}, {.interval = 1s, .timeout = 4s})}});
+  driver.run_for(100s);
+  EXPECT_EQ(driver.most_under_way, 1U);
+  EXPECT_NEAR(static_cast<double>(driver.attempts.size()), 100 / 3.5, 2);
+}
+
+TEST(Checkbook, TheDeadlineCoversTheWholeAttempt) {
+  Checkbook book(1, 10);
+  book.on(Configure{{service_of("web", {"a"}, {.timeout = 700ms})}}, {});
+  const TimePoint now = *book.deadline();
+  const Actions actions = book.on(DeadlineReached{}, {now});
+  ASSERT_EQ(actions.size(), 1U);
+  EXPECT_EQ(std::get<StartAttempt>(actions[0]).deadline, now + 700ms);
+}
+
+TEST(Checkbook, AttemptsGoToTheChecksPortWhenItNamesOne) {
+  CheckbookDriver driver;
+  driver.tell(Configure{{service_of("one", {"a"}), service_of("two", {"a"}, {.port = 8080})}});
+  driver.run_for(100ms);
+  std::vector<std::string> targets;
+  for (const auto& attempt : driver.attempts) targets.push_back(attempt.server);
+  EXPECT_THAT(targets, ::testing::IsSupersetOf({"10.0.0.1:80", "10.0.0.1:8080"}));
+}
+
+TEST(Checkbook, FirstAttemptsAreSpreadAndTheirFollowersFallOutOfStep) {
+  CheckbookDriver driver(1, 100000);
+  driver.tell(Configure{{service_of("web", many(10000), {.interval = 1s})}});
+  driver.run_for(10s);
+  // Ten windows of 100 ms of the first second, and of a later one: each near a tenth.
+  for (const int second : {0, 7}) {
+    std::array<int, 10> windows{};
+    for (const auto& attempt : driver.attempts) {
+      const auto ms = attempt.at.time_since_epoch() / 1ms - second * 1000;
+      if (0 <= ms && ms < 1000) ++windows[static_cast<size_t>(ms / 100)];
+    }
+    // In the first second the second attempts of the first servers come on top.
+    for (const int count : windows) EXPECT_NEAR(count, second == 0 ? 1500 : 1000, second == 0 ? 700 : 150);
+  }
+  EXPECT_EQ(driver.services["web"].servers_up, 10000U);
+}
+
+TEST(Checkbook, AFewServersAreAskedAtOnce) {
+  CheckbookDriver driver;
+  driver.tell(Configure{{service_of("web", {"a", "b", "c"}, {.interval = 60s})}});
+  driver.run_for(10ms);
+  EXPECT_EQ(driver.attempts.size(), 3U);
+}
+
+TEST(Checkbook, CountersAreSaidEveryFiveSecondsAndOnlyWhereTheyMoved) {
+  CheckbookDriver driver;
+  auto idle = service_of("idle", {"i"}, {.kind = CheckKind::kNone});
+  driver.tell(Configure{{service_of("web", {"a", "b"}, {.interval = 100ms}), idle}});
+  driver.run_for(1s);
+  driver.server_messages = 0;
+  driver.run_for(50s);
+  EXPECT_NEAR(static_cast<double>(driver.server_messages), 20, 2);
+  EXPECT_GT(driver.servers["web/a"].health.attempts, 440U);
+}
+
+TEST(Checkbook, TheCountersOfManyServersDoNotFloodTheBoard) {
+  CheckbookDriver driver(1, 100000);
+  driver.tell(Configure{{service_of("web", many(20000), {.interval = 5s})}});
+  driver.run_for(5s);
+  driver.server_messages = 0;
+  driver.run_for(10s);
+  EXPECT_LE(driver.server_messages, 5100U);
+  driver.run_for(40s);
+  for (const auto& [key, said] : driver.servers) ASSERT_GT(said.health.attempts, 1U) << key;
+}
+
+TEST(Checkbook, KeepsToTheLimitAndServesWhoIsLongestDueFirst) {
+  CheckbookDriver driver(1, 4);
+  driver.answer = [](const Target&) { return CheckbookDriver::Answer{.after = 100ms}; };
+  driver.tell(Configure{{service_of("web", many(100), {.interval = 1s})}});
+  driver.run_for(60s);
+  EXPECT_EQ(driver.most_under_way, 4U);
+  // 40 attempts a second for 100 servers: everyone gets its share, nobody starves.
+  std::map<std::string, int> per_server;
+  for (const auto& attempt : driver.attempts) ++per_server[attempt.server];
+  EXPECT_EQ(per_server.size(), 100U);
+  for (const auto& [server, count] : per_server) EXPECT_NEAR(count, 24, 4) << server;
+  EXPECT_THAT(driver.log, Contains("strain").Times(1));
+}
+
+TEST(Checkbook, RunningOutOfDescriptorsTurnsNoServerDownAndDoesNotSpin) {
+  CheckbookDriver driver;
+  driver.tell(Configure{{service_of("web", many(200), {.interval = 1s})}});
+  driver.run_for(5s);
+  driver.log.clear();
+  driver.attempts.clear();
+  driver.answer = [](const Target&) {
+    return CheckbookDriver::Answer{{.reason = Outcome::Reason::kNoDescriptor}, 0ns};
+  };
+  driver.run_for(10s);
+  EXPECT_THAT(driver.log, ElementsAre("strain"));
+  EXPECT_LE(driver.attempts.size(), 2300U);
+  driver.attempts.clear();
+  driver.answer = [](const Target&) { return CheckbookDriver::Answer{}; };
+  driver.run_for(5s);
+  EXPECT_GE(driver.attempts.size(), 900U);  // back to the full pace
+  driver.run_for(40s);
+  EXPECT_THAT(driver.log, ElementsAre("strain", "strain over"));
+}
+
+TEST(Checkbook, AnEndNobodyWaitsForOnlyGivesItsPlaceBack) {
+  CheckbookDriver driver;
+  driver.answer = [](const Target&) { return CheckbookDriver::Answer{.after = 500ms}; };
+  driver.tell(Configure{{service_of("web", {"a"})}});
+  driver.run_for(10ms);
+  ASSERT_EQ(driver.book.attempts_under_way(), 1U);
+  driver.tell(Configure{{}});
+  EXPECT_EQ(driver.cancels, 1U);
+  EXPECT_EQ(driver.book.attempts_under_way(), 1U);
+  driver.run_for(1s);
+  EXPECT_EQ(driver.book.attempts_under_way(), 0U);
+  EXPECT_FALSE(driver.book.deadline());
+}
+
+}  // namespace
+}  // namespace tandem::checkers

@@ -1,0 +1,45 @@
+#include "checkers/health.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace tandem::checkers {
+
+Health Health::fresh(uint64_t unix_ms) {
+  return Health({.reason = "waiting for its first check", .since_unix_ms = unix_ms});
+}
+
+Health Health::unchecked(uint64_t unix_ms) {
+  return Health({.up = true, .known = true, .reason = "not checked", .since_unix_ms = unix_ms});
+}
+
+Health::Change Health::on(const Outcome& outcome, const Check& check, uint64_t unix_ms) {
+  if (outcome.says_nothing()) return Change::kNone;
+  ++record_.attempts;
+  if (!outcome.ok()) ++record_.failures;
+  const auto took = std::chrono::duration_cast<std::chrono::microseconds>(outcome.took).count();
+  record_.last_duration_us = static_cast<uint32_t>(std::clamp<int64_t>(took, 0, UINT32_MAX));
+
+  if (!record_.known) {
+    record_.known = true;
+    return turn(outcome.ok(), outcome, check, unix_ms);
+  }
+  if (outcome.ok() == record_.up) {
+    contrary_ = 0;
+    return Change::kNone;
+  }
+  const uint32_t needed = record_.up ? check.fall : check.rise;
+  return ++contrary_ < needed ? Change::kNone : turn(outcome.ok(), outcome, check, unix_ms);
+}
+
+Health::Change Health::turn(bool up, const Outcome& outcome, const Check& check, uint64_t unix_ms) {
+  const uint32_t row = std::max(contrary_, 1U);
+  contrary_ = 0;
+  record_.up = up;
+  record_.since_unix_ms = unix_ms;
+  record_.reason = words(outcome, check);
+  if (row > 1) record_.reason += " (" + std::to_string(row) + " in a row)";
+  return up ? Change::kUp : Change::kDown;
+}
+
+}  // namespace tandem::checkers

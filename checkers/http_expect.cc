@@ -1,0 +1,59 @@
+#include "checkers/http_expect.hpp"
+
+#include <algorithm>
+
+namespace tandem::checkers {
+
+bool expects(const std::vector<StatusRange>& ranges, uint32_t status) {
+  return std::ranges::any_of(
+      ranges, [status](const StatusRange& range) { return range.low <= status && status <= range.high; });
+}
+
+std::string text_of(const std::vector<StatusRange>& ranges) {
+  std::string text;
+  for (const StatusRange& range : ranges) {
+    if (!text.empty()) text += ", ";
+    text += std::to_string(range.low);
+    if (range.high != range.low) text += '-' + std::to_string(range.high);
+  }
+  return text;
+}
+
+namespace {
+
+bool is_plain(char c) {
+  return c > ' ' && c < '\x7f';
+}
+
+std::string host_field(std::string_view host, const IpAddress& address, uint16_t port, uint16_t usual_port) {
+  std::string field;
+  if (!host.empty()) {
+    std::ranges::copy_if(host, std::back_inserter(field), is_plain);
+    return field;
+  }
+  field = address.is_v4() ? address.text() : '[' + address.text() + ']';
+  if (port != usual_port) field += ':' + std::to_string(port);
+  return field;
+}
+
+}  // namespace
+
+std::string http_request(std::string_view path, std::string_view host, const IpAddress& address, uint16_t port,
+                         uint16_t usual_port) {
+  static constexpr char kHex[] = "0123456789ABCDEF";
+  std::string request = "GET ";
+  if (!path.starts_with('/')) request += '/';
+  for (const char c : path) {
+    const auto byte = static_cast<uint8_t>(c);
+    if (is_plain(c)) {
+      request += c;
+    } else {
+      request += {'%', kHex[byte >> 4], kHex[byte & 15]};
+    }
+  }
+  request += " HTTP/1.1\r\nHost: " + host_field(host, address, port, usual_port) +
+             "\r\nUser-Agent: tandem/" TANDEM_VERSION "\r\nAccept: */*\r\nConnection: close\r\n\r\n";
+  return request;
+}
+
+}  // namespace tandem::checkers

@@ -1,0 +1,74 @@
+// How one attempt ended, and the words for it.
+//
+// Reasons are a closed list, so that counters, tests and people can tell them apart; the sentence
+// is made only when somebody reads it. What a server sent is never trusted: it goes through
+// printable() before it may become part of a sentence.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "checkers/settings.hpp"
+#include "daemon/base/time.hpp"
+
+namespace tandem::checkers {
+
+// Where an attempt was when it ended.
+enum class Stage : uint8_t { kConnect, kHandshake, kRequest, kHeader };
+
+struct Outcome {
+  enum class Reason : uint8_t {
+    kPassed,
+    // the way to the server
+    kRefused,
+    kUnreachable,
+    kReset,
+    kClosed,  // before it had said what was waited for
+    kTimedOut,
+    kSystem,  // another error of the operating system; number: errno
+    // the server's answer
+    kHttpStatus,  // number: the status
+    kHttpMalformed,
+    kHttpHeaderTooLarge,
+    // TLS
+    kTlsExpired,      // number: seconds since
+    kTlsNotYetValid,  // number: seconds until
+    kTlsSelfSigned,
+    kTlsUnknownIssuer,  // text: the issuer
+    kTlsWrongName,      // text: the names it is for
+    kTlsWeak,           // key too short, digest too weak
+    kTlsCertificate,    // anything else the verification found; text
+    kTlsProtocol,       // no common version, cipher or parameter; text
+    kTlsAlert,          // the server refused us; text
+    kNotTls,            // an answer that is no TLS, such as plain HTTP
+    kTlsTooMuch,        // more bytes than any handshake needs
+    kTrustStore,        // our own ca_file; text
+    // nothing was learned about the server
+    kNoDescriptor,
+    kCancelled,
+  };
+
+  Reason reason = Reason::kPassed;
+  Stage stage = Stage::kConnect;
+  int64_t number = 0;  // as said at the reason; of kPassed: the HTTP status, 0 for tcp
+  std::string text;    // printable, at most kMaxText bytes
+  Duration took = Duration::zero();
+
+  bool ok() const { return reason == Reason::kPassed; }
+  // The attempt could not be made, for a cause of ours: no verdict.
+  bool says_nothing() const { return reason == Reason::kNoDescriptor || reason == Reason::kCancelled; }
+};
+
+// "connection refused", "HTTP 503, expected 200-299", "TLS: certificate expired 3 days ago",
+// "timed out after 2s while waiting for the answer's header"
+std::string words(const Outcome& outcome, const Check& check);
+
+inline constexpr size_t kMaxText = 160;
+// `text` with everything but printable ASCII replaced by '?', cut at kMaxText.
+std::string printable(std::string_view text);
+
+// "2s", "250ms", "1.5s"
+std::string text_of(Duration duration);
+
+}  // namespace tandem::checkers
