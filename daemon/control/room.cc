@@ -27,7 +27,7 @@ constexpr auto kReloadPatience = std::chrono::seconds(50);
 
 class Room {
  public:
-  explicit Room(bus::RoomContext& context) : context_(context), next_reload_(unix_ms_now()) {}
+  explicit Room(bus::RoomContext& context) : context_(context), next_reload_(loop::unix_ms_now()) {}
 
   void open() {
     subscribe_all(static_cast<bus::Message*>(nullptr));
@@ -58,7 +58,7 @@ class Room {
 
   asio::awaitable<Answer> answer(Request request) {
     if (request.target == "/v1/status" && request.method == "GET") {
-      co_return Answer{.body = json::serialize(view_.status()) + '\n'};
+      co_return Answer{.body = view_.status()};
     }
     if (request.target == "/metrics" && request.method == "GET") {
       co_return Answer{.content_type = "text/plain; version=0.0.4", .body = metrics_text(view_)};
@@ -85,7 +85,7 @@ class Room {
           .status = 504,
           .body = json::serialize(json::object{{"error", "the supervisor gave no verdict in time"}}) + '\n'};
     }
-    co_return Answer{.body = json::serialize(bus::to_json(*waiting->result)) + '\n'};
+    co_return Answer{.body = bus::encode_body(*waiting->result) + '\n'};
   }
 
   struct Waiting {

@@ -43,13 +43,13 @@ asio::awaitable<void> converse(Stream stream, std::shared_ptr<Shop> shop) {
   } guest(*shop);
   beast::flat_buffer buffer;
   beast::error_code error;
-  const auto token = asio::redirect_error(asio::use_awaitable, error);
+  const auto token = [&error] { return asio::redirect_error(asio::use_awaitable, error); };
   for (bool keep = true; keep;) {
     http::request_parser<http::string_body> parser;
     parser.header_limit(kMostHeaderBytes);
     parser.body_limit(kMostBodyBytes);
     stream.expires_after(kPatience);
-    co_await http::async_read(stream, buffer, parser, token);
+    co_await http::async_read(stream, buffer, parser, token());
     if (error) co_return;
     const auto& request = parser.get();
     stream.expires_never();  // a reload takes the time it takes
@@ -63,7 +63,7 @@ asio::awaitable<void> converse(Stream stream, std::shared_ptr<Shop> shop) {
     response.keep_alive(keep = request.keep_alive());
     response.prepare_payload();
     stream.expires_after(kPatience);
-    co_await http::async_write(stream, response, token);
+    co_await http::async_write(stream, response, token());
     if (error) co_return;
   }
 }

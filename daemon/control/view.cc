@@ -4,10 +4,12 @@
 #include <variant>
 
 #include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
 
 #include "daemon/bus/codec.hpp"
 #include "daemon/config/reader.hpp"
-#include "daemon/control/words.hpp"
+#include "daemon/config/words.hpp"
 
 namespace tandem::control {
 
@@ -42,32 +44,42 @@ void View::read_site(const bus::SiteText& text) {
   if (reading.site) site_ = std::move(*reading.site);
 }
 
-json::object View::status() const {
-  json::object status;
-  status["director"] = text_.director;
-  status["site"] = site_.name;
-  status["version"] = TANDEM_VERSION;
-  status["generation"] = text_.generation;
-  status["digest"] = text_.digest;
+std::string View::status() const {
+  json::object head;
+  head["director"] = text_.director;
+  head["site"] = site_.name;
+  head["version"] = TANDEM_VERSION;
+  head["generation"] = text_.generation;
+  head["digest"] = text_.digest;
   json::array services;
   for (const auto& service : site_.services) {
     services.push_back(json::object{{"name", service.name},
                                     {"address", service.address.text()},
                                     {"port", service.port},
-                                    {"protocol", word(service.protocol)},
-                                    {"forward", word(service.forward)},
-                                    {"scheduler", word(service.scheduler)},
+                                    {"protocol", config::word(service.protocol)},
+                                    {"forward", config::word(service.forward)},
+                                    {"scheduler", config::word(service.scheduler)},
                                     {"router", service.router}});
   }
-  status["services"] = std::move(services);
+  head["services"] = std::move(services);
+  std::string out = json::serialize(head);
+  out.pop_back();  // the messages follow within the same object, each as the bus writes it
+  const auto list = [&out](std::string_view kind, const auto& messages, auto&& message_of) {
+    out.append(",\"").append(kind).append("\":[");
+    bool first = true;
+    for (const auto& entry : messages) {
+      if (!first) out.push_back(',');
+      first = false;
+      out.append(bus::encode_body(message_of(entry)));
+    }
+    out.push_back(']');
+  };
   for (const auto& [kind, messages] : retained_) {
-    json::array& list = status[kind].emplace_array();
-    list.reserve(messages.size());
-    for (const auto& [key, message] : messages) list.push_back(bus::to_json(message));
+    list(kind, messages, [](const auto& entry) -> const bus::Message& { return entry.second; });
   }
-  json::array& events = status["Event"].emplace_array();
-  for (const auto& event : events_) events.push_back(bus::to_json(event));
-  return status;
+  list(bus::Event::kKind, events_, [](const bus::Event& event) { return bus::Message(event); });
+  out.append("}\n");
+  return out;
 }
 
 }  // namespace tandem::control

@@ -6,8 +6,6 @@
 #include <map>
 #include <string>
 
-#include <boost/json/object.hpp>
-
 #include "daemon/bus/messages.hpp"
 #include "daemon/config/site.hpp"
 
@@ -19,7 +17,7 @@ class View {
 
   // The body of GET /v1/status: who this is, the services as configured, then an array per kind of message, and "Event" with
   // the newest events, oldest first.
-  boost::json::object status() const;
+  std::string status() const;
 
   const config::Site& site() const { return site_; }
   // The last messages of one kind by key, for metrics. REQUIRES: M::kRetained.
