@@ -36,15 +36,13 @@ class Exchange {
 
   void run(const std::string& path, std::chrono::seconds patience) {
     stream_.expires_after(patience);
-    stream_.async_connect(
-        asio::local::stream_protocol::endpoint(path), [this](beast::error_code error) {
-          if (failed(error)) return;
-          http::async_write(stream_, request_, [this](beast::error_code wrong, size_t) {
-            if (failed(wrong)) return;
-            http::async_read(stream_, buffer_, parser_,
-                             [this](beast::error_code bad, size_t) { failed(bad); });
-          });
-        });
+    stream_.async_connect(asio::local::stream_protocol::endpoint(path), [this](beast::error_code error) {
+      if (failed(error)) return;
+      http::async_write(stream_, request_, [this](beast::error_code wrong, size_t) {
+        if (failed(wrong)) return;
+        http::async_read(stream_, buffer_, parser_, [this](beast::error_code bad, size_t) { failed(bad); });
+      });
+    });
     io_.run();
   }
 
@@ -67,33 +65,26 @@ class Exchange {
 
 }  // namespace
 
-std::expected<boost::json::value, std::string> ask(const std::string& socket_path,
-                                                   const std::string& method,
-                                                   const std::string& target,
-                                                   std::chrono::seconds patience) {
-  if (socket_path.size() > 107)
-    return std::unexpected("the socket's path is longer than 107 bytes: " + socket_path);
+std::expected<boost::json::value, std::string> ask(const std::string& socket_path, const std::string& method,
+                                                   const std::string& target, std::chrono::seconds patience) {
+  if (socket_path.size() > 107) return std::unexpected("the socket's path is longer than 107 bytes: " + socket_path);
   Exchange exchange(method, target);
   exchange.run(socket_path, patience);
   if (const auto error = exchange.error()) {
     if (error == asio::error::access_denied) {
-      return std::unexpected("no permission for " + socket_path +
-                             " (be root, or in the group tandem)");
+      return std::unexpected("no permission for " + socket_path + " (be root, or in the group tandem)");
     }
-    if (error == boost::system::errc::no_such_file_or_directory ||
-        error == asio::error::connection_refused) {
+    if (error == boost::system::errc::no_such_file_or_directory || error == asio::error::connection_refused) {
       return std::unexpected("tandemd does not run here: nothing listens on " + socket_path);
     }
     if (error == beast::error::timeout) {
-      return std::unexpected("tandemd did not answer within " + std::to_string(patience.count()) +
-                             " s");
+      return std::unexpected("tandemd did not answer within " + std::to_string(patience.count()) + " s");
     }
     return std::unexpected(socket_path + ": " + error.message());
   }
   beast::error_code error;
   auto value = boost::json::parse(exchange.answer().body(), error);
-  if (error)
-    return std::unexpected("tandemd answered something that is not JSON: " + error.message());
+  if (error) return std::unexpected("tandemd answered something that is not JSON: " + error.message());
   return value;
 }
 

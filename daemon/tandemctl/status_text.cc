@@ -67,10 +67,9 @@ std::string routers(const json::value& status, const StatusStyle& style) {
   for (const auto& router : list_of(status, "InstanceState")) {
     const std::string state = text_of(router, "state");
     table.row({text_of(router, "router"), Cell(state, tone_of_state(state)),
-               age(number_of(router, "since_unix_ms"), style.now_unix_ms),
-               Cell::number(number_of(router, "vrid")), Cell::number(number_of(router, "priority")),
-               text_of(router, "interface"), joined(list_of(router, "addresses")),
-               text_of(router, "reason")});
+               age(number_of(router, "since_unix_ms"), style.now_unix_ms), Cell::number(number_of(router, "vrid")),
+               Cell::number(number_of(router, "priority")), text_of(router, "interface"),
+               joined(list_of(router, "addresses")), text_of(router, "reason")});
   }
   return table.render(style.colour);
 }
@@ -82,13 +81,11 @@ std::string services(const json::value& status, const StatusStyle& style) {
   }
   std::map<std::string, std::string> places;  // service -> "198.51.100.10:80/tcp nat wlc"
   for (const auto& service : list_of(status, "services")) {
-    places[text_of(service, "name")] =
-        text_of(service, "address") + ':' + std::to_string(number_of(service, "port")) + '/' +
-        text_of(service, "protocol") + ' ' + text_of(service, "forward") + ' ' +
-        text_of(service, "scheduler");
+    places[text_of(service, "name")] = text_of(service, "address") + ':' + std::to_string(number_of(service, "port")) +
+                                       '/' + text_of(service, "protocol") + ' ' + text_of(service, "forward") + ' ' +
+                                       text_of(service, "scheduler");
   }
-  Table table({"SERVICE", "SERVER", "STATE", "SINCE", "WEIGHT", "ACTIVE", "INACTIVE", "CONNECTIONS",
-               "REASON"});
+  Table table({"SERVICE", "SERVER", "STATE", "SINCE", "WEIGHT", "ACTIVE", "INACTIVE", "CONNECTIONS", "REASON"});
   std::string shown;
   for (const auto& server : list_of(status, "ServerHealth")) {
     const std::string service = text_of(server, "service");
@@ -96,8 +93,7 @@ std::string services(const json::value& status, const StatusStyle& style) {
       const auto place = places.find(service);
       Cell nothing = Cell::number(0);
       nothing.text.clear();
-      table.row({service, place == places.end() ? "" : place->second, "", "", nothing, nothing,
-                 nothing, nothing, ""});
+      table.row({service, place == places.end() ? "" : place->second, "", "", nothing, nothing, nothing, nothing, ""});
       shown = service;
     }
     const bool up = truth_of(server, "up");
@@ -110,8 +106,7 @@ std::string services(const json::value& status, const StatusStyle& style) {
                     up      ? Tone::kGood
                     : known ? Tone::kBad
                             : Tone::kDoubt),
-               age(number_of(server, "since_unix_ms"), style.now_unix_ms),
-               Cell::number(number_of(server, "weight")),
+               age(number_of(server, "since_unix_ms"), style.now_unix_ms), Cell::number(number_of(server, "weight")),
                Cell::number(number_of(numbers, "active_connections")),
                Cell::number(number_of(numbers, "inactive_connections")),
                Cell::number(number_of(numbers, "connections")), text_of(server, "reason")});
@@ -128,8 +123,7 @@ std::string peers(const json::value& status, const StatusStyle& style) {
                in_step     ? Cell("in step", Tone::kGood)
                : connected ? Cell("catching up", Tone::kDoubt)
                            : Cell("not connected", Tone::kBad),
-               age(number_of(peer, "since_unix_ms"), style.now_unix_ms),
-               Cell::number(number_of(peer, "flows_sent")),
+               age(number_of(peer, "since_unix_ms"), style.now_unix_ms), Cell::number(number_of(peer, "flows_sent")),
                Cell::number(number_of(peer, "flows_received")), text_of(peer, "reason")});
   }
   return table.render(style.colour);
@@ -140,8 +134,7 @@ std::string rooms(const json::value& status, const StatusStyle& style) {
   for (const auto& room : list_of(status, "RoomStatus")) {
     const std::string phase = text_of(room, "phase");
     table.row({text_of(room, "room"), Cell(phase, phase == "running" ? Tone::kGood : Tone::kDoubt),
-               Cell::number(number_of(room, "pid")),
-               age(number_of(room, "since_unix_ms"), style.now_unix_ms),
+               Cell::number(number_of(room, "pid")), age(number_of(room, "since_unix_ms"), style.now_unix_ms),
                Cell::number(number_of(room, "restarts")), text_of(room, "reason")});
   }
   return table.render(style.colour);
@@ -150,8 +143,7 @@ std::string rooms(const json::value& status, const StatusStyle& style) {
 std::string engine(const json::value& status, const StatusStyle& style) {
   std::string text;
   for (const auto& stats : list_of(status, "EngineStats")) {
-    text += "engine " + text_of(stats, "engine") + ": " +
-            std::to_string(number_of(stats, "flows")) + " flows of " +
+    text += "engine " + text_of(stats, "engine") + ": " + std::to_string(number_of(stats, "flows")) + " flows of " +
             std::to_string(number_of(stats, "flow_capacity")) + '\n';
   }
   for (const auto& result : list_of(status, "ReloadResult")) {
@@ -161,8 +153,7 @@ std::string engine(const json::value& status, const StatusStyle& style) {
                   Tone::kBad, style.colour) +
             '\n';
     for (const auto& line : list_of(result, "lines")) {
-      if (const auto* words = line.if_string())
-        text += "  " + std::string(words->data(), words->size()) + '\n';
+      if (const auto* words = line.if_string()) text += "  " + std::string(words->data(), words->size()) + '\n';
     }
   }
   return text;
@@ -171,12 +162,11 @@ std::string engine(const json::value& status, const StatusStyle& style) {
 }  // namespace
 
 std::string status_text(const json::value& status, const StatusStyle& style) {
-  std::string text = text_of(status, "director") + "   site " + text_of(status, "site") +
-                     "   Tandem " + text_of(status, "version") + "   configuration " +
+  std::string text = text_of(status, "director") + "   site " + text_of(status, "site") + "   Tandem " +
+                     text_of(status, "version") + "   configuration " +
                      std::to_string(number_of(status, "generation")) + "\n";
-  for (const std::string& part :
-       {routers(status, style), services(status, style), peers(status, style), rooms(status, style),
-        engine(status, style)}) {
+  for (const std::string& part : {routers(status, style), services(status, style), peers(status, style),
+                                  rooms(status, style), engine(status, style)}) {
     if (!part.empty()) text += '\n' + part;
   }
   return text;

@@ -7,9 +7,8 @@
 namespace tandem::ctl {
 
 size_t columns_of(const std::string& text) {
-  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
-  }));
+  return static_cast<size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
 std::string toned(const std::string& text, Tone tone, bool colour) {
@@ -28,8 +27,7 @@ std::string Table::render(bool colour) const {
   std::vector<size_t> widths;
   for (const auto& head : heads_) widths.push_back(columns_of(head));
   for (const auto& row : rows_) {
-    for (size_t i = 0; i < row.size(); ++i)
-      widths[i] = std::max(widths[i], columns_of(row[i].text));
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], columns_of(row[i].text));
   }
   std::string out;
   const auto line = [&](const std::vector<Cell>& cells) {
@@ -58,8 +56,7 @@ std::string Table::render(bool colour) const {
 
 std::string age(unsigned long long then_unix_ms, unsigned long long now_unix_ms) {
   if (then_unix_ms == 0) return "-";
-  const unsigned long long seconds =
-      now_unix_ms > then_unix_ms ? (now_unix_ms - then_unix_ms) / 1000 : 0;
+  const unsigned long long seconds = now_unix_ms > then_unix_ms ? (now_unix_ms - then_unix_ms) / 1000 : 0;
   if (seconds < 120) return std::to_string(seconds) + " s";
   if (seconds < 2 * 3600) return std::to_string(seconds / 60) + " min";
   if (seconds < 48 * 3600) return std::to_string(seconds / 3600) + " h";

@@ -26,9 +26,9 @@ constexpr int kBadNews = 1;
 constexpr int kCannotAsk = 3;
 
 unsigned long long unix_ms_now() {
-  return static_cast<unsigned long long>(std::chrono::duration_cast<std::chrono::milliseconds>(
-                                             std::chrono::system_clock::now().time_since_epoch())
-                                             .count());
+  return static_cast<unsigned long long>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+          .count());
 }
 
 bool wants_colour() {
@@ -45,15 +45,13 @@ int check(const std::string& path) {
   for (const auto& warning : checked.warnings) std::cerr << warning.render() << " (warning)\n";
   for (const auto& error : checked.errors) std::cerr << error.render() << '\n';
   if (!checked.errors.empty()) {
-    std::cerr << path << ": " << checked.errors.size()
-              << (checked.errors.size() == 1 ? " error\n" : " errors\n");
+    std::cerr << path << ": " << checked.errors.size() << (checked.errors.size() == 1 ? " error\n" : " errors\n");
     return kBadNews;
   }
   size_t servers = 0;
   for (const auto& service : checked.site->services) servers += service.servers.size();
-  std::cout << path << ": valid: site " << checked.site->name << ", "
-            << checked.site->directors.size() << " directors, "
-            << checked.site->virtual_routers.size() << " virtual routers, "
+  std::cout << path << ": valid: site " << checked.site->name << ", " << checked.site->directors.size()
+            << " directors, " << checked.site->virtual_routers.size() << " virtual routers, "
             << checked.site->services.size() << " services, " << servers << " servers\n";
   return 0;
 }
@@ -74,8 +72,7 @@ int reload(const std::string& socket, bool as_json) {
   if (!answer) return cannot_ask(answer.error());
   const auto* object = answer->if_object();
   const auto* applied = object ? object->if_contains("applied") : nullptr;
-  if (!applied || !applied->is_bool())
-    return cannot_ask("tandemd gave no verdict: " + boost::json::serialize(*answer));
+  if (!applied || !applied->is_bool()) return cannot_ask("tandemd gave no verdict: " + boost::json::serialize(*answer));
   if (as_json) {
     std::cout << boost::json::serialize(*answer) << '\n';
     return applied->as_bool() ? 0 : kBadNews;
@@ -100,9 +97,8 @@ int top(const std::string& socket, double every, int rounds) {
   int result = 0;
   for (int round = 0; !interrupted && (rounds == 0 || round < rounds); ++round) {
     const auto answer = ask(socket, "GET", "/v1/status", std::chrono::seconds(5));
-    std::string text =
-        answer ? status_text(*answer, {.colour = wants_colour(), .now_unix_ms = unix_ms_now()})
-               : "tandemctl: " + answer.error() + "\n";
+    std::string text = answer ? status_text(*answer, {.colour = wants_colour(), .now_unix_ms = unix_ms_now()})
+                              : "tandemctl: " + answer.error() + "\n";
     result = answer ? 0 : kCannotAsk;
     if (live) {
       std::string in_place = "\x1b[H";
@@ -129,15 +125,12 @@ int run(int argc, char** argv) {
   app.add_option("--socket", socket, "The daemon's control socket")->capture_default_str();
 
   bool as_json = false;
-  auto* status_command =
-      app.add_subcommand("status", "Who is active, what is up, what is connected");
+  auto* status_command = app.add_subcommand("status", "Who is active, what is up, what is connected");
   status_command->add_flag("--json", as_json, "Everything, as JSON");
   std::string file = "/etc/tandem/tandem.yaml";
-  auto* check_command =
-      app.add_subcommand("check", "Tell every error of a site file, as the daemon would");
+  auto* check_command = app.add_subcommand("check", "Tell every error of a site file, as the daemon would");
   check_command->add_option("FILE", file, "The site file")->capture_default_str();
-  auto* reload_command =
-      app.add_subcommand("reload", "Validate the site file and apply what changed");
+  auto* reload_command = app.add_subcommand("reload", "Validate the site file and apply what changed");
   reload_command->add_flag("--json", as_json, "The verdict as JSON");
   double every = 1.0;
   int rounds = 0;
@@ -145,8 +138,7 @@ int run(int argc, char** argv) {
   top_command->add_option("--every", every, "Seconds between two looks")
       ->check(CLI::Range(0.1, 3600.0))
       ->capture_default_str();
-  top_command->add_option("--rounds", rounds, "End after so many looks; 0: never")
-      ->check(CLI::Range(0, 1'000'000));
+  top_command->add_option("--rounds", rounds, "End after so many looks; 0: never")->check(CLI::Range(0, 1'000'000));
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

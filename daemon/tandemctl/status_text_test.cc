@@ -1,0 +1,98 @@
+// What a person sees: the table, and the status laid out in it.
+#include "daemon/tandemctl/status_text.hpp"
+
+#include <gtest/gtest.h>
+
+#include <boost/json/parse.hpp>
+
+#include "daemon/tandemctl/table.hpp"
+
+namespace tandem::ctl {
+namespace {
+
+TEST(Table, ColumnsAreAsWideAsTheirWidestCellAndNumbersStandRight) {
+  Table table({"NAME", "COUNT", "NOTE"});
+  table.row({"a", Cell::number(7), "x"});
+  table.row({"longer", Cell::number(12345), ""});
+  EXPECT_EQ(table.render(false),
+            "NAME    COUNT  NOTE\n"
+            "a           7  x\n"
+            "longer  12345\n");
+}
+
+TEST(Table, ColourAddsNoWidth) {
+  Table table({"STATE", "NEXT"});
+  table.row({Cell("up", Tone::kGood), "x"});
+  EXPECT_EQ(table.render(true), "\x1b[2mSTATE\x1b[0m  \x1b[2mNEXT\x1b[0m\n\x1b[32mup\x1b[0m     x\n");
+}
+
+TEST(Table, CountsLettersNotBytes) {
+  EXPECT_EQ(columns_of("Zürich"), 6U);
+}
+
+TEST(Table, WithoutRowsIsNothing) {
+  EXPECT_EQ(Table({"A"}).render(false), "");
+}
+
+TEST(Age, IsTheLargestUnitThatStillTellsSomething) {
+  const unsigned long long now = 1'000'000'000;
+  EXPECT_EQ(age(0, now), "-");
+  EXPECT_EQ(age(now - 119'000, now), "119 s");
+  EXPECT_EQ(age(now - 120'000, now), "2 min");
+  EXPECT_EQ(age(now - 3 * 3'600'000, now), "3 h");
+  EXPECT_EQ(age(now - 3 * 86'400'000ULL, now), "3 d");
+  EXPECT_EQ(age(now + 5'000, now), "0 s");  // the clocks of two processes may differ by a little
+}
+
+constexpr const char* kStatus = R"({
+  "director": "dir-a", "site": "ams1", "version": "0.1.0", "generation": 2,
+  "services": [{"name": "web", "address": "198.51.100.10", "port": 80, "protocol": "tcp", "forward": "nat", "scheduler": "wlc"}],
+  "InstanceState": [{"router": "web", "state": "active", "reason": "no advertisement from the active router",
+    "since_unix_ms": 1000, "interface": "eth0", "vrid": 51, "priority": 150, "addresses": ["198.51.100.10/24"]}],
+  "ServerHealth": [
+    {"service": "web", "server": "web1", "up": true, "known": true, "weight": 10, "since_unix_ms": 1000, "reason": "HTTP 200"},
+    {"service": "web", "server": "web2", "up": false, "known": true, "weight": 0, "since_unix_ms": 1000,
+     "reason": "connection refused"},
+    {"service": "web", "server": "web3", "up": false, "known": false, "weight": 0, "since_unix_ms": 0, "reason": ""}],
+  "ServerStats": [{"service": "web", "server": "web1", "active_connections": 3, "inactive_connections": 4, "connections": 99}],
+  "SyncStatus": [{"peer": "dir-b", "connected": true, "in_step": false, "since_unix_ms": 1000, "reason": "receiving"}],
+  "RoomStatus": [{"room": "vrrp", "phase": "running", "pid": 42, "since_unix_ms": 1000, "restarts": 1, "reason": "killed by signal 9"}],
+  "EngineStats": [{"engine": "af_packet", "flows": 7, "flow_capacity": 100}],
+  "ReloadResult": [{"applied": false, "unix_ms": 1000, "lines": ["a.yaml:3:5: unknown key 'x'"]}]
+})";
+
+TEST(StatusText, TellsWhoIsActiveWhatIsUpAndWhatIsNot) {
+  const std::string text = status_text(boost::json::parse(kStatus), {.colour = false, .now_unix_ms = 61'000});
+  EXPECT_EQ(
+      text,
+      "dir-a   site ams1   Tandem 0.1.0   configuration 2\n"
+      "\n"
+      "ROUTER  STATE   SINCE  VRID  PRIORITY  INTERFACE  ADDRESSES         WHY\n"
+      "web     active  60 s     51       150  eth0       198.51.100.10/24  no advertisement from the active router\n"
+      "\n"
+      "SERVICE  SERVER                        STATE    SINCE  WEIGHT  ACTIVE  INACTIVE  CONNECTIONS  REASON\n"
+      "web      198.51.100.10:80/tcp nat wlc\n"
+      "         web1                          up       60 s       10       3         4           99  HTTP 200\n"
+      "         web2                          down     60 s        0       0         0            0  connection "
+      "refused\n"
+      "         web3                          unknown  -           0       0         0            0\n"
+      "\n"
+      "PEER   LINK         SINCE  FLOWS SENT  RECEIVED  REASON\n"
+      "dir-b  catching up  60 s            0         0  receiving\n"
+      "\n"
+      "ROOM  STATE    PID  SINCE  RESTARTS  LAST END\n"
+      "vrrp  running   42  60 s          1  killed by signal 9\n"
+      "\n"
+      "engine af_packet: 7 flows of 100\n"
+      "the last reload (60 s ago) was refused; the configuration before it is in force:\n"
+      "  a.yaml:3:5: unknown key 'x'\n");
+}
+
+TEST(StatusText, ShowsWhatItUnderstandsOfADaemonOfAnotherVersion) {
+  for (const char* text : {"{}", "[]", "null", R"({"InstanceState": 7, "ServerHealth": [1, "x", {"up": "yes"}]})"}) {
+    EXPECT_FALSE(status_text(boost::json::parse(text), {}).empty()) << text;
+  }
+}
+
+}  // namespace
+}  // namespace tandem::ctl
