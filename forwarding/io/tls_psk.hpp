@@ -25,7 +25,7 @@ namespace tandem::forwarding {
 using PeerKey = std::array<std::byte, 32>;
 using TlsStream = boost::asio::ssl::stream<boost::asio::ip::tcp::socket>;
 
-// What a director needs to know to prove itself and to recognise the others. Outlives every stream made with it.
+// What a director needs to know to prove itself and to recognise the others.
 struct TlsIdentity {
   std::string site;
   std::string self;
@@ -36,15 +36,15 @@ struct TlsIdentity {
 // The PSK of connections from director `client` to director `server`.
 PeerKey derive_psk(const PeerKey& key, std::string_view site, std::string_view client, std::string_view server);
 
-// A context both ends use; `identity` is consulted at every handshake. Throws boost::system::system_error when
-// OpenSSL refuses a setting, which only a broken installation does.
-boost::asio::ssl::context make_tls_context(const TlsIdentity& identity);
+// A context both ends use; it keeps the identity. Throws boost::system::system_error when OpenSSL refuses a setting,
+// which only a broken installation does.
+boost::asio::ssl::context make_tls_context(TlsIdentity identity);
 
-// Before the handshake of the end that connects: whom it means to reach. REQUIRES: `server` outlives the stream.
-void expect_server(TlsStream& stream, const std::string& server);
+// Before the handshake of the end that connects: whom it means to reach.
+void expect_server(TlsStream& stream, std::string_view server);
 
-// After the handshake: whether it was authenticated by the PSK, and on the accepting end by whom (empty: it was not).
-bool authenticated(TlsStream& stream);
-std::string client_name(TlsStream& stream);
+// After the handshake, and not before it succeeded: the director at the other end, proved by the PSK; empty when there is
+// no such proof.
+std::string proved_peer(TlsStream& stream);
 
 }  // namespace tandem::forwarding

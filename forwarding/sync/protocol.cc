@@ -30,15 +30,12 @@ struct ServerNameWire {
   be16 port;
   be32 address;  // then the name as counted text
 };
-struct TableEndWire {
-  be64 flows;
-};
 struct RouterReportWire {
   uint8_t state;
   uint8_t priority;  // then the name as counted text
 };
 static_assert(sizeof(HelloWire) == 10 && sizeof(NamesWire) == 5 && sizeof(ServiceNameWire) == 9);
-static_assert(sizeof(ServerNameWire) == 10 && sizeof(TableEndWire) == 8);
+static_assert(sizeof(ServerNameWire) == 10);
 
 constexpr uint8_t kFirst = 1;
 constexpr uint8_t kLast = 2;
@@ -183,11 +180,8 @@ Result<Frame, FrameError> decode(uint8_t type, Bytes body) {
       return decode_names(Reader(body));
     case FrameType::kFlows:
       return decode_flows(body);
-    case FrameType::kTableEnd: {
-      Reader reader(body);
-      const auto wire = reader.read<TableEndWire>();
-      return finish(reader, TableEnd{.flows = wire.flows}, true);
-    }
+    case FrameType::kTableEnd:
+      return Frame(TableEnd{});
     case FrameType::kTableRequest:
       return Frame(TableRequest{});
     case FrameType::kAlive:
@@ -225,8 +219,8 @@ void encode(Buffer& out, const NamesPart& part) {
   }
 }
 
-void encode(Buffer& out, const TableEnd& end) {
-  Writer(out, FrameType::kTableEnd).add(TableEndWire{.flows = end.flows});
+void encode(Buffer& out, const TableEnd&) {
+  Writer(out, FrameType::kTableEnd);
 }
 
 void encode(Buffer& out, const TableRequest&) {

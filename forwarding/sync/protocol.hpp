@@ -111,7 +111,6 @@ struct NamesPart {
 };
 
 struct TableEnd {
-  uint64_t flows = 0;  // sent since the connection began, to compare with what arrived
   bool operator==(const TableEnd&) const = default;
 };
 
