@@ -37,8 +37,9 @@ struct IcmpError {
   uint8_t code = 0;
   uint16_t mtu = 0;  // of fragmentation needed
 };
-inline constexpr IcmpError kPortUnreachable{3, 3, 0};
-inline constexpr IcmpError kTimeExceededInTransit{11, 0, 0};
+inline constexpr IcmpError kIcmpHostUnreachable{3, 1, 0};
+inline constexpr IcmpError kIcmpPortUnreachable{3, 3, 0};
+inline constexpr IcmpError kIcmpTimeExceeded{11, 0, 0};
 inline constexpr IcmpError fragmentation_needed(uint16_t mtu) {
   return {3, 4, mtu};
 }

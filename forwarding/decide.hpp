@@ -44,6 +44,9 @@ class Decider {
 
   Decision decide(const Packet& packet, TimePoint now);
 
+  // This client's packet belongs to a flow.
+  bool knows(const Packet& packet) const;
+
  private:
   Decision from_client(const Packet& packet, Service& service, TimePoint now);
   Decision from_server(const Packet& packet, const Server& first, TimePoint now);

@@ -15,6 +15,7 @@
 #include "forwarding/flow_table.hpp"
 #include "forwarding/outputs.hpp"
 #include "forwarding/packet.hpp"
+#include "forwarding/segment.hpp"
 #include "forwarding/service_table.hpp"
 #include "forwarding/sweeper.hpp"
 
@@ -51,17 +52,21 @@ class Engine {
   uint64_t flow_count() const { return sweeper_.flow_count(); }
 
  private:
-  Verdict parsed(Packet& packet, TimePoint now, Outputs& outputs);
+  Verdict malformed(const FrameIn& frame, ParseError error);
   void forward(Packet& packet, const Decision& decision, TimePoint now, Outputs& outputs);
-  void answer(const Packet& packet, const Decision& decision, TimePoint now, Outputs& outputs);
-  void drop(Counter reason) { counters_.add(reason); }
+  void in_pieces(Packet& packet, uint16_t server, size_t limit, Outputs& outputs);
+  void into_tunnel(Packet& packet, uint16_t server, size_t limit, Outputs& outputs);
+  void tunnel_error(const Packet& packet, TimePoint now, Outputs& outputs);
+  void say(const Packet& packet, const IcmpError& error, Ipv4Address source, Counter made, TimePoint now,
+           Outputs& outputs);
+  void settle(Cut cut, Counter done);
 
   ServiceTable& services_;
+  Counters counters_;
+  Traffic traffic_;
   Decider decider_;
   Sweeper sweeper_;
   Answers answers_;
-  Counters counters_;
-  Traffic traffic_;
   uint16_t tunnel_id_ = 0;
 };
 

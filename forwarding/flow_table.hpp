@@ -144,7 +144,7 @@ class FlowTable {
   uint64_t take_dirty_word(unsigned peer, size_t word) {
     uint64_t* bits = dirty_word(peer, word);
     if (__atomic_load_n(bits, __ATOMIC_RELAXED) == 0) return 0;
-    return __atomic_exchange_n(bits, 0, __ATOMIC_ACQ_REL);
+    return __atomic_exchange_n(bits, 0, __ATOMIC_SEQ_CST);
   }
   std::optional<Flow> claim(size_t bucket, uint64_t key, uint64_t value);
   std::optional<Flow> evict(size_t first, size_t second, uint64_t key, uint64_t value, Flow& evicted);
@@ -164,12 +164,11 @@ std::optional<Flow> FlowTable::find_if(uint8_t protocol, Ipv4Address client, uin
   for (const uint32_t bucket :
        {tandem_first_bucket(hash, header_->bucket_count), tandem_second_bucket(hash, header_->bucket_count)}) {
     for (size_t i = 0; i < TANDEM_BUCKET_FLOWS; ++i) {
-      tandem_flow& candidate = buckets_[bucket].flows[i];
-      const uint64_t key = __atomic_load_n(&candidate.key, __ATOMIC_ACQUIRE);
-      if ((key & ~uint64_t{0xffff}) != wanted || key == TANDEM_KEY_EMPTY || key == TANDEM_KEY_BUSY) continue;
-      const Flow flow{size_t{bucket} * TANDEM_BUCKET_FLOWS + i, key,
-                      __atomic_load_n(&candidate.value, __ATOMIC_RELAXED)};
-      if (accept(flow)) return flow;
+      const size_t index = size_t{bucket} * TANDEM_BUCKET_FLOWS + i;
+      const uint64_t key = __atomic_load_n(&slot(index)->key, __ATOMIC_ACQUIRE);
+      if ((key & ~uint64_t{0xffff}) != wanted) continue;
+      const auto flow = at(index);
+      if (flow && flow->key == key && accept(*flow)) return flow;
     }
   }
   return std::nullopt;

@@ -12,7 +12,9 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "daemon/base/address.hpp"
@@ -41,28 +43,31 @@ class Numbering {
   std::optional<uint16_t> take_server(uint16_t service, std::string_view name, Ipv4Address address, uint16_t port);
   void retire_service(uint16_t slot);
   void retire_server(uint16_t slot);
-  // Retires every number in use for which `keep` says no: after a start, what an earlier process
+  // Retires every number in use that was not taken since the construction: what an earlier process
   // knew and the configuration does not have any more.
-  template <class KeepService, class KeepServer>
-  void retire_unless(KeepService keep_service, KeepServer keep_server);
+  void retire_untaken();
+  bool is_retired_server(uint16_t slot) const {
+    return servers_.slots[slot].in_use > static_cast<uint8_t>(SlotUse::kInUse);
+  }
 
   // A sweep over the table, and which numbers its flows named.
   void sweep_begins();
   void sweep_ended(const std::vector<bool>& services_named, const std::vector<bool>& servers_named);
 
  private:
-  std::span<tandem_service_slot, TANDEM_SERVICE_SLOTS> services_;
-  std::span<tandem_server_slot, TANDEM_SERVER_SLOTS> servers_;
-};
+  template <class Slots>
+  struct Side {
+    Slots slots;
+    std::unordered_map<std::string, uint16_t> by_identity;  // in use, retired or fading
+    std::vector<uint16_t> free;                             // lowest last
+    std::vector<uint16_t> given_back;                       // retired or fading
+    std::vector<bool> taken;
+  };
+  using Services = Side<std::span<tandem_service_slot, TANDEM_SERVICE_SLOTS>>;
+  using Servers = Side<std::span<tandem_server_slot, TANDEM_SERVER_SLOTS>>;
 
-template <class KeepService, class KeepServer>
-void Numbering::retire_unless(KeepService keep_service, KeepServer keep_server) {
-  for (size_t i = 1; i < services_.size(); ++i)
-    if (services_[i].in_use == uint8_t(SlotUse::kInUse) && !keep_service(static_cast<uint16_t>(i)))
-      retire_service(static_cast<uint16_t>(i));
-  for (size_t i = 1; i < servers_.size(); ++i)
-    if (servers_[i].in_use == uint8_t(SlotUse::kInUse) && !keep_server(static_cast<uint16_t>(i)))
-      retire_server(static_cast<uint16_t>(i));
-}
+  Services services_;
+  Servers servers_;
+};
 
 }  // namespace tandem::forwarding

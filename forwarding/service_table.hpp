@@ -119,7 +119,12 @@ class ServiceTable {
     const uint32_t found = by_server_.find(endpoint_key(protocol, address, port));
     return found == 0 ? nullptr : servers_[found].get();
   }
-  bool is_vip(Ipv4Address address) const { return vips_.find(endpoint_key(0, address, 0)) != 0; }
+  // The first TUN server with this address.
+  Server* find_tunnel(Ipv4Address address) const { return find_server(kIpInIp, address, 0); }
+  // Some service of this protocol has this address.
+  bool is_vip(uint8_t protocol, Ipv4Address address) const {
+    return vips_.find(endpoint_key(protocol, address, 0)) != 0;
+  }
   bool is_own(Ipv4Address address) const;
   // By number; nullptr when nothing in force has it.
   Service* service(uint16_t slot) const { return slot < services_.size() ? services_[slot].get() : nullptr; }

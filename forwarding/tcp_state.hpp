@@ -26,7 +26,7 @@ enum class FlowState : uint8_t {
   kLastAck = 8,
   kListen = 9,
   kSynAck = 10,
-  kUdp = 11,
+  kUdpFlow = 11,
 };
 inline constexpr uint8_t kFlowStates = 12;
 

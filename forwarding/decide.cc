@@ -1,0 +1,218 @@
+#include "forwarding/decide.hpp"
+
+#include <mutex>
+
+#include "forwarding/tcp_state.hpp"
+
+namespace tandem::forwarding {
+namespace {
+
+// A busy flow is written about once a second, not once a packet.
+constexpr uint32_t kRefreshTicks = ticks_of(1100ms);
+static_assert(kRefreshTicks == 8);
+
+Decision drop(Counter reason) {
+  return {Step::kDrop, reason, 0};
+}
+
+// A segment that may open a connection.
+bool opens(uint8_t tcp_flags) {
+  return (tcp_flags & (kSyn | kAck | kRst | kFin)) == kSyn;
+}
+
+TcpDirection client_direction(const Service& service) {
+  return service.setting.method == TANDEM_NAT ? TcpDirection::kInput : TcpDirection::kInputOnly;
+}
+
+// The peer's copy dies when it is not told of a flow for a whole timeout. Telling it whenever a
+// quarter of the timeout begins needs no memory of when it was told last.
+bool begins_a_quarter(uint32_t before, uint32_t after, Duration timeout) {
+  const uint32_t quarter = ticks_of(timeout / 4);
+  return quarter == 0 || before / quarter != after / quarter;
+}
+
+bool in_chain(const Server* first, uint16_t slot) {
+  for (; first != nullptr; first = first->next_same_endpoint)
+    if (first->slot == slot) return true;
+  return false;
+}
+
+}  // namespace
+
+Decider::Decider(FlowTable& flows, ServiceTable& services, Counters& counters)
+    : flows_(flows), services_(services), counters_(counters) {}
+
+Decision Decider::decide(const Packet& packet, TimePoint now) {
+  if (packet.quoted) return about_flow(packet);
+  if (packet.protocol != kTcp && packet.protocol != kUdp) return {};
+  if (!packet.ports_known) {  // a later part of a datagram
+    return services_.is_vip(packet.protocol, packet.destination) ? drop(Counter::kDropFragment) : Decision{};
+  }
+  if (Service* service = services_.find(packet.protocol, packet.destination, packet.destination_port)) {
+    if (packet.fragment) return drop(Counter::kDropFragment);
+    return from_client(packet, *service, now);
+  }
+  if (const Server* server = services_.find_server(packet.protocol, packet.source, packet.source_port))
+    return from_server(packet, *server, now);
+  return {};
+}
+
+bool Decider::knows(const Packet& packet) const {
+  const Service* service = services_.find(packet.protocol, packet.destination, packet.destination_port);
+  return service != nullptr &&
+         flows_.find(packet.protocol, packet.source, packet.source_port, service->slot).has_value();
+}
+
+Decision Decider::from_client(const Packet& packet, Service& service, TimePoint now) {
+  auto flow = flows_.find(packet.protocol, packet.source, packet.source_port, service.slot);
+  if (!flow) return unknown(packet, service, nullptr, now);
+  Server* server = services_.server(flow->server());
+  if (server == nullptr || server->service_slot != service.slot) return unknown(packet, service, &*flow, now);
+  return known(packet, service, *flow, *server, now);
+}
+
+Decision Decider::known(const Packet& packet, Service& service, Flow flow, Server& server, TimePoint now) {
+  bool again = false;
+  if (packet.protocol == kTcp && opens(packet.tcp_flags)) {
+    const auto state = static_cast<FlowState>(flow.state());
+    // A client port used again; or a server that has not answered and is not to be asked any more.
+    again = state == FlowState::kTimeWait || state == FlowState::kClose ||
+            (state == FlowState::kSynRecv && !(server.up && server.takes_new_flows()));
+  } else if (packet.protocol == kUdp) {
+    again = !server.up;
+  }
+  // On a director that does not own the VIP a known flow goes on as it is.
+  if (again && service.setting.active) return place(packet, service, &flow, now);
+  follow(flow, server, packet, true, now);
+  return {Step::kToServer, Counter::kToServer, server.slot};
+}
+
+Decision Decider::unknown(const Packet& packet, Service& service, Flow* former, TimePoint now) {
+  if (packet.protocol == kTcp && !opens(packet.tcp_flags)) {
+    const bool told = service.setting.active && now - service.active_since >= kGrace;
+    if (!told || (packet.tcp_flags & kRst) != 0) return drop(Counter::kDropOutOfState);
+    return {Step::kReset, Counter::kDropOutOfState, 0};
+  }
+  if (!service.setting.active) return drop(Counter::kDropNotActive);
+  return place(packet, service, former, now);
+}
+
+Decision Decider::place(const Packet& packet, Service& service, Flow* former, TimePoint now) {
+  Server* server = nullptr;
+  {
+    const std::lock_guard guard(service.lock);
+    server = service.scheduler->pick(service.servers, {packet.source, packet.source_port, packet.destination});
+  }
+  if (server == nullptr) {
+    if (service.setting.no_server == NoServerPolicy::kDrop) return drop(Counter::kDropNoServer);
+    return {packet.protocol == kTcp ? Step::kReset : Step::kPortUnreachable, Counter::kDropNoServer, 0};
+  }
+
+  const FlowState state = packet.protocol == kUdp
+                              ? FlowState::kUdpFlow
+                              : next_tcp_state(FlowState::kNone, client_direction(service), packet.tcp_flags);
+  const uint64_t value = tandem_flow_value(server->slot, static_cast<uint8_t>(state), 0, tick_of(now));
+  const auto forget = [this](const Flow& flow) {
+    if (Server* was = services_.server(flow.server()))
+      services_.counts().change(*was, flow.index, load_of(static_cast<FlowState>(flow.state())), Load::kNone);
+  };
+
+  size_t index = 0;
+  if (former != nullptr) {
+    const Flow before = *former;
+    // Somebody else moved it meanwhile: what they made of it holds.
+    if (!flows_.update(*former, value)) return from_client(packet, service, now);
+    forget(before);
+    counters_.add(Counter::kRescheduled);
+    index = before.index;
+  } else {
+    const uint64_t key = tandem_flow_key(packet.source.value, packet.source_port, service.slot);
+    const auto inserted = flows_.insert(packet.protocol, key, value);
+    if (inserted.outcome == FlowTable::Inserted::Outcome::kExists) return from_client(packet, service, now);
+    if (inserted.outcome == FlowTable::Inserted::Outcome::kEvicted) {
+      forget(inserted.evicted);
+      counters_.add(Counter::kEvicted);
+    }
+    counters_.add(Counter::kNewFlows);
+    index = inserted.flow.index;
+  }
+  server->connections.fetch_add(1, std::memory_order_relaxed);
+  services_.counts().change(*server, index, Load::kNone, load_of(state));
+  flows_.mark_dirty(index);
+  return {Step::kToServer, Counter::kToServer, server->slot};
+}
+
+std::optional<Flow> Decider::find_answered(uint8_t protocol, Ipv4Address client, uint16_t client_port,
+                                           const Server& first) const {
+  return flows_.find_if(protocol, client, client_port,
+                        [&](const Flow& flow) { return in_chain(&first, flow.server()); });
+}
+
+Decision Decider::from_server(const Packet& packet, const Server& first, TimePoint now) {
+  const auto flow = find_answered(packet.protocol, packet.destination, packet.destination_port, first);
+  if (!flow) {
+    return services_.is_own(packet.destination) ? Decision{} : drop(Counter::kDropAnswerWithoutFlow);
+  }
+  if (packet.fragment) return drop(Counter::kDropFragment);
+  Server& server = *services_.server(flow->server());
+  follow(*flow, server, packet, false, now);
+  return {Step::kToClient, Counter::kToClient, server.slot};
+}
+
+// RFC 792: what the error quotes is a packet of the flow, in one of the shapes it has on its way.
+Decision Decider::about_flow(const Packet& packet) {
+  const Quoted& quoted = *packet.quoted;
+  // Our own outer header, on the way to a tunnel's end.
+  if (quoted.protocol == kIpInIp) {
+    const Server* server = services_.find_tunnel(quoted.destination);
+    if (server == nullptr || services_.recipe(server->slot).tunnel_source != quoted.source.value ||
+        packet.destination != quoted.source)
+      return {};
+    return {Step::kTunnelError, Counter::kErrorsRelayed, server->slot};
+  }
+  // An answer, VIP -> client: the server wants to know.
+  if (const Service* service = services_.find(quoted.protocol, quoted.source, quoted.source_port)) {
+    if (packet.destination != quoted.source) return {};
+    const auto flow = flows_.find(quoted.protocol, quoted.destination, quoted.destination_port, service->slot);
+    if (!flow || services_.server(flow->server()) == nullptr) return drop(Counter::kDropErrorWithoutFlow);
+    return {Step::kErrorToServer, Counter::kErrorsRelayed, flow->server()};
+  }
+  // A client's packet as NAT left it, client -> server: the client wants to know.
+  if (const Server* first = services_.find_server(quoted.protocol, quoted.destination, quoted.destination_port)) {
+    if (packet.destination != quoted.source) return {};
+    const auto flow = find_answered(quoted.protocol, quoted.source, quoted.source_port, *first);
+    if (flow) return {Step::kErrorToClient, Counter::kErrorsRelayed, flow->server()};
+    return services_.is_own(packet.destination) ? Decision{} : drop(Counter::kDropErrorWithoutFlow);
+  }
+  return {};
+}
+
+void Decider::follow(Flow flow, Server& server, const Packet& packet, bool from_client, TimePoint now) {
+  const uint32_t now_tick = tick_of(now);
+  // Only another worker or the peer link can make the first try fail.
+  for (int attempt = 0; attempt < 4; ++attempt) {
+    const auto state = static_cast<FlowState>(flow.state());
+    FlowState next = state;
+    if (packet.protocol == kTcp) {
+      const bool nat = services_.recipe(server.slot).method == TANDEM_NAT;
+      next = next_tcp_state(state,
+                            !from_client ? TcpDirection::kOutput
+                            : nat        ? TcpDirection::kInput
+                                         : TcpDirection::kInputOnly,
+                            packet.tcp_flags);
+    }
+    if (next == state && age_of(flow.last_seen(), now_tick) < kRefreshTicks) return;
+    const uint32_t before = flow.last_seen();
+    const uint64_t value = tandem_flow_value(flow.server(), static_cast<uint8_t>(next), flow.flags(), now_tick);
+    if (flows_.update(flow, value)) {
+      services_.counts().change(server, flow.index, load_of(state), load_of(next));
+      if (next != state || begins_a_quarter(before, now_tick, timeout_of(next))) flows_.mark_dirty(flow.index);
+      return;
+    }
+    const auto now_there = flows_.at(flow.index);
+    if (!now_there || now_there->key != flow.key || now_there->server() != flow.server()) return;
+    flow = *now_there;
+  }
+}
+
+}  // namespace tandem::forwarding

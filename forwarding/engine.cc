@@ -1,0 +1,192 @@
+#include "forwarding/engine.hpp"
+
+#include "forwarding/apply.hpp"
+#include "forwarding/segment.hpp"
+#include "forwarding/tunnel.hpp"
+#include "forwarding/wire.hpp"
+
+namespace tandem::forwarding {
+namespace {
+
+// Bytes of IP that all the packets a (super-)packet becomes have together.
+uint64_t wire_bytes(const Packet& packet) {
+  return packet.bytes.size() + (packet.wire_packets() - 1) * packet.payload_offset;
+}
+
+// The largest packet that may go to the server, tunnel header not counted; 0: unknown.
+size_t size_limit(const tandem_recipe& recipe) {
+  if ((recipe.flags & TANDEM_RECIPE_NEIGHBOUR_KNOWN) == 0) return 0;
+  if (recipe.method != TANDEM_TUN) return recipe.mtu;
+  return recipe.mtu > kTunnelOverhead ? size_t{recipe.mtu} - kTunnelOverhead : 0;
+}
+
+}  // namespace
+
+Engine::Engine(FlowTable& flows, ServiceTable& services, const EngineSettings& settings)
+    : services_(services),
+      decider_(flows, services, counters_),
+      sweeper_(flows, services, counters_),
+      answers_(settings.answers) {}
+
+void Engine::expire(TimePoint now, size_t slots) {
+  sweeper_.step(now, slots);
+}
+
+Verdict Engine::handle(const FrameIn& frame, TimePoint now, Outputs& outputs) {
+  counters_.add(Counter::kFrames);
+  auto packet = parse(frame);
+  if (!packet) return malformed(frame, packet.error());
+  const Decision decision = decider_.decide(*packet, now);
+  switch (decision.step) {
+    case Step::kNotOurs:
+      counters_.add(Counter::kNotOurs);
+      return Verdict::kNotOurs;
+    case Step::kDrop:
+      counters_.add(decision.reason);
+      break;
+    case Step::kToServer:
+    case Step::kToClient:
+    case Step::kErrorToServer:
+    case Step::kErrorToClient:
+      forward(*packet, decision, now, outputs);
+      break;
+    case Step::kTunnelError:
+      tunnel_error(*packet, now, outputs);
+      break;
+    case Step::kReset:
+      counters_.add(decision.reason);
+      counters_.add(answers_.reset(*packet, now, outputs) ? Counter::kResets : Counter::kDropAnswerLimited);
+      break;
+    case Step::kPortUnreachable:
+      counters_.add(decision.reason);
+      say(*packet, kIcmpPortUnreachable, packet->destination, Counter::kUnreachables, now, outputs);
+      break;
+  }
+  return Verdict::kTaken;
+}
+
+// A frame that does not hold what it says. Only what claims to be for a service is ours to count.
+Verdict Engine::malformed(const FrameIn& frame, ParseError error) {
+  const auto* ip = wire_at<Ipv4Header>(Bytes(frame.buffer).subspan(frame.ip_offset, frame.ip_length));
+  if (error != ParseError::kNotIpv4 && ip != nullptr && services_.is_vip(ip->protocol, {ip->destination})) {
+    counters_.add(error == ParseError::kBadOffload ? Counter::kDropBadOffload : Counter::kDropBadLength);
+    return Verdict::kTaken;
+  }
+  counters_.add(Counter::kNotOurs);
+  return Verdict::kNotOurs;
+}
+
+void Engine::say(const Packet& packet, const IcmpError& error, Ipv4Address source, Counter made, TimePoint now,
+                 Outputs& outputs) {
+  const bool said = answers_.icmp(packet, error, source, now, outputs);
+  counters_.add(said ? made : Counter::kDropAnswerLimited);
+}
+
+void Engine::forward(Packet& packet, const Decision& decision, TimePoint now, Outputs& outputs) {
+  const tandem_recipe& recipe = services_.recipe(decision.server);
+  const Ipv4Address vip{recipe.virtual_address};
+  if (packet.ttl <= 1) {
+    counters_.add(Counter::kDropTtl);
+    say(packet, kIcmpTimeExceeded, vip, Counter::kTimeExceeded, now, outputs);
+    return;
+  }
+  const bool to_server = decision.step == Step::kToServer || decision.step == Step::kErrorToServer;
+  const size_t limit = to_server ? size_limit(recipe) : 0;
+  const bool too_big = limit != 0 && packet.wire_size() > limit;
+  if (too_big && packet.dont_fragment) {
+    counters_.add(Counter::kDropTooBig);
+    say(packet, fragmentation_needed(static_cast<uint16_t>(limit)), vip, Counter::kTooBigSaid, now, outputs);
+    return;
+  }
+
+  decrement_ttl(packet);
+  switch (decision.step) {
+    case Step::kToServer:
+      if (recipe.method == TANDEM_NAT) nat_to_server(packet, recipe);
+      traffic_.add_in(decision.server, packet.wire_packets(), wire_bytes(packet));
+      break;
+    case Step::kToClient:
+      nat_to_client(packet, recipe);
+      traffic_.add_out(decision.server, packet.wire_packets(), wire_bytes(packet));
+      break;
+    case Step::kErrorToServer:
+      if (recipe.method == TANDEM_NAT) nat_error_to_server(packet, recipe);
+      break;
+    default:
+      nat_error_to_client(packet, recipe);
+      break;
+  }
+  counters_.add(decision.reason);
+
+  if (!to_server) {
+    outputs.add(packet.bytes, packet.offload, ToAddress{packet.destination});
+  } else if (recipe.method == TANDEM_TUN) {
+    into_tunnel(packet, decision.server, too_big ? limit : 0, outputs);
+  } else if (too_big) {
+    in_pieces(packet, decision.server, limit, outputs);
+  } else {
+    outputs.add(packet.bytes, packet.offload, ToServer{decision.server});
+  }
+}
+
+// A packet without DF that is larger than the way to the server. Of a super-packet only the size of
+// the segments is changed.
+void Engine::in_pieces(Packet& packet, uint16_t server, size_t limit, Outputs& outputs) {
+  if (packet.is_super_packet() && packet.protocol == kTcp && limit > packet.payload_offset) {
+    packet.offload.gso_size = static_cast<uint16_t>(limit - packet.payload_offset);
+    outputs.add(packet.bytes, packet.offload, ToServer{server});
+    return;
+  }
+  complete_checksum(packet);
+  settle(fragment(packet, limit, outputs, [&](MutableBytes piece) { outputs.add(piece, {}, ToServer{server}); }),
+         Counter::kFragmented);
+}
+
+// What leaves in a tunnel leaves finished: checksums filled, one packet on the wire each. `limit`
+// is 0 for a packet that fits.
+void Engine::into_tunnel(Packet& packet, uint16_t server, size_t limit, Outputs& outputs) {
+  const tandem_recipe& recipe = services_.recipe(server);
+  const auto emit = [&](MutableBytes inner) {
+    outputs.add(encapsulate(inner, recipe, ++tunnel_id_), {}, ToServer{server});
+  };
+  if (packet.is_super_packet()) {
+    size_t size = packet.offload.gso_size;
+    if (limit != 0) size = limit > packet.payload_offset ? limit - packet.payload_offset : 0;
+    settle(segment(packet, size, outputs, emit), Counter::kSegmented);
+    return;
+  }
+  complete_checksum(packet);
+  if (limit != 0) {
+    settle(fragment(packet, limit, outputs, emit), Counter::kFragmented);
+  } else if (packet.bytes.size() + kTunnelOverhead > 65535) {
+    counters_.add(Counter::kDropTooBig);
+  } else {
+    emit(packet.bytes);
+  }
+}
+
+void Engine::settle(Cut cut, Counter done) {
+  switch (cut) {
+    case Cut::kDone:
+      counters_.add(done);
+      break;
+    case Cut::kNoRoom:
+      counters_.add(Counter::kDropNoRoom);
+      break;
+    case Cut::kCannot:
+      counters_.add(Counter::kDropCannotSegment);
+      break;
+  }
+}
+
+void Engine::tunnel_error(const Packet& packet, TimePoint now, Outputs& outputs) {
+  const auto read = read_tunnel_error(packet);
+  // Only about a packet that one of our flows can have been.
+  if (!read || !decider_.knows(read->client_packet)) {
+    counters_.add(Counter::kDropErrorWithoutFlow);
+    return;
+  }
+  say(read->client_packet, read->error, read->client_packet.destination, Counter::kErrorsRelayed, now, outputs);
+}
+
+}  // namespace tandem::forwarding

@@ -1,0 +1,274 @@
+#include "forwarding/flow_table.hpp"
+
+#include "daemon/base/assert.hpp"
+#include "forwarding/tcp_state.hpp"
+
+namespace tandem::forwarding {
+namespace {
+
+constexpr uint32_t kMinBuckets = 2;
+constexpr uint32_t kMaxBuckets = 1u << 30;
+constexpr uint64_t kPage = 4096;
+
+bool is_valid_bucket_count(uint32_t count) {
+  return std::has_single_bit(count) && count >= kMinBuckets && count <= kMaxBuckets;
+}
+
+constexpr uint64_t round_up_to_page(uint64_t bytes) {
+  return (bytes + kPage - 1) / kPage * kPage;
+}
+
+// Where every section stands: one page of header, then each section from a page boundary on.
+tandem_flows_header layout_of(uint32_t bucket_count) {
+  tandem_flows_header layout{};
+  layout.magic = TANDEM_FLOWS_MAGIC;
+  layout.version = TANDEM_FLOWS_VERSION;
+  layout.bucket_count = bucket_count;
+  uint64_t end = round_up_to_page(sizeof(tandem_flows_header));
+  const auto place = [&end](uint64_t bytes) {
+    const uint64_t begin = end;
+    end = round_up_to_page(end + bytes);
+    return begin;
+  };
+  layout.buckets_offset = place(uint64_t{bucket_count} * sizeof(tandem_bucket));
+  layout.dirty_words = (uint64_t{bucket_count} * TANDEM_BUCKET_FLOWS + 63) / 64;
+  layout.dirty_offset = place(layout.dirty_words * sizeof(uint64_t) * TANDEM_MAX_PEERS);
+  layout.recipes_offset = place(uint64_t{TANDEM_SERVER_SLOTS} * sizeof(tandem_recipe));
+  layout.services_offset = place(uint64_t{TANDEM_SERVICE_SLOTS} * sizeof(tandem_service_slot));
+  layout.servers_offset = place(uint64_t{TANDEM_SERVER_SLOTS} * sizeof(tandem_server_slot));
+  layout.total_bytes = end;
+  return layout;
+}
+
+// What a flow is worth when one must go: its class, then how lately it was seen.
+bool is_settled(uint64_t value) {
+  const auto state = static_cast<FlowState>(tandem_value_state(value));
+  return state == FlowState::kEstablished || state == FlowState::kUdpFlow;
+}
+
+uint64_t load(const uint64_t& word) {
+  return __atomic_load_n(&word, __ATOMIC_ACQUIRE);
+}
+
+}  // namespace
+
+FlowTable::FlowTable(std::byte* base) : base_(base), header_(reinterpret_cast<tandem_flows_header*>(base)) {
+  buckets_ = reinterpret_cast<tandem_bucket*>(base + header_->buckets_offset);
+  dirty_ = reinterpret_cast<uint64_t*>(base + header_->dirty_offset);
+}
+
+uint64_t FlowTable::bytes_needed(uint32_t bucket_count) {
+  TANDEM_ASSERT(is_valid_bucket_count(bucket_count));
+  return layout_of(bucket_count).total_bytes;
+}
+
+Result<FlowTable, FlowTableError> FlowTable::format(MutableBytes mapping, const FlowTableSettings& settings) {
+  if (!is_valid_bucket_count(settings.bucket_count)) return Failure(FlowTableError::kBadBucketCount);
+  if (reinterpret_cast<uintptr_t>(mapping.data()) % alignof(tandem_bucket) != 0)
+    return Failure(FlowTableError::kNotAligned);
+  tandem_flows_header layout = layout_of(settings.bucket_count);
+  if (mapping.size() < layout.total_bytes) return Failure(FlowTableError::kTooSmall);
+  layout.seed[0] = settings.seed[0];
+  layout.seed[1] = settings.seed[1];
+  // The magic comes last: a process that ends in between leaves no table, not half of one.
+  const uint64_t magic = layout.magic;
+  layout.magic = 0;
+  std::memcpy(mapping.data(), &layout, sizeof(layout));
+  __atomic_store_n(&reinterpret_cast<tandem_flows_header*>(mapping.data())->magic, magic, __ATOMIC_RELEASE);
+  return FlowTable(mapping.data());
+}
+
+Result<FlowTable, FlowTableError> FlowTable::attach(MutableBytes mapping) {
+  if (reinterpret_cast<uintptr_t>(mapping.data()) % alignof(tandem_bucket) != 0)
+    return Failure(FlowTableError::kNotAligned);
+  if (mapping.size() < sizeof(tandem_flows_header)) return Failure(FlowTableError::kTooSmall);
+  tandem_flows_header found;
+  std::memcpy(&found, mapping.data(), sizeof(found));
+  if (found.magic != TANDEM_FLOWS_MAGIC) return Failure(FlowTableError::kNotAFlowTable);
+  if (found.version != TANDEM_FLOWS_VERSION) return Failure(FlowTableError::kOtherVersion);
+  if (!is_valid_bucket_count(found.bucket_count)) return Failure(FlowTableError::kBadBucketCount);
+  tandem_flows_header expected = layout_of(found.bucket_count);
+  expected.seed[0] = found.seed[0];
+  expected.seed[1] = found.seed[1];
+  if (std::memcmp(&found, &expected, sizeof(found)) != 0) return Failure(FlowTableError::kBadLayout);
+  if (mapping.size() < expected.total_bytes) return Failure(FlowTableError::kTooSmall);
+
+  FlowTable table(mapping.data());
+  for (size_t index = 0; index < table.slots(); ++index) {
+    uint64_t busy = TANDEM_KEY_BUSY;  // a process was killed in the middle of an insert
+    __atomic_compare_exchange_n(&table.slot(index)->key, &busy, TANDEM_KEY_EMPTY, false, __ATOMIC_RELAXED,
+                                __ATOMIC_RELAXED);
+  }
+  return table;
+}
+
+std::optional<Flow> FlowTable::find(uint8_t protocol, Ipv4Address client, uint16_t client_port,
+                                    uint16_t service) const {
+  return find_if(protocol, client, client_port, [service](const Flow& flow) { return flow.service() == service; });
+}
+
+// Takes an empty slot of the bucket: key 0 -> BUSY, the value, the key.
+std::optional<Flow> FlowTable::claim(size_t bucket, uint64_t key, uint64_t value) {
+  for (size_t i = 0; i < TANDEM_BUCKET_FLOWS; ++i) {
+    tandem_flow& place = buckets_[bucket].flows[i];
+    uint64_t empty = TANDEM_KEY_EMPTY;
+    if (__atomic_load_n(&place.key, __ATOMIC_RELAXED) != TANDEM_KEY_EMPTY) continue;
+    if (!__atomic_compare_exchange_n(&place.key, &empty, TANDEM_KEY_BUSY, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+      continue;
+    __atomic_store_n(&place.value, value, __ATOMIC_RELAXED);
+    __atomic_store_n(&place.key, key, __ATOMIC_SEQ_CST);
+    return Flow{bucket * TANDEM_BUCKET_FLOWS + i, key, value};
+  }
+  return std::nullopt;
+}
+
+// Takes the slot of the flow that is worth least in the two full buckets.
+std::optional<Flow> FlowTable::evict(size_t first, size_t second, uint64_t key, uint64_t value, Flow& evicted) {
+  const uint32_t now_tick = tandem_value_last_seen(value);
+  bool found = false, victim_settled = true;
+  uint32_t victim_age = 0;
+  for (const size_t bucket : {first, second}) {
+    for (size_t i = 0; i < TANDEM_BUCKET_FLOWS; ++i) {
+      const auto flow = at(bucket * TANDEM_BUCKET_FLOWS + i);
+      if (!flow) continue;  // just emptied, or being filled
+      const bool settled = is_settled(flow->value);
+      const uint32_t age = age_of(flow->last_seen(), now_tick);
+      const bool worth_less = !found || (settled == victim_settled ? age > victim_age : victim_settled);
+      if (!worth_less) continue;
+      found = true, victim_settled = settled, victim_age = age;
+      evicted = *flow;
+    }
+  }
+  if (!found) return std::nullopt;
+  tandem_flow* place = slot(evicted.index);
+  uint64_t expected = evicted.key;
+  if (!__atomic_compare_exchange_n(&place->key, &expected, TANDEM_KEY_BUSY, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+    return std::nullopt;
+  evicted.value = __atomic_exchange_n(&place->value, value, __ATOMIC_RELAXED);
+  __atomic_store_n(&place->key, key, __ATOMIC_SEQ_CST);
+  return Flow{evicted.index, key, value};
+}
+
+// Two threads may have put the same key in at the same moment. Both look again after writing; the
+// one that a reader would find first stays.
+std::optional<Flow> FlowTable::earlier_twin(size_t first, size_t second, const Flow& flow) const {
+  for (const size_t bucket : {first, second}) {
+    for (size_t i = 0; i < TANDEM_BUCKET_FLOWS; ++i) {
+      const size_t index = bucket * TANDEM_BUCKET_FLOWS + i;
+      if (index == flow.index) return std::nullopt;
+      if (__atomic_load_n(&slot(index)->key, __ATOMIC_SEQ_CST) == flow.key) return at(index);
+    }
+  }
+  return std::nullopt;
+}
+
+FlowTable::Inserted FlowTable::insert(uint8_t protocol, uint64_t key, uint64_t value) {
+  using Outcome = Inserted::Outcome;
+  const Ipv4Address client{tandem_key_client_address(key)};
+  const uint64_t hash = tandem_flow_hash(header_->seed, protocol, client.value, tandem_key_client_port(key));
+  const size_t first = tandem_first_bucket(hash, header_->bucket_count);
+  const size_t second = tandem_second_bucket(hash, header_->bucket_count);
+  const auto taken = [this](size_t bucket) {
+    size_t count = 0;
+    for (const tandem_flow& flow : buckets_[bucket].flows) count += load(flow.key) != 0;
+    return count;
+  };
+
+  while (true) {
+    if (const auto there = find(protocol, client, tandem_key_client_port(key), tandem_key_service(key)))
+      return {Outcome::kExists, *there, {}};
+    const bool swap = taken(second) < taken(first);
+    const size_t emptier = swap ? second : first, fuller = swap ? first : second;
+    Inserted result;
+    std::optional<Flow> flow = claim(emptier, key, value);
+    if (!flow) flow = claim(fuller, key, value);
+    if (!flow) {
+      flow = evict(first, second, key, value, result.evicted);
+      result.outcome = Outcome::kEvicted;
+    }
+    if (!flow) continue;  // the buckets changed under us: look again
+    if (const auto twin = earlier_twin(first, second, *flow)) {
+      remove(*flow);
+      // An eviction stands even then: its flow is gone.
+      if (result.outcome == Outcome::kInserted) return {Outcome::kExists, *twin, {}};
+      result.flow = *twin;
+      return result;
+    }
+    result.flow = *flow;
+    return result;
+  }
+}
+
+bool FlowTable::update(Flow& flow, uint64_t value) {
+  tandem_flow* place = slot(flow.index);
+  if (load(place->key) != flow.key) return false;
+  uint64_t expected = flow.value;
+  if (!__atomic_compare_exchange_n(&place->value, &expected, value, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+    return false;
+  flow.value = value;
+  return true;
+}
+
+bool FlowTable::remove(const Flow& flow) {
+  uint64_t expected = flow.key;
+  return __atomic_compare_exchange_n(&slot(flow.index)->key, &expected, TANDEM_KEY_EMPTY, false, __ATOMIC_RELEASE,
+                                     __ATOMIC_RELAXED);
+}
+
+std::optional<Flow> FlowTable::at(size_t index) const {
+  tandem_flow* place = slot(index);
+  const uint64_t key = load(place->key);
+  if (key == TANDEM_KEY_EMPTY || key == TANDEM_KEY_BUSY) return std::nullopt;
+  const Flow flow{index, key, load(place->value)};
+  // The slot may have changed hands between the two loads; then the value is another flow's.
+  if (load(place->key) != key) return std::nullopt;
+  return flow;
+}
+
+void FlowTable::mark_dirty(size_t index) {
+  const uint64_t bit = 1ULL << (index % 64);
+  // A bit that is set stays set until taken, and whoever takes it reads the flow after that: the
+  // flow must be written before the bit is looked at.
+  __atomic_thread_fence(__ATOMIC_SEQ_CST);
+  for (unsigned peer = 0; peer < TANDEM_MAX_PEERS; ++peer) {
+    uint64_t* word = dirty_word(peer, index / 64);
+    if ((__atomic_load_n(word, __ATOMIC_RELAXED) & bit) == 0) __atomic_fetch_or(word, bit, __ATOMIC_RELEASE);
+  }
+}
+
+void FlowTable::mark_all_dirty(unsigned peer) {
+  TANDEM_ASSERT(peer < TANDEM_MAX_PEERS);
+  for (size_t word = 0; word < header_->dirty_words; ++word) {
+    uint64_t bits = 0;
+    for (size_t i = 0; i < 64 && word * 64 + i < slots(); ++i)
+      if (load(slot(word * 64 + i)->key) != TANDEM_KEY_EMPTY) bits |= 1ULL << i;
+    if (bits != 0) __atomic_fetch_or(dirty_word(peer, word), bits, __ATOMIC_RELEASE);
+  }
+}
+
+void FlowTable::clear_dirty(unsigned peer) {
+  TANDEM_ASSERT(peer < TANDEM_MAX_PEERS);
+  for (size_t word = 0; word < header_->dirty_words; ++word)
+    __atomic_store_n(dirty_word(peer, word), 0, __ATOMIC_RELAXED);
+}
+
+bool FlowTable::is_dirty(unsigned peer, size_t index) const {
+  return (__atomic_load_n(dirty_word(peer, index / 64), __ATOMIC_RELAXED) >> (index % 64) & 1) != 0;
+}
+
+std::span<tandem_recipe, TANDEM_SERVER_SLOTS> FlowTable::recipes() const {
+  return std::span<tandem_recipe, TANDEM_SERVER_SLOTS>(
+      reinterpret_cast<tandem_recipe*>(base_ + header_->recipes_offset), TANDEM_SERVER_SLOTS);
+}
+
+std::span<tandem_service_slot, TANDEM_SERVICE_SLOTS> FlowTable::service_slots() const {
+  return std::span<tandem_service_slot, TANDEM_SERVICE_SLOTS>(
+      reinterpret_cast<tandem_service_slot*>(base_ + header_->services_offset), TANDEM_SERVICE_SLOTS);
+}
+
+std::span<tandem_server_slot, TANDEM_SERVER_SLOTS> FlowTable::server_slots() const {
+  return std::span<tandem_server_slot, TANDEM_SERVER_SLOTS>(
+      reinterpret_cast<tandem_server_slot*>(base_ + header_->servers_offset), TANDEM_SERVER_SLOTS);
+}
+
+}  // namespace tandem::forwarding

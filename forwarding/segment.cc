@@ -1,0 +1,74 @@
+#include "forwarding/segment.hpp"
+
+#include "daemon/base/assert.hpp"
+#include "daemon/base/checksum.hpp"
+#include "forwarding/wire.hpp"
+
+namespace tandem::forwarding {
+namespace {
+
+void set_header_checksum(Ipv4Header& ip, Bytes header) {
+  ip.checksum = 0;
+  ip.checksum = internet_checksum(header);
+}
+
+}  // namespace
+
+void fill_transport_checksum(MutableBytes ip_packet, size_t header_length, uint8_t protocol) {
+  const auto& ip = *wire_at<Ipv4Header>(Bytes(ip_packet));
+  const size_t offset = protocol == kTcp ? offsetof(TcpHeader, checksum) : offsetof(UdpHeader, checksum);
+  auto* field = wire_at<be16>(ip_packet, header_length + offset);
+  TANDEM_ASSERT(field != nullptr);
+  *field = 0;
+  ChecksumSum sum;
+  sum.add32(ip.source);
+  sum.add32(ip.destination);
+  sum.add16(protocol);
+  sum.add16(static_cast<uint16_t>(ip_packet.size() - header_length));
+  sum.add(ip_packet.subspan(header_length));
+  uint16_t checksum = sum.finish();
+  if (protocol == kUdp && checksum == 0) checksum = 0xffff;
+  *field = checksum;
+}
+
+void complete_checksum(Packet& packet) {
+  Offload& offload = packet.offload;
+  if (!offload.checksum_unfilled) return;
+  // As the kernel's skb_checksum_help: the sum over everything from the start, the field's own
+  // pseudo-header sum included. parse() saw to it that the field lies within.
+  ChecksumSum sum;
+  sum.add(packet.bytes.subspan(offload.checksum_start));
+  uint16_t checksum = sum.finish();
+  if (packet.protocol == kUdp && checksum == 0) checksum = 0xffff;
+  *wire_at<be16>(packet.bytes, size_t{offload.checksum_start} + offload.checksum_offset) = checksum;
+  offload.checksum_unfilled = false;
+  offload.checksum_start = offload.checksum_offset = 0;
+}
+
+void write_segment(const Packet& packet, size_t offset, size_t index, bool last, MutableBytes room) {
+  const size_t headers = packet.payload_offset;
+  std::memcpy(room.data(), packet.bytes.data(), headers);
+  if (room.size() > headers)
+    std::memcpy(room.data() + headers, packet.bytes.data() + headers + offset, room.size() - headers);
+  auto& ip = *wire_at<Ipv4Header>(room);
+  auto& tcp = *wire_at<TcpHeader>(room, packet.header_length);
+  ip.total_length = static_cast<uint16_t>(room.size());
+  ip.id = static_cast<uint16_t>(ip.id + index);
+  tcp.sequence = static_cast<uint32_t>(tcp.sequence + offset);
+  if (!last) tcp.flags &= static_cast<uint8_t>(~(kFin | kPsh));
+  if (index > 0) tcp.flags &= static_cast<uint8_t>(~kCwr);
+  set_header_checksum(ip, room.first(packet.header_length));
+  fill_transport_checksum(room, packet.header_length, kTcp);
+}
+
+void write_fragment(const Packet& packet, size_t offset, bool last, MutableBytes room) {
+  const size_t headers = packet.header_length;
+  std::memcpy(room.data(), packet.bytes.data(), headers);
+  std::memcpy(room.data() + headers, packet.bytes.data() + headers + offset, room.size() - headers);
+  auto& ip = *wire_at<Ipv4Header>(room);
+  ip.total_length = static_cast<uint16_t>(room.size());
+  ip.flags_and_offset = static_cast<uint16_t>(offset / 8 | (last ? 0 : Ipv4Header::kMoreFragments));
+  set_header_checksum(ip, room.first(headers));
+}
+
+}  // namespace tandem::forwarding

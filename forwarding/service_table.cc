@@ -1,0 +1,265 @@
+#include "forwarding/service_table.hpp"
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "daemon/base/assert.hpp"
+
+namespace tandem::forwarding {
+
+ServiceTable::ServiceTable(FlowTable& flows)
+    : recipes_(flows.recipes()),
+      numbering_(flows.service_slots(), flows.server_slots()),
+      services_(TANDEM_SERVICE_SLOTS),
+      servers_(TANDEM_SERVER_SLOTS) {}
+
+ServiceTable::~ServiceTable() = default;
+
+TableChanges ServiceTable::apply(const std::vector<ServiceSetting>& settings, TimePoint now) {
+  TableChanges changes;
+  std::unordered_map<std::string_view, const ServiceSetting*> wanted;
+  for (const ServiceSetting& setting : settings) {
+    const bool is_new = wanted.emplace(setting.name, &setting).second;
+    TANDEM_ASSERT(is_new);
+  }
+
+  // First what goes, so that an address and port can pass from one service to another.
+  for (auto it = by_name_.begin(); it != by_name_.end();) {
+    Service& service = *services_[it->second];
+    const auto found = wanted.find(it->first);
+    const bool stays = found != wanted.end() && found->second->vip == service.setting.vip &&
+                       found->second->port == service.setting.port &&
+                       found->second->protocol == service.setting.protocol;
+    if (stays) {
+      ++it;
+      continue;
+    }
+    remove_service(service, changes);
+    it = by_name_.erase(it);
+  }
+
+  for (const ServiceSetting& setting : settings) {
+    Service* service = find(setting.name);
+    if (service == nullptr) {
+      const auto slot = numbering_.take_service(setting.name, setting.protocol, setting.vip, setting.port);
+      if (!slot) {
+        changes.refused.push_back(setting.name);
+        continue;
+      }
+      services_[*slot] = std::make_unique<Service>();
+      service = services_[*slot].get();
+      service->slot = *slot;
+      service->setting = setting;
+      service->setting.active = false;
+      service->setting.servers.clear();
+      service->scheduler = make_scheduler(setting.scheduler);
+      by_name_.emplace(setting.name, *slot);
+      changes.services_added.push_back(setting.name);
+    } else if (service->setting != setting) {
+      changes.services_changed.push_back(setting.name);
+    }
+    apply_service(*service, setting, now, changes);
+  }
+  if (!applied_) {
+    numbering_.retire_untaken();
+    // What an earlier process forwarded by and this one does not.
+    for (size_t i = 1; i < recipes_.size(); ++i)
+      if (numbering_.is_retired_server(static_cast<uint16_t>(i))) recipes_[i] = {};
+    applied_ = true;
+  }
+  index_again();
+  return changes;
+}
+
+void ServiceTable::apply_service(Service& service, const ServiceSetting& wanted, TimePoint now, TableChanges& changes) {
+  if (wanted.active && !service.setting.active) service.active_since = now;
+  const bool other_scheduler = wanted.scheduler != service.setting.scheduler;
+  const bool other_method = wanted.method != service.setting.method;
+  service.setting = wanted;
+  if (other_scheduler) service.scheduler = make_scheduler(wanted.scheduler);
+
+  std::unordered_map<std::string_view, const ServerSetting*> servers;
+  for (const ServerSetting& server : wanted.servers) servers.emplace(server.name, &server);
+  for (size_t i = service.servers.size(); i-- > 0;) {
+    const Server& server = *service.servers[i];
+    const auto found = servers.find(server.name);
+    if (found == servers.end() || found->second->address != server.address || found->second->port != server.port)
+      remove_server(service, i, changes);
+  }
+
+  std::unordered_map<std::string_view, Server*> present;
+  for (Server* server : service.servers) present.emplace(server->name, server);
+  for (const ServerSetting& setting : wanted.servers) {
+    const auto found = present.find(setting.name);
+    if (found == present.end()) {
+      add_server(service, setting, changes);
+      continue;
+    }
+    Server& server = *found->second;
+    const bool other_weight = server.weight != setting.weight;
+    server.weight = setting.weight;
+    server.up = setting.up;
+    if (other_method) write_recipe(service, server);
+    if (other_weight) service.scheduler->changed(service.servers);
+  }
+  if (other_scheduler) service.scheduler->changed(service.servers);
+}
+
+void ServiceTable::add_server(Service& service, const ServerSetting& wanted, TableChanges& changes) {
+  const auto slot = numbering_.take_server(service.slot, wanted.name, wanted.address, wanted.port);
+  if (!slot) {
+    changes.refused.push_back(service.setting.name + '/' + wanted.name);
+    return;
+  }
+  servers_[*slot] = std::make_unique<Server>();
+  Server& server = *servers_[*slot];
+  server.slot = *slot;
+  server.service_slot = service.slot;
+  server.protocol = service.setting.protocol;
+  server.address = wanted.address;
+  server.port = wanted.port;
+  server.weight = wanted.weight;
+  server.up = wanted.up;
+  server.name = wanted.name;
+  server.service_name = service.setting.name;
+  write_recipe(service, server);
+  service.servers.insert(service.servers.begin(), &server);
+  service.scheduler->changed(service.servers);
+  changes.servers_added.push_back(*slot);
+}
+
+void ServiceTable::remove_server(Service& service, size_t index, TableChanges& changes) {
+  const uint16_t slot = service.servers[index]->slot;
+  service.scheduler->removing(service.servers, index);
+  service.servers.erase(service.servers.begin() + static_cast<ptrdiff_t>(index));
+  service.scheduler->changed(service.servers);
+  recipes_[slot] = {};
+  numbering_.retire_server(slot);
+  servers_[slot].reset();
+  changes.servers_removed.push_back(slot);
+}
+
+// The caller takes it out of by_name_.
+void ServiceTable::remove_service(Service& service, TableChanges& changes) {
+  while (!service.servers.empty()) remove_server(service, service.servers.size() - 1, changes);
+  changes.services_removed.push_back(service.setting.name);
+  const uint16_t slot = service.slot;
+  numbering_.retire_service(slot);
+  services_[slot].reset();
+}
+
+// The part of the recipe that the configuration knows. The way there stays as it was if the same
+// server was known to an earlier process: its neighbour is most likely still the right one, and the
+// shell corrects it soon.
+void ServiceTable::write_recipe(const Service& service, const Server& server) {
+  tandem_recipe& recipe = recipes_[server.slot];
+  recipe.server_address = server.address.value;
+  recipe.server_port = server.port;
+  recipe.virtual_address = service.setting.vip.value;
+  recipe.virtual_port = service.setting.port;
+  recipe.service = service.slot;
+  recipe.protocol = service.setting.protocol;
+  recipe.method = static_cast<uint8_t>(service.setting.method);
+  recipe.flags |= TANDEM_RECIPE_IN_USE;
+}
+
+void ServiceTable::index_again() {
+  std::vector<std::pair<uint64_t, uint32_t>> by_vip, by_server, vips;
+  std::unordered_map<uint64_t, Server*> first;
+  for (const auto& [name, slot] : by_name_) {
+    const Service& service = *services_[slot];
+    const ServiceSetting& setting = service.setting;
+    by_vip.emplace_back(endpoint_key(setting.protocol, setting.vip, setting.port), slot);
+    vips.emplace_back(endpoint_key(setting.protocol, setting.vip, 0), 1);
+    for (Server* server : service.servers) {
+      server->next_same_endpoint = nullptr;
+      if (setting.method == TANDEM_DR) continue;
+      const uint64_t key = setting.method == TANDEM_TUN ? endpoint_key(kIpInIp, server->address, 0)
+                                                        : endpoint_key(setting.protocol, server->address, server->port);
+      // Services that share a server: a chain, which is nearly always one long.
+      auto& head = first[key];
+      server->next_same_endpoint = head;
+      head = server;
+    }
+  }
+  for (const auto& [key, server] : first) by_server.emplace_back(key, server->slot);
+  by_vip_.assign(by_vip);
+  by_server_.assign(by_server);
+  vips_.assign(vips);
+}
+
+bool ServiceTable::set_weight(std::string_view service_name, std::string_view server_name, uint32_t weight) {
+  Server* server = this->server(server_slot(service_name, server_name));
+  if (server == nullptr) return false;
+  if (server->weight == weight) return true;
+  server->weight = weight;
+  Service& service = *services_[server->service_slot];
+  service.scheduler->changed(service.servers);
+  return true;
+}
+
+bool ServiceTable::set_up(std::string_view service_name, std::string_view server_name, bool up) {
+  Server* server = this->server(server_slot(service_name, server_name));
+  if (server == nullptr) return false;
+  server->up = up;
+  return true;
+}
+
+bool ServiceTable::set_active(std::string_view service_name, bool active, TimePoint now) {
+  Service* service = find(service_name);
+  if (service == nullptr) return false;
+  if (active && !service->setting.active) service->active_since = now;
+  service->setting.active = active;
+  return true;
+}
+
+void ServiceTable::set_next_hop(uint16_t server_slot, const NextHop& hop) {
+  if (server(server_slot) == nullptr) return;
+  tandem_recipe& recipe = recipes_[server_slot];
+  recipe.ifindex = hop.ifindex;
+  recipe.mtu = hop.mtu;
+  recipe.tunnel_source = hop.tunnel_source.value;
+  std::copy(hop.source_mac.bytes.begin(), hop.source_mac.bytes.end(), recipe.source_mac);
+  std::copy(hop.destination_mac.bytes.begin(), hop.destination_mac.bytes.end(), recipe.destination_mac);
+  recipe.flags |= TANDEM_RECIPE_NEIGHBOUR_KNOWN;
+}
+
+void ServiceTable::forget_next_hop(uint16_t server_slot) {
+  recipes_[server_slot].flags &= static_cast<uint8_t>(~TANDEM_RECIPE_NEIGHBOUR_KNOWN);
+}
+
+void ServiceTable::set_own_addresses(std::vector<Ipv4Address> addresses) {
+  std::sort(addresses.begin(), addresses.end());
+  own_addresses_ = std::move(addresses);
+}
+
+bool ServiceTable::is_own(Ipv4Address address) const {
+  return std::binary_search(own_addresses_.begin(), own_addresses_.end(), address);
+}
+
+Service* ServiceTable::find(std::string_view name) const {
+  const auto found = by_name_.find(std::string(name));
+  return found == by_name_.end() ? nullptr : services_[found->second].get();
+}
+
+uint16_t ServiceTable::service_slot(std::string_view service) const {
+  const Service* found = find(service);
+  return found == nullptr ? 0 : found->slot;
+}
+
+uint16_t ServiceTable::server_slot(std::string_view service, std::string_view server) const {
+  const Service* found = find(service);
+  if (found == nullptr) return 0;
+  for (const Server* candidate : found->servers)
+    if (candidate->name == server) return candidate->slot;
+  return 0;
+}
+
+std::vector<const Server*> ServiceTable::all_servers() const {
+  std::vector<const Server*> all;
+  for (const auto& server : servers_)
+    if (server) all.push_back(server.get());
+  return all;
+}
+
+}  // namespace tandem::forwarding

@@ -1,0 +1,88 @@
+// The wire formats of forwarding, written once. Only parse, apply, segment and answers see them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "daemon/base/bytes.hpp"
+
+namespace tandem::forwarding {
+
+// RFC 791, 3.1.
+struct Ipv4Header {
+  uint8_t version_and_length = 0x45;
+  uint8_t tos = 0;  // DSCP (RFC 2474) and ECN (RFC 3168)
+  be16 total_length;
+  be16 id;
+  be16 flags_and_offset;
+  uint8_t ttl = 0;
+  uint8_t protocol = 0;
+  be16 checksum;
+  be32 source;
+  be32 destination;
+
+  static constexpr uint16_t kDontFragment = 0x4000;
+  static constexpr uint16_t kMoreFragments = 0x2000;
+  static constexpr uint16_t kOffsetMask = 0x1fff;
+
+  uint8_t version() const { return version_and_length >> 4; }
+  size_t header_length() const { return size_t{4} * (version_and_length & 0x0f); }
+  bool dont_fragment() const { return (flags_and_offset & kDontFragment) != 0; }
+  bool more_fragments() const { return (flags_and_offset & kMoreFragments) != 0; }
+  size_t fragment_offset() const { return size_t{8} * (flags_and_offset & kOffsetMask); }
+};
+static_assert(sizeof(Ipv4Header) == 20 && alignof(Ipv4Header) == 1);
+
+// RFC 9293, 3.1.
+struct TcpHeader {
+  be16 source_port;
+  be16 destination_port;
+  be32 sequence;
+  be32 acknowledgment;
+  uint8_t data_offset = 0x50;  // upper four bits: 32-bit words
+  uint8_t flags = 0;           // TcpFlags
+  be16 window;
+  be16 checksum;
+  be16 urgent;
+
+  size_t header_length() const { return size_t{4} * (data_offset >> 4); }
+};
+static_assert(sizeof(TcpHeader) == 20 && alignof(TcpHeader) == 1);
+
+// RFC 768.
+struct UdpHeader {
+  be16 source_port;
+  be16 destination_port;
+  be16 length;    // header and payload
+  be16 checksum;  // 0: none was made
+};
+static_assert(sizeof(UdpHeader) == 8 && alignof(UdpHeader) == 1);
+
+// RFC 792.
+struct IcmpHeader {
+  uint8_t type = 0;
+  uint8_t code = 0;
+  be16 checksum;
+  be16 unused;
+  be16 mtu;  // of the next hop, in "fragmentation needed" (RFC 1191, 4)
+};
+static_assert(sizeof(IcmpHeader) == 8 && alignof(IcmpHeader) == 1);
+
+namespace icmp {
+inline constexpr uint8_t kDestinationUnreachable = 3;
+inline constexpr uint8_t kSourceQuench = 4;
+inline constexpr uint8_t kRedirect = 5;
+inline constexpr uint8_t kTimeExceeded = 11;
+inline constexpr uint8_t kParameterProblem = 12;
+inline constexpr uint8_t kFragmentationNeeded = 4;  // code of kDestinationUnreachable
+}  // namespace icmp
+
+// The first 64 bits of TCP and of UDP: all that an ICMP error must quote.
+struct PortsAndMore {
+  be16 source_port;
+  be16 destination_port;
+  be32 more;
+};
+static_assert(sizeof(PortsAndMore) == 8);
+
+}  // namespace tandem::forwarding
