@@ -1,0 +1,232 @@
+#include "forwarding/io/forwarder.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <mutex>
+#include <utility>
+
+#include "daemon/base/assert.hpp"
+#include "daemon/loop/clock.hpp"
+
+namespace tandem::forwarding {
+
+std::expected<std::unique_ptr<Forwarder>, std::string> Forwarder::open(const std::filesystem::path& flow_file,
+                                                                       ForwarderCallbacks callbacks) {
+  // Changes are listened for before anything is looked at, so that none falls in between.
+  auto monitor = netlink::Monitor::open({.links = true, .addresses = true, .routes = true, .neighbours = true});
+  if (!monitor) return std::unexpected(monitor.error().text());
+  auto network = KernelNetwork::open();
+  if (!network) return std::unexpected(network.error().text());
+  auto connection = netlink::Connection::open();
+  if (!connection) return std::unexpected(connection.error().text());
+  auto ruleset_watch = RulesetWatch::open();
+  if (!ruleset_watch)
+    return std::unexpected(std::string("listening to nftables: ") + std::strerror(ruleset_watch.error()));
+  auto file = FlowFile::open(flow_file);
+  if (!file) return std::unexpected(file.error());
+  return std::unique_ptr<Forwarder>(new Forwarder(std::move(*file), std::move(*network), std::move(*connection),
+                                                  std::move(*monitor), std::move(*ruleset_watch),
+                                                  std::move(callbacks)));
+}
+
+Forwarder::Forwarder(FlowFile file, KernelNetwork network, netlink::Connection connection, netlink::Monitor monitor,
+                     RulesetWatch ruleset_watch, ForwarderCallbacks callbacks)
+    : file_(std::move(file)),
+      callbacks_(std::move(callbacks)),
+      network_(std::move(network)),
+      connection_(std::move(connection)),
+      monitor_(std::move(monitor)),
+      ruleset_watch_(std::move(ruleset_watch)),
+      services_(file_.table()),
+      engine_(file_.table(), services_),
+      server_hops_(network_) {}
+
+Forwarder::~Forwarder() = default;
+
+void Forwarder::say(bus::Severity severity, const char* id, std::string subject, std::string text) const {
+  if (callbacks_.event) callbacks_.event(severity, id, std::move(subject), std::move(text));
+}
+
+TableChanges Forwarder::apply(const std::vector<ServiceSetting>& settings) {
+  // New traffic is silenced before the engine takes it, old traffic given back after the engine left it.
+  SilenceRules rules = silence_of(settings);
+  rules.interfaces = wanted_silence_.interfaces;
+  SilenceRules both = rules;
+  both.services.insert(wanted_silence_.services.begin(), wanted_silence_.services.end());
+  both.nat_servers.insert(wanted_silence_.nat_servers.begin(), wanted_silence_.nat_servers.end());
+  const bool first = worker_ == nullptr;
+  wanted_silence_ = both;
+  if (!first) apply_silence(both);
+
+  const TimePoint now = loop::monotonic_now();
+  TableChanges changes;
+  {
+    const std::lock_guard change(gate_);
+    changes = services_.apply(settings, now);
+    if (callbacks_.names_changed) callbacks_.names_changed();
+  }
+  const std::vector<const Server*> servers = services_.all_servers();
+  write_hops(server_hops_.set_servers(servers, now));
+  wanted_silence_ = rules;
+  if (first)
+    start_worker();
+  else
+    apply_silence(rules);
+  return changes;
+}
+
+void Forwarder::start_worker() {
+  // What an earlier process left: counts the connections the schedulers look at, and drops what timed out meanwhile.
+  if (file_.taken_up()) engine_.expire(loop::monotonic_now(), flows().slots());
+  auto network = KernelNetwork::open();
+  TANDEM_ASSERT(network.has_value());
+  worker_ = std::make_unique<Worker>(engine_, services_, gate_, std::make_unique<KernelNetwork>(std::move(*network)),
+                                     Worker::Settings{.cpu = std::nullopt, .sweep_slots = flows().slots()},
+                                     [this](uint32_t ifindex) {
+                                       if (callbacks_.port_broken) callbacks_.port_broken(ifindex);
+                                     });
+  silent_ = false;
+  look_around();
+}
+
+void Forwarder::set_standing(const std::string& service, const std::string& server, const ServerStanding& standing) {
+  const std::lock_guard change(gate_);
+  services_.set_up(service, server, standing.up);
+  services_.set_weight(service, server, standing.weight);
+}
+
+void Forwarder::set_active(const std::string& service, bool active) {
+  const std::lock_guard change(gate_);
+  services_.set_active(service, active, loop::monotonic_now());
+}
+
+void Forwarder::write_hops(const std::vector<HopChange>& changes) {
+  if (changes.empty()) return;
+  const std::lock_guard change(gate_);
+  for (const HopChange& hop : changes) {
+    services_.set_next_hop(hop.slot, hop.hop);
+    if (!hop.neighbour_known) services_.forget_next_hop(hop.slot);
+  }
+}
+
+bool Forwarder::apply_silence(const SilenceRules& rules) {
+  const Silence::Outcome outcome = silence_.apply(rules);
+  ruleset_watch_.drain();
+  if (outcome) {
+    if (!silent_)
+      say(bus::Severity::kInfo, "FORWARDING_FILTERS_STAND", "",
+          "The kernel leaves the services' traffic to forwarding.");
+  } else if (silent_) {
+    say(bus::Severity::kError, "FORWARDING_FILTERS_REFUSED", "",
+        "The kernel took no filters, so it will reset connections to the services; trying again. nftables said: " +
+            outcome.error());
+  }
+  return silent_ = outcome.has_value();
+}
+
+bool Forwarder::look_around() {
+  if (!worker_) return true;
+  const auto found = forwarding::look_around(connection_);
+  if (!found) {
+    say(bus::Severity::kWarning, "FORWARDING_BLIND", "", "Asking for interfaces failed: " + found.error().text());
+    return false;
+  }
+  {
+    const std::lock_guard change(gate_);
+    services_.set_own_addresses(found->own_addresses);
+  }
+  bool complete = true;
+  wanted_silence_.interfaces.clear();
+  for (const PacketInterface& interface : found->interfaces)
+    wanted_silence_.interfaces.insert({interface.name, interface.index});
+  complete = apply_silence(wanted_silence_);
+
+  std::set<uint32_t> stay;
+  for (const PacketInterface& interface : found->interfaces) {
+    if (!interface.up) continue;
+    const auto ifindex = static_cast<uint32_t>(interface.index);
+    stay.insert(ifindex);
+    if (ports_.contains(ifindex)) continue;
+    auto port = open_packet_socket(ifindex);
+    if (!port) {
+      say(bus::Severity::kWarning, "FORWARDING_PORT_REFUSED", interface.name,
+          std::string("The packet socket could not be opened: ") + std::strerror(port.error()));
+      complete = false;
+      continue;
+    }
+    worker_->add_port(std::move(*port));
+    ports_.insert(ifindex);
+    say(bus::Severity::kInfo, "FORWARDING_PORT_OPEN", interface.name, "Packets of this interface are served.");
+  }
+  std::erase_if(ports_, [&](uint32_t ifindex) {
+    if (stay.contains(ifindex)) return false;
+    worker_->remove_port(ifindex);
+    return true;
+  });
+  return complete;
+}
+
+void Forwarder::on_change(const netlink::Change& change, bool& look) {
+  const TimePoint now = loop::monotonic_now();
+  if (const auto* neighbour = std::get_if<netlink::NeighbourChange>(&change)) {
+    write_hops(server_hops_.on_neighbour(*neighbour));
+    if (worker_) worker_->neighbour_changed(*neighbour);
+  } else if (const auto* route = std::get_if<netlink::RouteChange>(&change)) {
+    write_hops(server_hops_.on_route(route->destination, now));
+    if (worker_) worker_->route_changed(route->destination);
+  } else if (std::holds_alternative<netlink::AddressChange>(change)) {
+    look = true;  // the routes that follow from it are told by themselves
+  } else {
+    look = true;
+    write_hops(server_hops_.refresh(now));
+    if (worker_) worker_->forget_next_hops();
+  }
+}
+
+void Forwarder::on_network() {
+  bool look = false;
+  for (;;) {
+    const auto changes = monitor_.read();
+    if (!changes) {
+      say(bus::Severity::kWarning, "FORWARDING_BLIND", "", "Following the network failed: " + changes.error().text());
+      break;
+    }
+    if (changes->empty()) break;
+    for (const netlink::Change& change : *changes) on_change(change, look);
+  }
+  if (look) look_around();
+}
+
+void Forwarder::on_ruleset() {
+  if (!ruleset_watch_.drain() || !worker_) return;
+  silence_.distrust();
+  say(bus::Severity::kNotice, "FORWARDING_FILTERS_RESTORED", "",
+      "Somebody or a vanished interface removed filters of nftables' table netdev tandem; they are put back.");
+  look_around();
+}
+
+void Forwarder::on_port_broken(uint32_t ifindex) {
+  ports_.erase(ifindex);
+  look_around();
+}
+
+void Forwarder::every_second() {
+  server_hops_.confirm(loop::monotonic_now());
+  if (worker_ && !silent_) look_around();
+}
+
+void Forwarder::stop() {
+  worker_.reset();
+  ports_.clear();
+  const Silence::Outcome outcome = silence_.remove();
+  if (!outcome)
+    say(bus::Severity::kWarning, "FORWARDING_FILTERS_STAY", "",
+        "The filters could not be removed; `nft delete table netdev tandem` does it. nftables said: " +
+            outcome.error());
+}
+
+WorkerStats Forwarder::worker_stats() const {
+  return worker_ ? worker_->stats() : WorkerStats{};
+}
+
+}  // namespace tandem::forwarding

@@ -1,0 +1,101 @@
+// The forwarder: the engine with everything it needs around it (flow file, filters, packet ports, next hops, worker), in
+// the order that leaves no moment in which the kernel answers for us. It knows no message board and no site file; room.cc does.
+//
+// Everything but the worker runs on the caller's thread.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "daemon/bus/messages.hpp"
+#include "daemon/netlink/monitor.hpp"
+#include "forwarding/engine.hpp"
+#include "forwarding/io/batch_gate.hpp"
+#include "forwarding/io/flow_file.hpp"
+#include "forwarding/io/plan.hpp"
+#include "forwarding/io/ruleset_watch.hpp"
+#include "forwarding/io/server_hops.hpp"
+#include "forwarding/io/silence.hpp"
+#include "forwarding/io/surroundings.hpp"
+#include "forwarding/io/worker.hpp"
+#include "forwarding/service_table.hpp"
+
+namespace tandem::forwarding {
+
+struct ForwarderCallbacks {
+  std::function<void(bus::Severity severity, std::string id, std::string subject, std::string text)> event;
+  // In the worker's thread: call on_port_broken() soon, on the forwarder's own thread.
+  std::function<void(uint32_t ifindex)> port_broken;
+  // Numbers were given out, and no packet has used them yet.
+  std::function<void()> names_changed;
+};
+
+class Forwarder {
+ public:
+  // Takes up the flows. Errors: words.
+  static std::expected<std::unique_ptr<Forwarder>, std::string> open(const std::filesystem::path& flow_file,
+                                                                     ForwarderCallbacks callbacks);
+  ~Forwarder();
+  Forwarder(const Forwarder&) = delete;
+  Forwarder& operator=(const Forwarder&) = delete;
+
+  // Brings everything to these settings; at the first call also starts. When it returns, filters and ports stand.
+  TableChanges apply(const std::vector<ServiceSetting>& settings);
+  void set_standing(const std::string& service, const std::string& server, const ServerStanding& standing);
+  void set_active(const std::string& service, bool active);
+
+  // Readable when on_network() or on_ruleset() have something to do.
+  int network_fd() const { return monitor_.fd(); }
+  int ruleset_fd() const { return ruleset_watch_.fd(); }
+  void on_network();
+  void on_ruleset();
+  void on_port_broken(uint32_t ifindex);
+  void every_second();
+
+  // Opens and closes ports, and moves the filters, to what is there now. False when it has to be called again soon.
+  bool look_around();
+
+  // Orderly: packets stop, then the filters go. The flows stay for whoever comes next.
+  void stop();
+
+  FlowTable& flows() { return file_.table(); }
+  const FlowFile& file() const { return file_; }
+  ServiceTable& services() { return services_; }
+  const Engine& engine() const { return engine_; }
+  WorkerStats worker_stats() const;
+  size_t port_count() const { return ports_.size(); }
+
+ private:
+  Forwarder(FlowFile file, KernelNetwork network, netlink::Connection connection, netlink::Monitor monitor,
+            RulesetWatch ruleset_watch, ForwarderCallbacks callbacks);
+  void start_worker();
+  bool apply_silence(const SilenceRules& rules);
+  void write_hops(const std::vector<HopChange>& changes);
+  void on_change(const netlink::Change& change, bool& look);
+  void say(bus::Severity severity, const char* id, std::string subject, std::string text) const;
+
+  FlowFile file_;
+  ForwarderCallbacks callbacks_;
+  KernelNetwork network_;
+  netlink::Connection connection_;
+  netlink::Monitor monitor_;
+  RulesetWatch ruleset_watch_;
+  ServiceTable services_;
+  Engine engine_;
+  BatchGate gate_;
+  ServerHops server_hops_;
+  Silence silence_;
+  SilenceRules wanted_silence_;
+  bool silent_ = true;  // the last filter went in
+  std::set<uint32_t> ports_;
+  std::unique_ptr<Worker> worker_;
+};
+
+}  // namespace tandem::forwarding

@@ -1,0 +1,228 @@
+#include "forwarding/io/packet_port.hpp"
+
+#include <arpa/inet.h>
+#include <linux/filter.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "daemon/base/assert.hpp"
+
+namespace tandem::forwarding {
+namespace {
+
+// A burst of full super-packets while the worker is not scheduled for some milliseconds.
+constexpr int kReceiveQueueBytes = 32 << 20;
+constexpr int kSendQueueBytes = 8 << 20;
+constexpr size_t kWaitingFrames = 128;
+constexpr size_t kWaitingBytes = 2 << 20;
+
+// Returns how many bytes of the frame go up: all or none.
+const std::array<sock_filter, 12> kWanted = {{
+    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<uint32_t>(SKF_AD_OFF + SKF_AD_PROTOCOL)),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IP, 0, 9),
+    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<uint32_t>(SKF_AD_OFF + SKF_AD_PKTTYPE)),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PACKET_HOST, 0, 7),
+    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<uint32_t>(SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT)),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 5),
+    BPF_STMT(BPF_LD | BPF_B | BPF_ABS, static_cast<uint32_t>(SKF_NET_OFF + 9)),  // the IPv4 protocol
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_TCP, 2, 0),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_UDP, 1, 0),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_ICMP, 0, 1),
+    BPF_STMT(BPF_RET | BPF_K, 0x40000),
+    BPF_STMT(BPF_RET | BPF_K, 0),
+}};
+
+class PacketSocket final : public PacketPort {
+ public:
+  PacketSocket(uint32_t ifindex, int fd) : ifindex_(ifindex), fd_(fd) {
+    outgoing_.reserve(2 * FrameBatch::kFrames);
+    waiting_.resize(0);
+  }
+  ~PacketSocket() override { close(fd_); }
+  PacketSocket(const PacketSocket&) = delete;
+  PacketSocket& operator=(const PacketSocket&) = delete;
+
+  uint32_t ifindex() const override { return ifindex_; }
+  int fd() const override { return fd_; }
+  Receive receive(FrameBatch& batch) override;
+  void send(Bytes frame, const VnetHeader& offload) override;
+  void flush() override;
+  bool has_waiting() const override { return !waiting_.empty(); }
+  PortCounters counters() override;
+
+ private:
+  struct Outgoing {
+    Bytes bytes;
+    VnetHeader offload;
+  };
+  struct Waiting {
+    std::vector<std::byte> bytes;
+    VnetHeader offload;
+  };
+
+  // How many of `frames` are dealt with: sent, or refused by the kernel for good and counted.
+  size_t transmit(std::span<Outgoing> frames);
+  void keep_for_later(const Outgoing& frame);
+
+  uint32_t ifindex_;
+  int fd_;
+  PortCounters counters_;
+  std::vector<Outgoing> outgoing_;
+  std::deque<Waiting> waiting_;
+  size_t waiting_bytes_ = 0;
+};
+
+PacketPort::Receive PacketSocket::receive(FrameBatch& batch) {
+  std::array<mmsghdr, FrameBatch::kFrames> messages;
+  std::array<std::array<iovec, 2>, FrameBatch::kFrames> parts;
+  std::array<VnetHeader, FrameBatch::kFrames> offloads;
+  for (size_t i = 0; i < FrameBatch::kFrames; ++i) {
+    parts[i][0] = {.iov_base = &offloads[i], .iov_len = sizeof offloads[i]};
+    parts[i][1] = {.iov_base = batch.place(i), .iov_len = FrameBatch::kRoom};
+    messages[i] = {.msg_hdr = {.msg_iov = parts[i].data(), .msg_iovlen = 2}};
+  }
+  batch.clear();
+  // MSG_TRUNC: the true length also of a frame that did not fit.
+  const int got = recvmmsg(fd_, messages.data(), FrameBatch::kFrames, MSG_DONTWAIT | MSG_TRUNC, nullptr);
+  if (got < 0) {
+    switch (errno) {
+      case EAGAIN:
+      case EINTR:
+        return Receive::kDone;
+      case EINVAL:  // an offload that virtio's header cannot express (tunnels; UDP segmentation before Linux 6.2)
+      case ENOBUFS:
+      case ENOMEM:
+        ++counters_.receive_malformed;
+        return Receive::kMore;
+      default:  // ENETDOWN, ENXIO, ENODEV
+        return Receive::kBroken;
+    }
+  }
+  for (size_t i = 0; i < static_cast<size_t>(got); ++i) {
+    const size_t length = messages[i].msg_len;
+    ++counters_.received;
+    if (length < sizeof offloads[i] + ETH_HLEN || length > sizeof offloads[i] + FrameBatch::kRoom)
+      ++counters_.receive_malformed;
+    else
+      batch.take(i, length - sizeof offloads[i], offloads[i]);
+  }
+  return static_cast<size_t>(got) == FrameBatch::kFrames ? Receive::kMore : Receive::kDone;
+}
+
+void PacketSocket::send(Bytes frame, const VnetHeader& offload) {
+  outgoing_.push_back({frame, offload});
+}
+
+size_t PacketSocket::transmit(std::span<Outgoing> frames) {
+  constexpr size_t kAtOnce = FrameBatch::kFrames;
+  std::array<mmsghdr, kAtOnce> messages;
+  std::array<std::array<iovec, 2>, kAtOnce> parts;
+  size_t done = 0;
+  while (done < frames.size()) {
+    const size_t count = std::min(kAtOnce, frames.size() - done);
+    for (size_t i = 0; i < count; ++i) {
+      Outgoing& frame = frames[done + i];
+      parts[i][0] = {.iov_base = &frame.offload, .iov_len = sizeof frame.offload};
+      parts[i][1] = {.iov_base = const_cast<std::byte*>(frame.bytes.data()), .iov_len = frame.bytes.size()};
+      messages[i] = {.msg_hdr = {.msg_iov = parts[i].data(), .msg_iovlen = 2}};
+    }
+    const int sent = sendmmsg(fd_, messages.data(), static_cast<unsigned>(count), MSG_DONTWAIT);
+    if (sent > 0) {
+      done += static_cast<size_t>(sent);
+      counters_.sent += static_cast<uint64_t>(sent);
+    } else if (sent == 0 || errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM) {
+      break;
+    } else if (errno != EINTR) {
+      // This frame will never go: longer than the interface takes, or the interface is down (receive() will say so).
+      ++counters_.send_dropped;
+      ++done;
+    }
+  }
+  return done;
+}
+
+void PacketSocket::keep_for_later(const Outgoing& frame) {
+  if (waiting_.size() >= kWaitingFrames || waiting_bytes_ + frame.bytes.size() > kWaitingBytes) {
+    ++counters_.send_dropped;
+    return;
+  }
+  ++counters_.send_retried;
+  waiting_bytes_ += frame.bytes.size();
+  waiting_.push_back({{frame.bytes.begin(), frame.bytes.end()}, frame.offload});
+}
+
+void PacketSocket::flush() {
+  // Older frames first, or a connection's packets would overtake each other.
+  while (!waiting_.empty()) {
+    Outgoing oldest{waiting_.front().bytes, waiting_.front().offload};
+    if (transmit(std::span(&oldest, 1)) == 0) break;
+    waiting_bytes_ -= waiting_.front().bytes.size();
+    waiting_.pop_front();
+  }
+  size_t done = 0;
+  if (waiting_.empty() && !outgoing_.empty()) done = transmit(outgoing_);
+  for (; done < outgoing_.size(); ++done) keep_for_later(outgoing_[done]);
+  outgoing_.clear();
+}
+
+PortCounters PacketSocket::counters() {
+  tpacket_stats since_last{};
+  socklen_t length = sizeof since_last;
+  if (getsockopt(fd_, SOL_PACKET, PACKET_STATISTICS, &since_last, &length) == 0)
+    counters_.receive_dropped += since_last.tp_drops;
+  return counters_;
+}
+
+template <class Value>
+bool set_option(int fd, int level, int name, const Value& value) {
+  return setsockopt(fd, level, name, &value, sizeof value) == 0;
+}
+
+bool prepare(int fd, uint32_t ifindex) {
+  const sock_fprog program = {.len = kWanted.size(), .filter = const_cast<sock_filter*>(kWanted.data())};
+  if (!set_option(fd, SOL_SOCKET, SO_ATTACH_FILTER, program)) return false;
+  if (!set_option(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)) return false;
+  if (!set_option(fd, SOL_PACKET, PACKET_VNET_HDR, 1)) return false;
+  // Without CAP_NET_ADMIN in the first namespace the forcing fails, and the system's limits hold.
+  if (!set_option(fd, SOL_SOCKET, SO_RCVBUFFORCE, kReceiveQueueBytes))
+    set_option(fd, SOL_SOCKET, SO_RCVBUF, kReceiveQueueBytes);
+  if (!set_option(fd, SOL_SOCKET, SO_SNDBUFFORCE, kSendQueueBytes))
+    set_option(fd, SOL_SOCKET, SO_SNDBUF, kSendQueueBytes);
+  const sockaddr_ll where = {.sll_family = AF_PACKET,
+                             .sll_protocol = htons(ETH_P_ALL),
+                             .sll_ifindex = static_cast<int>(ifindex),
+                             .sll_hatype = 0,
+                             .sll_pkttype = 0,
+                             .sll_halen = 0,
+                             .sll_addr = {}};
+  return bind(fd, reinterpret_cast<const sockaddr*>(&where), sizeof where) == 0;
+}
+
+}  // namespace
+
+FrameBatch::FrameBatch() : memory_(std::make_unique_for_overwrite<std::byte[]>(kFrames * kStride)) {}
+
+void FrameBatch::take(size_t place_index, size_t length, const VnetHeader& offload) {
+  TANDEM_ASSERT(count_ < kFrames && place_index < kFrames && length <= kRoom);
+  frames_[count_++] = {.bytes = {place(place_index), length}, .offload = offload};
+}
+
+std::expected<std::unique_ptr<PacketPort>, int> open_packet_socket(uint32_t ifindex) {
+  // Protocol 0: nothing is received before the filter and the interface are set.
+  const int fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return std::unexpected(errno);
+  if (!prepare(fd, ifindex)) {
+    const int why = errno;
+    close(fd);
+    return std::unexpected(why);
+  }
+  return std::make_unique<PacketSocket>(ifindex, fd);
+}
+
+}  // namespace tandem::forwarding

@@ -1,0 +1,39 @@
+// From what the room was told to what the engine and the filters shall do. Pure, so that it can be read and tested in one place.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "daemon/bus/messages.hpp"
+#include "daemon/config/site.hpp"
+#include "forwarding/io/silence.hpp"
+#include "forwarding/service_table.hpp"
+
+namespace tandem::forwarding {
+
+// The last messages of each key.
+struct Knowledge {
+  std::map<std::string, bus::ServerHealth> health;    // by "service/server"
+  std::map<std::string, bus::InstanceState> routers;  // by router
+};
+
+// What a server takes now. Without a word from the checkers: nothing, unless its service is not checked at all.
+struct ServerStanding {
+  uint32_t weight = 0;
+  bool up = true;  // false only when known to be dead: then also its UDP flows leave it
+  bool operator==(const ServerStanding&) const = default;
+};
+ServerStanding standing_of(const config::Service& service, const config::Server& server, const Knowledge& knowledge);
+
+// Whether this director forwards the service: it owns the VIP, or nobody's router does.
+bool is_active(const config::Service& service, const Knowledge& knowledge);
+
+// Services and servers that are not IPv4 are left out; `left_out` gets their names.
+std::vector<ServiceSetting> settings_of(const config::Site& site, const Knowledge& knowledge,
+                                        std::vector<std::string>* left_out = nullptr);
+
+// The endpoints to be silenced: of every service, active or not. The interfaces are added by who knows them.
+SilenceRules silence_of(const std::vector<ServiceSetting>& settings);
+
+}  // namespace tandem::forwarding

@@ -1,0 +1,111 @@
+#include "forwarding/io/server_hops.hpp"
+
+#include <algorithm>
+
+namespace tandem::forwarding {
+namespace {
+
+bool is_confirmed(netlink::NeighbourState state) {
+  return state == netlink::NeighbourState::kReachable || state == netlink::NeighbourState::kPermanent ||
+         state == netlink::NeighbourState::kNoArp;
+}
+
+bool contains(const Prefix& prefix, Ipv4Address address) {
+  if (!prefix.address.is_v4()) return false;
+  if (prefix.length == 0) return true;
+  return ((prefix.address.v4.value ^ address.value) >> (32 - prefix.length)) == 0;
+}
+
+}  // namespace
+
+void ServerHops::tell(const Entry& entry, std::vector<HopChange>& changes) {
+  for (const uint16_t slot : entry.slots) changes.push_back({slot, entry.hop, entry.known});
+}
+
+// True when something about the way changed.
+bool ServerHops::look_up(Ipv4Address server, Entry& entry, TimePoint now) {
+  const NextHop hop_before = entry.hop;
+  const bool known_before = entry.known;
+  entry.hop = {};
+  entry.known = entry.confirmed = false;
+  const auto route = network_.route_to(server);
+  const auto interface = route ? network_.interface(route->interface_index) : std::nullopt;
+  if (interface) {
+    entry.via = route->next_hop(server);
+    const uint32_t mtu = route->mtu != 0 ? route->mtu : interface->mtu;
+    entry.hop.ifindex = static_cast<uint32_t>(route->interface_index);
+    entry.hop.source_mac = interface->mac;
+    entry.hop.mtu = static_cast<uint16_t>(std::min<uint32_t>(mtu, 65535));
+    if (route->preferred_source && route->preferred_source->is_v4())
+      entry.hop.tunnel_source = route->preferred_source->v4;
+    const auto neighbour = network_.neighbour(route->interface_index, entry.via);
+    if (neighbour && neighbour->usable()) {
+      entry.hop.destination_mac = neighbour->mac;
+      entry.known = true;
+      entry.confirmed = is_confirmed(neighbour->state);
+    } else {
+      entry.asked = now;
+      network_.ask(route->interface_index, entry.via);
+    }
+  }
+  return entry.hop != hop_before || entry.known != known_before;
+}
+
+std::vector<HopChange> ServerHops::set_servers(std::span<const Server* const> servers, TimePoint now) {
+  std::map<Ipv4Address, Entry> fresh;
+  for (const Server* server : servers) fresh[server->address].slots.push_back(server->slot);
+  std::vector<HopChange> changes;
+  for (auto& [address, entry] : fresh) {
+    std::ranges::sort(entry.slots);
+    const auto before = entries_.find(address);
+    if (before == entries_.end()) {
+      look_up(address, entry, now);
+      tell(entry, changes);
+      continue;
+    }
+    const bool same_slots = before->second.slots == entry.slots;
+    before->second.slots = std::move(entry.slots);
+    entry = std::move(before->second);
+    if (!same_slots) tell(entry, changes);
+  }
+  entries_ = std::move(fresh);
+  return changes;
+}
+
+std::vector<HopChange> ServerHops::on_neighbour(const netlink::NeighbourChange& change) {
+  std::vector<HopChange> changes;
+  const netlink::Neighbour& neighbour = change.neighbour;
+  const bool usable = !change.removed && neighbour.usable();
+  for (auto& [address, entry] : entries_) {
+    if (entry.hop.ifindex != static_cast<uint32_t>(neighbour.interface_index) || entry.via != neighbour.address)
+      continue;
+    entry.confirmed = usable && is_confirmed(neighbour.state);
+    if (usable == entry.known && (!usable || neighbour.mac == entry.hop.destination_mac)) continue;
+    entry.known = usable;
+    if (usable) entry.hop.destination_mac = neighbour.mac;
+    tell(entry, changes);
+  }
+  return changes;
+}
+
+std::vector<HopChange> ServerHops::on_route(const Prefix& destination, TimePoint now) {
+  return on_route(destination, now, false);
+}
+
+std::vector<HopChange> ServerHops::on_route(const Prefix& destination, TimePoint now, bool all) {
+  std::vector<HopChange> changes;
+  for (auto& [address, entry] : entries_)
+    if ((all || contains(destination, address)) && look_up(address, entry, now)) tell(entry, changes);
+  return changes;
+}
+
+void ServerHops::confirm(TimePoint now) {
+  for (auto& [address, entry] : entries_) {
+    if (entry.confirmed || entry.hop.ifindex == 0) continue;
+    if (entry.asked && now - *entry.asked < kConfirmEvery) continue;
+    entry.asked = now;
+    network_.ask(static_cast<int>(entry.hop.ifindex), entry.via);
+  }
+}
+
+}  // namespace tandem::forwarding

@@ -1,0 +1,159 @@
+#include "forwarding/io/silence.hpp"
+
+#include <netinet/in.h>
+#include <nftables/libnftables.h>
+
+#include <algorithm>
+#include <iterator>
+#include <vector>
+
+#include "daemon/base/assert.hpp"
+
+namespace tandem::forwarding {
+namespace {
+
+// -500: before every chain an operator is likely to have there, so that nothing else sees this traffic in part.
+constexpr const char* kHook = "type filter hook ingress";
+constexpr int kPriority = -500;
+
+std::string as_tuple(const Endpoint& e) {
+  return std::to_string(e.protocol) + " . " + e.address.text() + " . " + std::to_string(e.port);
+}
+
+// For the set that is matched against raw bytes of a quoted header, whose parts are plain numbers.
+std::string as_numbers(const Endpoint& e) {
+  return std::to_string(e.protocol) + " . " + std::to_string(e.address.value) + " . " + std::to_string(e.port);
+}
+
+template <class Text>
+std::string list_of(const std::vector<Endpoint>& endpoints, Text text) {
+  std::string list = "{ ";
+  for (const Endpoint& e : endpoints) list += text(e) + ", ";
+  return list + "}";
+}
+
+std::vector<Endpoint> only_in_first(const std::set<Endpoint>& first, const std::set<Endpoint>& second) {
+  std::vector<Endpoint> result;
+  std::ranges::set_difference(first, second, std::back_inserter(result));
+  return result;
+}
+
+void change_elements(std::string& commands, const char* verb, const std::string& set_name,
+                     const std::vector<Endpoint>& endpoints, std::string (*text)(const Endpoint&)) {
+  if (!endpoints.empty())
+    commands += std::string(verb) + " element netdev tandem " + set_name + " " + list_of(endpoints, text) + "\n";
+}
+
+// A name is put in quotes; the few names a kernel allows that would end the quotes are not served.
+bool can_be_quoted(const std::string& name) {
+  return !name.empty() && name.find_first_of("\"\\\n*") == std::string::npos;
+}
+
+}  // namespace
+
+std::string silence_changes(const SilenceRules& before, const SilenceRules& after) {
+  TANDEM_ASSERT(before.interfaces == after.interfaces);
+  std::string commands;
+  const auto change = [&](const char* verb, const SilenceRules& from, const SilenceRules& to) {
+    change_elements(commands, verb, "services", only_in_first(from.services, to.services), as_tuple);
+    const auto servers = only_in_first(from.nat_servers, to.nat_servers);
+    change_elements(commands, verb, "nat_servers", servers, as_tuple);
+    change_elements(commands, verb, "nat_server_errors", servers, as_numbers);
+  };
+  change("delete", before, after);
+  change("add", after, before);
+  return commands;
+}
+
+std::string silence_table(const SilenceRules& rules) {
+  // Adding before deleting makes the deletion succeed when there is no such table yet.
+  std::string commands =
+      "add table netdev tandem\n"
+      "delete table netdev tandem\n"
+      "table netdev tandem {\n"
+      "  comment \"Made by tandemd: traffic its forwarding takes, which the kernel must neither answer nor "
+      "forward\"\n"
+      "  set services { type inet_proto . ipv4_addr . inet_service; }\n"
+      "  set nat_servers { type inet_proto . ipv4_addr . inet_service; }\n"
+      // Protocol, destination and destination port of the IPv4 packet that an ICMP error quotes.
+      "  set nat_server_errors { typeof @th,136,8 . @th,192,32 . @th,240,16; }\n"
+      "  chain taken {\n"
+      // A VLAN's frame passes here first with its tag, which nft puts back before it looks; it is the VLAN interface's
+      // business, whose own tap has not seen it yet.
+      "    @ll,96,16 != 0x0800 accept\n"
+      "    meta l4proto . ip daddr . th dport @services drop\n"
+      "    fib daddr type local accept\n"
+      "    meta l4proto . ip saddr . th sport @nat_servers drop\n"
+      "    icmp type { destination-unreachable, time-exceeded, parameter-problem } "
+      "@th,136,8 . @th,192,32 . @th,240,16 @nat_server_errors drop\n"
+      "  }\n";
+  // A chain for each interface, because a kernel before 6.4 cannot change the list of a chain's devices, and lists only 256.
+  size_t number = 0;
+  for (const auto& [name, index] : rules.interfaces) {
+    if (!can_be_quoted(name)) continue;
+    commands += "  chain from_" + std::to_string(++number) + " { " + kHook + " device \"" + name + "\" priority " +
+                std::to_string(kPriority) + "; policy accept; jump taken; }\n";
+  }
+  commands += "}\n";
+  return commands + silence_changes({.interfaces = rules.interfaces, .services = {}, .nat_servers = {}}, rules);
+}
+
+class Silence::Nft {
+ public:
+  Nft() : context_(nft_ctx_new(NFT_CTX_DEFAULT)) {
+    TANDEM_ASSERT(context_ != nullptr);
+    nft_ctx_buffer_output(context_);
+    nft_ctx_buffer_error(context_);
+  }
+  ~Nft() { nft_ctx_free(context_); }
+  Nft(const Nft&) = delete;
+  Nft& operator=(const Nft&) = delete;
+
+  Outcome run(const std::string& commands) {
+    const int failed = nft_run_cmd_from_buffer(context_, commands.c_str());
+    nft_ctx_get_output_buffer(context_);  // reading a buffer also empties it
+    const char* words = nft_ctx_get_error_buffer(context_);
+    if (failed == 0) return {};
+    std::string first_line = words != nullptr ? words : "";
+    first_line = first_line.substr(0, first_line.find('\n'));
+    return std::unexpected(first_line.empty() ? "nft gave no reason" : first_line);
+  }
+
+ private:
+  nft_ctx* context_;
+};
+
+Silence::Silence() : nft_(std::make_unique<Nft>()) {}
+Silence::~Silence() = default;
+
+Silence::Outcome Silence::run(const std::string& commands) {
+  return nft_->run(commands);
+}
+
+Silence::Outcome Silence::apply(const SilenceRules& rules) {
+  if (standing_ && standing_->interfaces == rules.interfaces) {
+    const std::string changes = silence_changes(*standing_, rules);
+    if (changes.empty() || run(changes).has_value()) {
+      *standing_ = rules;
+      return {};
+    }
+    // Somebody changed the table under us; below it is made afresh.
+  }
+  Outcome outcome = run(silence_table(rules));
+  if (outcome)
+    standing_ = std::make_unique<SilenceRules>(rules);
+  else
+    standing_.reset();
+  return outcome;
+}
+
+Silence::Outcome Silence::remove() {
+  standing_.reset();
+  return run("add table netdev tandem\ndelete table netdev tandem\n");
+}
+
+Silence::Outcome Silence::remove_leftovers() {
+  return Silence().remove();
+}
+
+}  // namespace tandem::forwarding

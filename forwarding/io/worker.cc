@@ -1,0 +1,310 @@
+#include "forwarding/io/worker.hpp"
+
+#include <linux/if_ether.h>
+#include <sched.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <shared_mutex>
+#include <utility>
+
+#include "daemon/base/assert.hpp"
+#include "daemon/loop/clock.hpp"
+#include "daemon/loop/process.hpp"
+
+namespace tandem::forwarding {
+namespace {
+
+constexpr Duration kSweepEvery = 10ms;
+constexpr Duration kSnapshotEvery = 100ms;
+// Batches of one port before the others have their turn.
+constexpr int kBatchesInARow = 4;
+constexpr uint32_t kWakeUp = 0;  // no interface has index 0
+
+struct EthernetHeader {
+  std::array<uint8_t, 6> destination;
+  std::array<uint8_t, 6> source;
+  be16 type;
+};
+static_assert(sizeof(EthernetHeader) == ETH_HLEN);
+
+// The kernel's header counts from the frame's begin, the engine's Offload from the IP header.
+
+Offload from_virtio(const VnetHeader& header) {
+  const auto from_ip = [](uint16_t offset) { return static_cast<uint16_t>(offset > ETH_HLEN ? offset - ETH_HLEN : 0); };
+  return {.checksum_unfilled = (header.flags & VnetHeader::kNeedsChecksum) != 0,
+          .gso_type = header.gso_type,
+          .gso_size = header.gso_size,
+          .header_length = from_ip(header.header_length),
+          .checksum_start = from_ip(header.checksum_start),
+          .checksum_offset = header.checksum_offset};
+}
+
+VnetHeader to_virtio(const Offload& offload) {
+  VnetHeader header{};
+  if (offload.checksum_unfilled) {
+    header.flags = VnetHeader::kNeedsChecksum;
+    header.checksum_start = static_cast<uint16_t>(offload.checksum_start + ETH_HLEN);
+    header.checksum_offset = offload.checksum_offset;
+  }
+  if (offload.gso_kind() != Offload::kNone) {
+    header.gso_type = offload.gso_type;
+    header.gso_size = offload.gso_size;
+    header.header_length = static_cast<uint16_t>(offload.header_length + ETH_HLEN);
+  }
+  return header;
+}
+
+// Bytes of IP and TCP (or UDP) headers of a super-packet, which the engine has checked.
+size_t headers_of(Bytes packet, const Offload& offload) {
+  const size_t ip = (std::to_integer<size_t>(packet[0]) & 0xf) * 4;
+  if (offload.gso_kind() != Offload::kTcp4) return ip + 8;
+  return ip + 12 < packet.size() ? ip + (std::to_integer<size_t>(packet[ip + 12]) >> 4) * 4 : packet.size();
+}
+
+void add(PortCounters& sum, const PortCounters& more) {
+  sum.received += more.received;
+  sum.receive_dropped += more.receive_dropped;
+  sum.receive_malformed += more.receive_malformed;
+  sum.sent += more.sent;
+  sum.send_retried += more.send_retried;
+  sum.send_dropped += more.send_dropped;
+}
+
+void pin_to(int cpu) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(static_cast<size_t>(cpu), &set);
+  // A cpuset may forbid it; an unpinned worker works as well.
+  (void)sched_setaffinity(0, sizeof set, &set);
+}
+
+}  // namespace
+
+Worker::Worker(Engine& engine, const ServiceTable& services, BatchGate& gate, std::unique_ptr<NetworkView> network,
+               const Settings& settings, PortBroken port_broken)
+    : engine_(engine),
+      services_(services),
+      gate_(gate),
+      network_(std::move(network)),
+      settings_(settings),
+      port_broken_(std::move(port_broken)),
+      epoll_(epoll_create1(EPOLL_CLOEXEC)),
+      wake_up_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      hops_(*network_),
+      send_([this](MutableBytes packet, const Offload& offload, const Way& way) { transmit(packet, offload, way); }) {
+  TANDEM_ASSERT(epoll_ && wake_up_);
+  epoll_event event{.events = EPOLLIN, .data = {.u32 = kWakeUp}};
+  TANDEM_ASSERT(epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_up_.get(), &event) == 0);
+  thread_ = std::thread([this] { run(); });
+}
+
+Worker::~Worker() {
+  stopping_ = true;
+  eventfd_write(wake_up_.get(), 1);
+  thread_.join();
+}
+
+void Worker::post(Letter letter) {
+  {
+    const std::lock_guard guard(mail_lock_);
+    mail_.push_back(std::move(letter));
+  }
+  eventfd_write(wake_up_.get(), 1);
+}
+
+void Worker::add_port(std::unique_ptr<PacketPort> port) {
+  post(AddPort{std::move(port)});
+}
+void Worker::remove_port(uint32_t ifindex) {
+  post(RemovePort{ifindex});
+}
+void Worker::neighbour_changed(const netlink::NeighbourChange& change) {
+  post(change);
+}
+void Worker::route_changed(const Prefix& destination) {
+  post(RouteChanged{destination});
+}
+void Worker::forget_next_hops() {
+  post(ForgetNextHops{});
+}
+
+WorkerStats Worker::stats() const {
+  const std::lock_guard guard(stats_lock_);
+  return stats_;
+}
+
+void Worker::run() {
+  loop::set_thread_name("packets");
+  if (settings_.cpu) pin_to(*settings_.cpu);
+  now_ = loop::monotonic_now();
+  last_sweep_ = last_snapshot_ = now_;
+  std::array<epoll_event, 32> events;
+  while (!stopping_) {
+    const int wait_ms = static_cast<int>(kSweepEvery / 1ms);
+    const bool some_wait = std::ranges::any_of(ports_, [](const auto& port) { return port.second->has_waiting(); });
+    const int count = epoll_wait(epoll_.get(), events.data(), events.size(), some_wait ? 1 : wait_ms);
+    now_ = loop::monotonic_now();
+    for (int i = 0; i < count; ++i) {
+      if (events[i].data.u32 == kWakeUp)
+        read_mail();
+      else
+        serve(events[i].data.u32);
+    }
+    tick();
+  }
+}
+
+void Worker::read_mail() {
+  eventfd_t ignored = 0;
+  eventfd_read(wake_up_.get(), &ignored);
+  std::vector<Letter> letters;
+  {
+    const std::lock_guard guard(mail_lock_);
+    letters.swap(mail_);
+  }
+  for (Letter& letter : letters) open(letter);
+  flush();
+}
+
+void Worker::open(Letter& letter) {
+  if (auto* add_port = std::get_if<AddPort>(&letter)) {
+    const uint32_t ifindex = add_port->port->ifindex();
+    close_port(ifindex);
+    epoll_event event{.events = EPOLLIN, .data = {.u32 = ifindex}};
+    if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, add_port->port->fd(), &event) == 0)
+      ports_[ifindex] = std::move(add_port->port);
+  } else if (const auto* remove = std::get_if<RemovePort>(&letter)) {
+    close_port(remove->ifindex);
+  } else if (const auto* neighbour = std::get_if<netlink::NeighbourChange>(&letter)) {
+    hops_.on_neighbour(neighbour->neighbour, neighbour->removed, send_);
+  } else if (const auto* route = std::get_if<RouteChanged>(&letter)) {
+    hops_.forget_routes(route->destination);
+  } else {
+    hops_.forget_all();
+  }
+}
+
+void Worker::close_port(uint32_t ifindex) {
+  const auto port = ports_.find(ifindex);
+  if (port == ports_.end()) return;
+  std::erase(unflushed_, port->second.get());
+  add(closed_ports_, port->second->counters());
+  ports_.erase(port);  // closing its descriptor takes it out of the epoll set
+}
+
+void Worker::serve(uint32_t ifindex) {
+  const auto port = ports_.find(ifindex);
+  if (port == ports_.end()) return;
+  for (int i = 0; i < kBatchesInARow; ++i) {
+    const PacketPort::Receive outcome = port->second->receive(batch_);
+    if (outcome == PacketPort::Receive::kBroken) {
+      close_port(ifindex);
+      port_broken_(ifindex);
+      return;
+    }
+    handle_batch(*port->second);
+    if (outcome == PacketPort::Receive::kDone) return;
+    now_ = loop::monotonic_now();
+  }
+}
+
+void Worker::handle_batch(PacketPort& port) {
+  if (batch_.frames().empty()) return;
+  {
+    const std::shared_lock pass(gate_);
+    for (const FrameBatch::Frame& frame : batch_.frames()) {
+      const FrameIn in{
+          .buffer = {frame.bytes.data() - FrameBatch::kHeadroom, frame.bytes.size() + FrameBatch::kHeadroom},
+          .ip_offset = FrameBatch::kHeadroom + ETH_HLEN,
+          .ip_length = frame.bytes.size() - ETH_HLEN,
+          .offload = from_virtio(frame.offload),
+          .ifindex = port.ifindex()};
+      engine_.handle(in, now_, outputs_);
+    }
+    for (const OutPacket& out : outputs_.packets()) {
+      const auto* to_server = std::get_if<ToServer>(&out.destination);
+      if (to_server == nullptr) {
+        hops_.send(std::get<ToAddress>(out.destination).address, out.packet, out.offload, now_, send_);
+        continue;
+      }
+      const tandem_recipe& recipe = services_.recipe(to_server->slot);
+      if ((recipe.flags & TANDEM_RECIPE_NEIGHBOUR_KNOWN) == 0) {
+        hops_.send({recipe.server_address}, out.packet, out.offload, now_, send_);
+        continue;
+      }
+      Way way{.ifindex = recipe.ifindex, .source = {}, .destination = {}, .mtu = recipe.mtu};
+      std::ranges::copy(recipe.source_mac, way.source.bytes.begin());
+      std::ranges::copy(recipe.destination_mac, way.destination.bytes.begin());
+      transmit(out.packet, out.offload, way);
+    }
+  }
+  flush();
+  outputs_.clear();
+}
+
+void Worker::transmit(MutableBytes packet, const Offload& offload, const Way& way) {
+  const auto found = ports_.find(way.ifindex);
+  if (found == ports_.end()) {
+    ++dropped_no_port_;
+    return;
+  }
+  PacketPort& port = *found->second;
+  VnetHeader header = to_virtio(offload);
+  if (way.mtu != 0) {
+    if (offload.gso_kind() == Offload::kNone) {
+      if (packet.size() > way.mtu) {
+        ++dropped_too_long_;
+        return;
+      }
+    } else if (const size_t headers = headers_of(packet, offload); headers + offload.gso_size > way.mtu) {
+      // A super-packet is a stretch of a TCP stream: it is cut where it leaves, and smaller pieces are as good.
+      if (offload.gso_kind() != Offload::kTcp4 || headers >= way.mtu) {
+        ++dropped_too_long_;
+        return;
+      }
+      header.gso_size = static_cast<uint16_t>(way.mtu - headers);
+    }
+  }
+  std::byte* const begin = packet.data() - ETH_HLEN;
+  const EthernetHeader ethernet{way.destination.bytes, way.source.bytes, be16(ETH_P_IP)};
+  std::memcpy(begin, &ethernet, sizeof ethernet);
+  if (unflushed_.empty() || unflushed_.back() != &port) {
+    if (std::ranges::find(unflushed_, &port) == unflushed_.end()) unflushed_.push_back(&port);
+  }
+  port.send({begin, packet.size() + ETH_HLEN}, header);
+}
+
+void Worker::flush() {
+  for (PacketPort* port : unflushed_) port->flush();
+  unflushed_.clear();
+  hops_.forget_released();
+}
+
+void Worker::tick() {
+  for (auto& [ifindex, port] : ports_)
+    if (port->has_waiting()) port->flush();
+  if (settings_.sweep_slots != 0 && now_ - last_sweep_ >= kSweepEvery) {
+    // As much of the table as the time that passed is of a second; never a whole table at once after a pause.
+    const auto due = std::min<Duration>(now_ - last_sweep_, 10 * kSweepEvery);
+    last_sweep_ = now_;
+    const std::shared_lock pass(gate_);
+    engine_.expire(now_, settings_.sweep_slots * static_cast<size_t>(due.count()) / Duration(1s).count() + 1);
+  }
+  if (now_ - last_snapshot_ < kSnapshotEvery) return;
+  last_snapshot_ = now_;
+  hops_.tick(now_);
+  WorkerStats fresh{.ports = closed_ports_,
+                    .hops = hops_.counters(),
+                    .dropped_no_port = dropped_no_port_,
+                    .dropped_too_long = dropped_too_long_};
+  for (auto& [ifindex, port] : ports_) add(fresh.ports, port->counters());
+  const std::lock_guard guard(stats_lock_);
+  stats_ = fresh;
+}
+
+}  // namespace tandem::forwarding

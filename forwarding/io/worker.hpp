@@ -1,0 +1,122 @@
+// A packet worker: one thread that waits for frames on its ports, runs them through its Engine and sends what comes of it.
+// It also sweeps the flow table in slices.
+//
+// What may be touched by whom. The service table is shared and changes only behind the BatchGate, which the worker passes
+// once for each batch. Ports and next hops are the worker's own: the room's thread leaves changes of them in a mailbox,
+// which is emptied between batches. Counters go the other way as atomics and as a snapshot under a lock.
+//
+// There is one worker now. With several, each has its own Engine and its own sockets in a fanout group over the same tables;
+// nothing in here knows how many there are, except that one alone sweeps.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+#include "daemon/loop/fd.hpp"
+#include "daemon/netlink/monitor.hpp"
+#include "forwarding/engine.hpp"
+#include "forwarding/io/batch_gate.hpp"
+#include "forwarding/io/next_hops.hpp"
+#include "forwarding/io/packet_port.hpp"
+
+namespace tandem::forwarding {
+
+struct WorkerStats {
+  PortCounters ports;
+  NextHopCounters hops;
+  uint64_t dropped_no_port = 0;   // the way out leads over an interface without a port
+  uint64_t dropped_too_long = 0;  // for the interface it was to leave by
+};
+
+class Worker {
+ public:
+  struct Settings {
+    std::optional<int> cpu;  // to be pinned to
+    size_t sweep_slots = 0;  // of the flow table, about once a second; 0: another one sweeps
+  };
+  // Called in the worker's thread when a port is of no more use; it has been closed.
+  using PortBroken = std::function<void(uint32_t ifindex)>;
+
+  Worker(Engine& engine, const ServiceTable& services, BatchGate& gate, std::unique_ptr<NetworkView> network,
+         const Settings& settings, PortBroken port_broken);
+  // Stops the thread; waits for the batch under way.
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  // From any thread, carried out between two batches.
+  void add_port(std::unique_ptr<PacketPort> port);
+  void remove_port(uint32_t ifindex);
+  void neighbour_changed(const netlink::NeighbourChange& change);
+  void route_changed(const Prefix& destination);
+  void forget_next_hops();
+
+  // At most 100 ms old.
+  WorkerStats stats() const;
+
+ private:
+  struct AddPort {
+    std::unique_ptr<PacketPort> port;
+  };
+  struct RemovePort {
+    uint32_t ifindex;
+  };
+  struct RouteChanged {
+    Prefix destination;
+  };
+  struct ForgetNextHops {};
+  using Letter = std::variant<AddPort, RemovePort, netlink::NeighbourChange, RouteChanged, ForgetNextHops>;
+
+  void post(Letter letter);
+  void run();
+  void read_mail();
+  void open(Letter& letter);
+  void serve(uint32_t ifindex);
+  void handle_batch(PacketPort& port);
+  void transmit(MutableBytes packet, const Offload& offload, const Way& way);
+  void close_port(uint32_t ifindex);
+  void flush();
+  void tick();
+
+  Engine& engine_;
+  const ServiceTable& services_;
+  BatchGate& gate_;
+  std::unique_ptr<NetworkView> network_;
+  const Settings settings_;
+  const PortBroken port_broken_;
+
+  loop::UniqueFd epoll_;
+  loop::UniqueFd wake_up_;
+  std::atomic<bool> stopping_ = false;
+  std::mutex mail_lock_;
+  std::vector<Letter> mail_;
+
+  // The thread's own.
+  TimePoint now_{};
+  TimePoint last_sweep_{};
+  TimePoint last_snapshot_{};
+  NextHops hops_;
+  NextHops::Send send_;
+  FrameBatch batch_;
+  Outputs outputs_;
+  std::unordered_map<uint32_t, std::unique_ptr<PacketPort>> ports_;
+  std::vector<PacketPort*> unflushed_;
+  PortCounters closed_ports_;
+  uint64_t dropped_no_port_ = 0;
+  uint64_t dropped_too_long_ = 0;
+
+  mutable std::mutex stats_lock_;
+  WorkerStats stats_;
+
+  std::thread thread_;
+};
+
+}  // namespace tandem::forwarding
