@@ -201,12 +201,15 @@ void Decider::follow(Flow flow, Server& server, const Packet& packet, bool from_
                                          : TcpDirection::kInputOnly,
                             packet.tcp_flags);
     }
-    if (next == state && age_of(flow.last_seen(), now_tick) < kRefreshTicks) return;
+    // A flow a peer told becomes this box's own with the first packet seen here, and the peers are to know.
+    const bool learnt = (flow.flags() & TANDEM_FLOW_LEARNT) != 0;
+    if (next == state && !learnt && age_of(flow.last_seen(), now_tick) < kRefreshTicks) return;
     const uint32_t before = flow.last_seen();
-    const uint64_t value = tandem_flow_value(flow.server(), static_cast<uint8_t>(next), flow.flags(), now_tick);
+    const auto flags = static_cast<uint8_t>(flow.flags() & ~TANDEM_FLOW_LEARNT);
+    const uint64_t value = tandem_flow_value(flow.server(), static_cast<uint8_t>(next), flags, now_tick);
     if (flows_.update(flow, value)) {
       services_.counts().change(server, flow.index, load_of(state), load_of(next));
-      if (next != state || begins_a_quarter(before, now_tick, timeout_of(next))) flows_.mark_dirty(flow.index);
+      if (learnt || next != state || begins_a_quarter(before, now_tick, timeout_of(next))) flows_.mark_dirty(flow.index);
       return;
     }
     const auto now_there = flows_.at(flow.index);
