@@ -138,6 +138,10 @@ void Machine::active_hears(const Advert& advert, TimePoint now) {
   const bool equal = advert.priority == settings_.priority;
   if (advert.priority > settings_.priority || (equal && advert.source > *primary_)) {
     become_backup(equal ? Reason::kHigherAddress : Reason::kHigherPriority, now);
+    // Goodbye, after the addresses are gone: the winner may never have heard us (a split that healed), and then nobody
+    // would tell the hosts that still believe us. A losing advert makes it announce every address again.
+    actions_.insert(actions_.begin() + 1, SendAdvert{settings_.priority});
+    ++counters_.adverts_sent;
     return follow(advert, now);
   }
   assert_active(now);

@@ -20,6 +20,7 @@
 // - An active router that slept through its own down interval steps back first: somebody else has
 // taken over.
 //   A backup that wakes up late reads what is waiting before it takes over.
+// - An active router that gives way says one last advert, so that the winner knows to announce every address again.
 // - Preemption can be delayed and held; a router that waits so follows the lower active, and still
 // takes over at once
 //   when nobody is heard.

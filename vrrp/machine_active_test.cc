@@ -55,11 +55,24 @@ TEST_F(MachineActive, AnswersAReleaseWithAnAdvert) {  // 6.4.3: priority in the 
 }
 
 TEST_F(MachineActive, GivesWayToAHigherPriority) {  // 6.4.3: priority greater than local
-  EXPECT_THAT(hear(101), ElementsAre(Action(RemoveAddresses{all()}),
+  EXPECT_THAT(hear(101), ElementsAre(Action(RemoveAddresses{all()}), Action(SendAdvert{100}),
                                      changed(State::kActive, State::kBackup, Reason::kHigherPriority)));
   EXPECT_EQ(waits(), kDown);
   EXPECT_EQ(machine_.active_address(), address("10.99.0.9"));
   EXPECT_EQ(machine_.counters().new_active_reason, NewActiveReason::kNotActive);
+}
+
+// Beyond the RFC: when a split heals, the winner's advert may come first, and then it never learns that hosts were told
+// to believe somebody else.
+TEST_F(MachineActive, SaysGoodbyeToTheWinnerWhichThenAnnouncesEveryAddressAgain) {
+  Machine winner({.vrid = 51, .priority = 150, .interface = "eth0", .addresses = all()});
+  winner.on(PrimaryAddressChanged{address("10.99.0.9")}, now_);
+  winner.on(Start{Resume{.was_active = true}}, now_);
+  pass(500ms);
+  const Actions goodbye = hear(winner.advert(150));
+  EXPECT_THAT(goodbye, Contains(Action(SendAdvert{100})));
+  EXPECT_THAT(winner.on(AdvertReceived{machine_.advert(100)}, now_),
+              ElementsAre(Action(SendAdvert{150}), Action(Announce{all()})));
 }
 
 TEST_F(MachineActive, LearnsTheIntervalOfTheOneItGivesWayTo) {  // 6.4.3: Active_Adver_Interval := Max Adver Int
