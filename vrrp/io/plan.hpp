@@ -1,0 +1,28 @@
+// What a site asks of this box's virtual routers: the site's words as the machines' settings.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "daemon/base/result.hpp"
+#include "daemon/config/site.hpp"
+#include "vrrp/machine.hpp"
+
+namespace tandem::vrrp {
+
+struct Plan {
+  std::map<std::string, Settings> routers;  // by name
+  bool peer_link = false;
+
+  // Whether `router` is to have this address.
+  bool gives(const std::string& router, const VirtualAddress& address) const;
+};
+
+// Errors: a sentence for people, when the site does not know this director.
+Result<Plan, std::string> make_plan(const config::Site& site, const std::string& director);
+
+// The text of a site file, validated again; slow for large sites, so called off the loop. Errors: every finding, one
+// line each.
+Result<Plan, std::string> read_plan(const std::string& text, const std::string& path, const std::string& director);
+
+}  // namespace tandem::vrrp

@@ -1,0 +1,183 @@
+#include "vrrp/io/reporter.hpp"
+
+#include <system_error>
+#include <utility>
+
+#include "daemon/loop/clock.hpp"
+
+namespace tandem::vrrp {
+namespace {
+
+using bus::Severity;
+
+bus::RouterState to_bus(State state) {
+  switch (state) {
+    case State::kInitialize:
+      return bus::RouterState::kInitialize;
+    case State::kBackup:
+      return bus::RouterState::kBackup;
+    case State::kActive:
+      return bus::RouterState::kActive;
+    case State::kFault:
+      return bus::RouterState::kFault;
+  }
+  return bus::RouterState::kInitialize;
+}
+
+std::string joined(const auto& items, auto&& text_of) {
+  std::string words;
+  for (const auto& item : items) words += (words.empty() ? "" : ", ") + std::string(text_of(item));
+  return words;
+}
+
+std::string in_ms(Duration duration) {
+  return std::to_string(std::chrono::ceil<std::chrono::milliseconds>(duration).count()) + " ms";
+}
+
+// Why the machine is where it is, with the names it does not carry.
+std::string why(const Machine& machine, const std::set<std::string>& down) {
+  std::string words(text(machine.reason()));
+  if (machine.reason() == Reason::kInterfaceDown && !down.empty())
+    words += ": " + joined(down, [](const std::string& name) { return name; });
+  if (const std::string waiting = machine.waiting_for(); !waiting.empty()) words += "; " + waiting;
+  return words;
+}
+
+std::string place(const Machine& machine) {
+  const Settings& settings = machine.settings();
+  return settings.interface + ", VRID " + std::to_string(settings.vrid) + ", priority " +
+         std::to_string(settings.priority);
+}
+
+// What the operator can do about it.
+std::string_view advice(AdvertError error) {
+  switch (error) {
+    case AdvertError::kVersion:
+      return "; it must speak VRRP version 3 (keepalived: vrrp_version 3)";
+    case AdvertError::kSource:
+      return "; give both routers an address of the same network on this interface";
+    case AdvertError::kOwnAddress:
+      return "; another box has this box's address, or the network returns our own packets";
+    case AdvertError::kTtl:
+      return "; it came through a router or is forged";
+    default:
+      return "";
+  }
+}
+
+}  // namespace
+
+void Reporter::say(Severity severity, std::string id, std::string words) {
+  bus_.event(severity, std::move(id), router_, std::move(words));
+}
+
+void Reporter::continue_from(const bus::InstanceState& before, bool same_state) {
+  earlier_ = before;
+  if (same_state) since_unix_ms_ = before.since_unix_ms;
+}
+
+bus::InstanceState Reporter::describe(const Machine& machine, const std::set<std::string>& down) const {
+  const Settings& settings = machine.settings();
+  const Counters& counters = machine.counters();
+  bus::InstanceState state{.router = router_,
+                           .state = to_bus(machine.state()),
+                           .reason = why(machine, down),
+                           .since_unix_ms = since_unix_ms_,
+                           .interface = settings.interface,
+                           .vrid = settings.vrid,
+                           .priority = settings.priority};
+  for (const VirtualAddress& each : settings.addresses) state.addresses.push_back(each.prefix.text());
+  if (const auto active = machine.active_address()) state.active_address = active->text();
+  state.transitions = earlier_.transitions + counters.active_transitions;
+  state.adverts_sent = earlier_.adverts_sent + counters.adverts_sent;
+  state.adverts_received = earlier_.adverts_received + counters.adverts_received;
+  state.adverts_rejected = earlier_.adverts_rejected + counters.adverts_rejected;
+  return state;
+}
+
+void Reporter::publish(const Machine& machine, const std::set<std::string>& down, bool counters_too) {
+  if (since_unix_ms_ == 0) since_unix_ms_ = loop::unix_ms_now();
+  bus::InstanceState state = describe(machine, down);
+  if (said_) {
+    const bool counted = said_->adverts_sent != state.adverts_sent ||
+                         said_->adverts_received != state.adverts_received ||
+                         said_->adverts_rejected != state.adverts_rejected;
+    const bool moved = said_->state != state.state || said_->reason != state.reason ||
+                       said_->since_unix_ms != state.since_unix_ms || said_->interface != state.interface ||
+                       said_->vrid != state.vrid || said_->priority != state.priority ||
+                       said_->addresses != state.addresses || said_->active_address != state.active_address ||
+                       said_->transitions != state.transitions;
+    if (!moved && !(counted && counters_too)) return;
+  }
+  bus_.publish(state);
+  said_ = std::move(state);
+}
+
+void Reporter::state_changed(const StateChanged& change, const Machine& machine, const std::set<std::string>& down) {
+  since_unix_ms_ = loop::unix_ms_now();
+  const std::string because = why(machine, down) + " (" + place(machine) + ")";
+  switch (change.to) {
+    case State::kActive:
+      return say(Severity::kNotice, "VRRP_BECAME_ACTIVE", "became active: " + because);
+    case State::kBackup:
+      return say(Severity::kNotice, "VRRP_BECAME_BACKUP", "became backup: " + because);
+    case State::kFault:
+      return say(Severity::kError, "VRRP_FAULT", "cannot take part: " + because);
+    case State::kInitialize:
+      return say(Severity::kNotice, "VRRP_STOPPED", "stopped: " + because);
+  }
+}
+
+void Reporter::resumed(const Machine& machine) {
+  say(Severity::kNotice, "VRRP_RESUMED", "goes on as active after a restart of the room (" + place(machine) + ")");
+}
+
+void Reporter::disagrees(const PeerDisagrees& what, const Machine& machine) {
+  const auto address_text = [](const IpAddress& address) { return address.text(); };
+  if (!what.missing.empty() || !what.extra.empty()) {
+    std::string words = what.source.text() + " advertises other addresses than this box";
+    if (!what.missing.empty()) words += "; it does not have " + joined(what.missing, address_text);
+    if (!what.extra.empty()) words += "; only it has " + joined(what.extra, address_text);
+    say(Severity::kWarning, "VRRP_FOREIGN_ADDRESSES", words + "; install the same site file on both");
+  }
+  if (what.advert_interval != machine.settings().advert_interval)
+    say(Severity::kWarning, "VRRP_FOREIGN_INTERVAL",
+        what.source.text() + " advertises every " + in_ms(what.advert_interval) + ", this box every " +
+            in_ms(machine.settings().advert_interval) + "; a backup follows the active router's");
+}
+
+void Reporter::refused(AdvertError error, std::optional<Ipv4Address> source, TimePoint now) {
+  if (!refusals_.allow(now)) return;
+  say(Severity::kWarning, "VRRP_ADVERT_REJECTED",
+      "an advertisement from " + (source ? source->text() : std::string("somebody")) +
+          " was refused: " + std::string(text(error)) + std::string(advice(error)) + refusals_.suffix());
+}
+
+void Reporter::send_failed(int error, TimePoint now) {
+  if (!failures_.allow(now)) return;
+  say(Severity::kError, "VRRP_SEND_FAILED",
+      "an advertisement was not sent: " + std::generic_category().message(error) + failures_.suffix());
+}
+
+void Reporter::address_trouble(const Hands::Trouble& trouble, TimePoint now) {
+  if (!troubles_.allow(now)) return;
+  say(Severity::kError, "VRRP_ADDRESS_FAILED",
+      trouble.address.prefix.text() + " on " + trouble.address.interface + ": " + trouble.text + troubles_.suffix());
+}
+
+void Reporter::address_restored(const VirtualAddress& address, TimePoint now) {
+  if (!restorations_.allow(now)) return;
+  say(Severity::kWarning, "VRRP_ADDRESS_RESTORED",
+      address.prefix.text() + " was taken away from " + address.interface +
+          " by somebody else and was put back; keep networkd or NetworkManager off this interface" +
+          restorations_.suffix());
+}
+
+void Reporter::late(Duration late, const Lateness& lateness, TimePoint now) {
+  if (!latenesses_.allow(now)) return;
+  say(Severity::kWarning, "VRRP_LATE",
+      "a deadline was served " + in_ms(late) + " late (" + lateness.text() + "); the box is overloaded or was stopped" +
+          latenesses_.suffix());
+}
+
+}  // namespace tandem::vrrp

@@ -1,0 +1,49 @@
+// What one virtual router says on the board: its state, and what happens to it, in words for people.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "daemon/bus/room_link.hpp"
+#include "vrrp/io/hands.hpp"
+#include "vrrp/io/throttle.hpp"
+#include "vrrp/lateness.hpp"
+#include "vrrp/machine.hpp"
+
+namespace tandem::vrrp {
+
+class Reporter {
+ public:
+  Reporter(bus::RoomLink& bus, std::string router) : bus_(bus), router_(std::move(router)) {}
+
+  // Counters and the time of the last transition go on from where an earlier life of the room left them.
+  void continue_from(const bus::InstanceState& before, bool same_state);
+
+  // Says the state if anything but a counter changed since it was last said, or `counters_too` and they did.
+  void publish(const Machine& machine, const std::set<std::string>& down, bool counters_too);
+
+  void state_changed(const StateChanged& change, const Machine& machine, const std::set<std::string>& down);
+  void resumed(const Machine& machine);
+  void disagrees(const PeerDisagrees& what, const Machine& machine);
+  void refused(AdvertError error, std::optional<Ipv4Address> source, TimePoint now);
+  void send_failed(int error, TimePoint now);
+  void address_trouble(const Hands::Trouble& trouble, TimePoint now);
+  void address_restored(const VirtualAddress& address, TimePoint now);
+  void late(Duration late, const Lateness& lateness, TimePoint now);
+
+ private:
+  void say(bus::Severity severity, std::string id, std::string text);
+  bus::InstanceState describe(const Machine& machine, const std::set<std::string>& down) const;
+
+  bus::RoomLink& bus_;
+  std::string router_;
+  uint64_t since_unix_ms_ = 0;
+  bus::InstanceState earlier_;  // counters of earlier lives
+  std::optional<bus::InstanceState> said_;
+  Throttle refusals_, failures_, troubles_, restorations_, latenesses_;
+};
+
+}  // namespace tandem::vrrp

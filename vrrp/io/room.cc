@@ -1,0 +1,271 @@
+#include "vrrp/io/room.hpp"
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <utility>
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/thread_pool.hpp>
+
+#include "daemon/loop/clock.hpp"
+#include "vrrp/io/hands.hpp"
+#include "vrrp/io/interface_watch.hpp"
+#include "vrrp/io/plan.hpp"
+#include "vrrp/io/pulse.hpp"
+#include "vrrp/io/real_time.hpp"
+#include "vrrp/io/router.hpp"
+#include "vrrp/io/segment.hpp"
+#include "vrrp/preempt_gate.hpp"
+
+namespace tandem::vrrp {
+namespace {
+
+using bus::Severity;
+
+constexpr Duration kReportEvery = 1s;
+// For the last words to leave through the board's socket.
+constexpr Duration kLastWords = 50ms;
+
+class Room {
+ public:
+  explicit Room(bus::RoomContext& context)
+      : io_(context.io),
+        bus_(context.bus),
+        hands_(io_.get_executor()),
+        pulse_(context.run_directory / "vrrp.pulse"),
+        gate_(loop::monotonic_now()),
+        watch_(io_, hands_,
+               {.changed = [this](const std::set<std::string>&) { interfaces_changed(); },
+                .addresses_in_doubt = [this] { check_addresses(); },
+                .failed = [this](const std::string& why) { give_up("watching interfaces failed: " + why); }}),
+        report_timer_(io_.get_executor(), [this] { report(); }),
+        gate_timer_(io_.get_executor(), [this] { apply_hold(); }),
+        end_timer_(io_.get_executor(), [this] { io_.stop(); }),
+        house_{io_, bus_, hands_, pulse_, [this](const std::string& router, const VirtualAddress& address) {
+                 return had_by_another(router, address);
+               }} {}
+
+  void run() {
+    for (std::string& refused : become_real_time(kLoopPriority))
+      bus_.event(Severity::kWarning, "VRRP_NO_REAL_TIME", "", std::move(refused));
+    for (std::string& refused : lock_memory())
+      bus_.event(Severity::kWarning, "VRRP_MEMORY_NOT_LOCKED", "", std::move(refused));
+
+    bus_.subscribe<bus::SiteText>([this](const bus::SiteText& site) { hear(site); });
+    bus_.subscribe<bus::InstanceState>([this](const bus::InstanceState& state) {
+      if (!plan_) earlier_[state.router] = state;  // later ones are our own words coming back
+    });
+    bus_.subscribe<bus::SyncStatus>([this](const bus::SyncStatus& status) {
+      gate_.set_peer(status.peer, {.connected = status.connected, .in_step = status.in_step});
+      apply_hold();
+    });
+    bus_.on_caught_up([this] {
+      caught_up_ = true;
+      if (site_) read_site();
+    });
+    bus_.on_stop([this] { stop(); });
+
+    silence_ = pulse_.silence(loop::monotonic_now());
+    if (const auto watching = watch_.start(); !watching) {
+      give_up("reading the interfaces failed: " + watching.error());
+    }
+    bus_.start();
+    report();
+    io_.run();
+    reader_.join();
+  }
+
+ private:
+  // ---- The site -----------------------------------------------------------------------------------------------------
+
+  void hear(const bus::SiteText& site) {
+    site_ = site;
+    if (caught_up_) read_site();
+  }
+
+  // A large site takes a tenth of a second to read; adverts do not wait for it.
+  void read_site() {
+    boost::asio::post(reader_, [this, site = *site_] {
+      auto plan = read_plan(site.text, site.path, site.director);
+      boost::asio::post(io_, [this, generation = site.generation, plan = std::move(plan)] {
+        if (!stopping_ && generation == site_->generation) settle(plan, generation);
+      });
+    });
+  }
+
+  void settle(const Result<Plan, std::string>& plan, uint64_t generation) {
+    if (plan)
+      apply(*plan);
+    else
+      bus_.event(Severity::kError, "VRRP_SITE_REFUSED", "", plan.error());
+    bus_.publish(bus::RoomReady{.room = bus_.room(), .generation = generation});
+  }
+
+  void apply(const Plan& plan) {
+    const bool first = !plan_;
+    plan_ = plan;
+    gate_.set_peer_link(plan.peer_link);
+
+    // Those that go make room first: a VRID may pass from one router to another.
+    for (auto each = routers_.begin(); each != routers_.end();) {
+      const auto wanted = plan.routers.find(each->first);
+      const Settings& is = each->second->settings();
+      if (wanted != plan.routers.end() && wanted->second.vrid == is.vrid && wanted->second.interface == is.interface) {
+        ++each;
+        continue;
+      }
+      each->second->stop();
+      if (wanted == plan.routers.end()) forget(each->first);
+      each = routers_.erase(each);
+    }
+    std::erase_if(segments_, [](const auto& each) { return each.second->idle(); });
+
+    for (const auto& [name, settings] : plan.routers) {
+      const auto known = routers_.find(name);
+      if (known == routers_.end()) {
+        start(name, settings);
+      } else if (known->second->settings() != settings) {
+        // What is tracked from now on must be known before it decides.
+        known->second->change(settings);
+        known->second->look_at(watch_.table());
+      }
+    }
+    apply_hold();
+    if (!first) return;
+    for (const auto& [name, state] : std::exchange(earlier_, {}))
+      if (!plan.routers.contains(name)) forget(name);
+    remove_leftovers();
+  }
+
+  void start(const std::string& name, const Settings& settings) {
+    Segment& segment = segment_of(settings.interface);
+    const auto router = std::make_shared<Router>(house_, name, settings, segment);
+    routers_.emplace(name, router);
+    const auto before = earlier_.find(name);
+    router->start(watch_.table(), before != earlier_.end() ? std::optional(before->second) : std::nullopt, silence_,
+                  gate_.held(loop::monotonic_now()));
+  }
+
+  Segment& segment_of(const std::string& interface) {
+    std::unique_ptr<Segment>& segment = segments_[interface];
+    if (!segment) {
+      segment = std::make_unique<Segment>(
+          io_, interface,
+          Segment::Listener{.trouble =
+                                [this, interface](const std::string& why) {
+                                  bus_.event(Severity::kError, "VRRP_SOCKET_FAILED", interface, why);
+                                },
+                            .other_router =
+                                [this, interface](uint8_t vrid, std::optional<Ipv4Address> source) {
+                                  bus_.event(Severity::kInfo, "VRRP_OTHER_ROUTER", interface,
+                                             (source ? source->text() : std::string("somebody")) + " advertises VRID " +
+                                                 std::to_string(vrid) +
+                                                 ", which no router of this site uses on this interface");
+                                }});
+      segment->refresh(watch_.table());
+    }
+    return *segment;
+  }
+
+  void forget(const std::string& router) {
+    bus_.publish(bus::Forget{.kind = std::string(bus::InstanceState::kKind), .of_key = router});
+  }
+
+  // ---- Addresses ----------------------------------------------------------------------------------------------------
+
+  // In the middle of a reload the plan is ahead of the routers: what it takes from one it will take.
+  bool had_by_another(const std::string& router, const VirtualAddress& address) const {
+    return std::ranges::any_of(routers_, [&](const auto& each) {
+      return each.first != router && each.second->active() && plan_->gives(each.first, address);
+    });
+  }
+
+  std::vector<VirtualAddress> held_addresses() const {
+    std::vector<VirtualAddress> addresses;
+    for (const auto& [name, router] : routers_)
+      if (router->active())
+        addresses.insert(addresses.end(), router->settings().addresses.begin(), router->settings().addresses.end());
+    return addresses;
+  }
+
+  void remove_leftovers() {
+    hands_.remove_leftovers(held_addresses(), [this](const std::vector<VirtualAddress>& removed) {
+      for (const VirtualAddress& each : removed)
+        bus_.event(Severity::kNotice, "VRRP_LEFTOVER_REMOVED", "",
+                   each.prefix.text() + " on " + each.interface +
+                       " was left behind by an earlier run and belongs to no active router");
+    });
+  }
+
+  void check_addresses() {
+    auto held = held_addresses();
+    if (held.empty() || stopping_) return;
+    hands_.find_missing(std::move(held), [this](const std::vector<VirtualAddress>& missing) {
+      for (const VirtualAddress& each : missing)
+        for (const auto& [name, router] : routers_) router->address_lost(each);
+    });
+  }
+
+  void interfaces_changed() {
+    if (stopping_) return;
+    for (const auto& [name, segment] : segments_) segment->refresh(watch_.table());
+    for (const auto& [name, router] : routers_) router->look_at(watch_.table());
+  }
+
+  // ---- Preemption, reports, the end ---------------------------------------------------------------------------------
+
+  void apply_hold() {
+    const TimePoint now = loop::monotonic_now();
+    const auto reason = gate_.held(now);
+    for (const auto& [name, router] : routers_) router->hold(reason);
+    gate_timer_.set(gate_.deadline(now));
+  }
+
+  void report() {
+    const TimePoint now = loop::monotonic_now();
+    pulse_.beat(now);
+    for (const auto& [name, router] : routers_) router->report();
+    report_timer_.set(now + kReportEvery);
+  }
+
+  void stop() {
+    if (std::exchange(stopping_, true)) return;
+    watch_.stop();
+    for (const auto& [name, router] : routers_) router->stop();
+    // The last adverts are out; the addresses are on their way.
+    hands_.afterwards([this] { end_timer_.set(loop::monotonic_now() + kLastWords); });
+  }
+
+  void give_up(const std::string& why) {
+    bus_.event(Severity::kError, "VRRP_ROOM_FAILED", "", why);
+    stop();
+  }
+
+  boost::asio::io_context& io_;
+  bus::RoomLink& bus_;
+  Hands hands_;
+  Pulse pulse_;
+  std::optional<Duration> silence_;  // of the room's earlier life
+  PreemptGate gate_;
+  InterfaceWatch watch_;
+  loop::DeadlineTimer report_timer_, gate_timer_, end_timer_;
+  boost::asio::thread_pool reader_{1};
+  Router::House house_;
+
+  std::optional<bus::SiteText> site_;
+  bool caught_up_ = false;
+  bool stopping_ = false;
+  std::optional<Plan> plan_;
+  std::map<std::string, bus::InstanceState> earlier_;
+  std::map<std::string, std::unique_ptr<Segment>> segments_;  // outlive the routers
+  std::map<std::string, std::shared_ptr<Router>> routers_;
+};
+
+}  // namespace
+
+void run_room(bus::RoomContext& context) {
+  Room(context).run();
+}
+
+}  // namespace tandem::vrrp

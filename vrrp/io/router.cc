@@ -1,0 +1,172 @@
+#include "vrrp/io/router.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "daemon/loop/clock.hpp"
+
+namespace tandem::vrrp {
+namespace {
+
+constexpr Duration kRetryAfter = 1s;
+
+// Every interface whose state matters to a router with these settings.
+std::set<std::string> interfaces_of(const Settings& settings) {
+  std::set<std::string> names(settings.track_interfaces.begin(), settings.track_interfaces.end());
+  names.insert(settings.interface);
+  return names;
+}
+
+}  // namespace
+
+Router::Router(House& house, std::string name, Settings settings, Segment& segment)
+    : house_(house),
+      name_(std::move(name)),
+      machine_(std::move(settings)),
+      segment_(segment),
+      reporter_(house.bus, name_),
+      timer_(house.io.get_executor(), [this] { on_deadline(); }),
+      retry_(house.io.get_executor(), [this] {
+        for (const VirtualAddress& address : std::exchange(failed_, {})) feed(AddressLost{address});
+      }) {
+  segment_.attach(machine_.settings().vrid, {.heard = [this](const Advert& advert) { feed(AdvertReceived{advert}); },
+                                             .refused =
+                                                 [this](AdvertError error, std::optional<Ipv4Address> source) {
+                                                   feed(AdvertRejected{error});
+                                                   reporter_.refused(error, source, loop::monotonic_now());
+                                                 }});
+}
+
+Router::~Router() {
+  segment_.detach(machine_.settings().vrid);
+}
+
+bool Router::has(const VirtualAddress& address) const {
+  return active() && std::ranges::find(settings().addresses, address) != settings().addresses.end();
+}
+
+void Router::start(const InterfaceTable& table, const std::optional<bus::InstanceState>& before,
+                   std::optional<Duration> silence, const std::optional<std::string>& reason) {
+  tell_interfaces(table);
+  hold(reason);
+  Start start;
+  if (before && before->state == bus::RouterState::kActive && before->vrid == settings().vrid &&
+      before->interface == settings().interface &&
+      std::ranges::any_of(settings().addresses,
+                          [&](const VirtualAddress& each) { return table.has_ours(each.interface, each.prefix); }))
+    start.resume = Resume{.was_active = true, .away = silence.value_or(Duration::zero())};
+  feed(start);
+  const bool resumed = machine_.reason() == Reason::kResumed;
+  if (before) reporter_.continue_from(*before, resumed);
+  if (resumed) reporter_.resumed(machine_);
+  reporter_.publish(machine_, down_, true);
+}
+
+void Router::stop() {
+  feed(Stop{});
+}
+
+void Router::change(Settings settings) {
+  feed(SettingsChanged{std::move(settings)});
+}
+
+void Router::hold(const std::optional<std::string>& reason) {
+  if (reason == hold_) return;
+  hold_ = reason;
+  feed(PreemptHold{.held = reason.has_value(), .reason = reason.value_or("")});
+}
+
+void Router::look_at(const InterfaceTable& table) {
+  tell_interfaces(table);
+}
+
+void Router::tell_interfaces(const InterfaceTable& table) {
+  for (const std::string& name : interfaces_of(settings())) {
+    const bool usable = table.usable(name);
+    if (usable != down_.contains(name)) continue;  // known
+    if (usable) {
+      down_.erase(name);
+      // The address first: an interface that is back may have another one.
+      if (name == settings().interface && table.primary(name) != primary_) {
+        primary_ = table.primary(name);
+        feed(PrimaryAddressChanged{primary_ ? std::optional<IpAddress>(*primary_) : std::nullopt});
+      }
+      feed(InterfaceUp{name});
+    } else {
+      down_.insert(name);
+      feed(InterfaceDown{name});
+    }
+  }
+  if (const auto primary = table.primary(settings().interface); primary != primary_) {
+    primary_ = primary;
+    feed(PrimaryAddressChanged{primary ? std::optional<IpAddress>(*primary) : std::nullopt});
+  }
+}
+
+void Router::address_lost(const VirtualAddress& address) {
+  if (!has(address)) return;
+  reporter_.address_restored(address, loop::monotonic_now());
+  feed(AddressLost{address});
+}
+
+void Router::report() {
+  reporter_.publish(machine_, down_, true);
+}
+
+void Router::on_deadline() {
+  const TimePoint now = loop::monotonic_now();
+  if (const auto deadline = machine_.deadline(); deadline && now >= *deadline) {
+    const Duration late = now - *deadline;
+    lateness_.note(late);
+    if (late > machine_.active_adver_interval()) reporter_.late(late, lateness_, now);
+  }
+  // Before giving anybody up for silent: what has been said already is heard first.
+  segment_.drain();
+  feed(DeadlineReached{});
+}
+
+void Router::feed(const Event& event) {
+  const TimePoint now = loop::monotonic_now();
+  house_.pulse.beat(now);
+  for (const Action& action : machine_.on(event, now)) carry_out(action);
+  timer_.set(machine_.deadline());
+  if (machine_.reason() != Reason::kNone && machine_.reason() != Reason::kResumed)
+    reporter_.publish(machine_, down_, false);
+}
+
+void Router::carry_out(const Action& action) {
+  if (const auto* send = std::get_if<SendAdvert>(&action)) {
+    const int error = segment_.send(machine_.advert(send->priority));
+    // An interface that is down is a fault and is said as that.
+    if (error != 0 && error != ENODEV && error != ENXIO && error != ENETDOWN)
+      reporter_.send_failed(error, loop::monotonic_now());
+  } else if (const auto* add = std::get_if<AddAddresses>(&action)) {
+    house_.hands.add(add->addresses, on_trouble(true));
+  } else if (const auto* remove = std::get_if<RemoveAddresses>(&action)) {
+    std::vector<VirtualAddress> addresses = remove->addresses;
+    // A reload that moves an address from one router to another must not take it from its new owner.
+    std::erase_if(addresses, [&](const VirtualAddress& each) { return house_.had_by_another(name_, each); });
+    house_.hands.remove(std::move(addresses), on_trouble(false));
+  } else if (const auto* announce = std::get_if<Announce>(&action)) {
+    house_.hands.announce(announce->addresses, on_trouble(false));
+  } else if (const auto* change = std::get_if<StateChanged>(&action)) {
+    reporter_.state_changed(*change, machine_, down_);
+  } else if (const auto* disagrees = std::get_if<PeerDisagrees>(&action)) {
+    reporter_.disagrees(*disagrees, machine_);
+  }
+}
+
+Hands::OnTrouble Router::on_trouble(bool retry) {
+  return [weak = weak_from_this(), retry](const Hands::Trouble& trouble) {
+    const auto self = weak.lock();
+    if (!self) return;
+    const TimePoint now = loop::monotonic_now();
+    self->reporter_.address_trouble(trouble, now);
+    if (!retry || !self->has(trouble.address)) return;
+    self->failed_.insert(trouble.address);
+    self->retry_.set(now + kRetryAfter);
+  };
+}
+
+}  // namespace tandem::vrrp

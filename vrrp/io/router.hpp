@@ -1,0 +1,75 @@
+// One virtual router alive: a machine, its timer, and the doing of what it decides.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+
+#include <boost/asio/io_context.hpp>
+
+#include "daemon/loop/deadline_timer.hpp"
+#include "vrrp/io/hands.hpp"
+#include "vrrp/io/interface_table.hpp"
+#include "vrrp/io/pulse.hpp"
+#include "vrrp/io/reporter.hpp"
+#include "vrrp/io/segment.hpp"
+#include "vrrp/lateness.hpp"
+#include "vrrp/machine.hpp"
+
+namespace tandem::vrrp {
+
+class Router : public std::enable_shared_from_this<Router> {
+ public:
+  // What the room lends its routers.
+  struct House {
+    boost::asio::io_context& io;
+    bus::RoomLink& bus;
+    Hands& hands;
+    Pulse& pulse;
+    // Whether a router other than the named one has this address now: then it must stay.
+    std::function<bool(const std::string& router, const VirtualAddress&)> had_by_another;
+  };
+
+  Router(House& house, std::string name, Settings settings, Segment& segment);
+  ~Router();
+
+  // `before`: what an earlier life of the room last said of this router. `silence`: how long that is ago, if known.
+  void start(const InterfaceTable& table, const std::optional<bus::InstanceState>& before,
+             std::optional<Duration> silence, const std::optional<std::string>& hold);
+  void stop();
+  void change(Settings settings);
+  void hold(const std::optional<std::string>& reason);
+  // Something about interfaces changed.
+  void look_at(const InterfaceTable& table);
+  void address_lost(const VirtualAddress& address);
+  // Says the counters, if they changed.
+  void report();
+
+  const Settings& settings() const { return machine_.settings(); }
+  bool active() const { return machine_.state() == State::kActive; }
+  bool has(const VirtualAddress& address) const;
+
+ private:
+  void feed(const Event& event);
+  void carry_out(const Action& action);
+  void on_deadline();
+  Hands::OnTrouble on_trouble(bool retry);
+  void tell_interfaces(const InterfaceTable& table);
+
+  House& house_;
+  std::string name_;
+  Machine machine_;
+  Segment& segment_;
+  Reporter reporter_;
+  Lateness lateness_;
+  std::set<std::string> down_;  // interfaces said to be down
+  std::optional<Ipv4Address> primary_;
+  std::optional<std::string> hold_;
+  std::set<VirtualAddress> failed_;  // could not be added; tried again
+  loop::DeadlineTimer timer_;
+  loop::DeadlineTimer retry_;
+};
+
+}  // namespace tandem::vrrp

@@ -1,0 +1,101 @@
+#include "vrrp/io/segment.hpp"
+
+#include <fcntl.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "vrrp/ipv4_header.hpp"
+
+namespace tandem::vrrp {
+namespace {
+
+// The longest advertisement there is: an IPv4 header with options, 8 octets, 255 IPv6 addresses.
+constexpr size_t kLongestPacket = 60 + 8 + 255 * 16;
+// Packets handed over at a time: a flood may not keep the deadlines waiting.
+constexpr int kPacketsPerTurn = 64;
+
+std::optional<Ipv4Address> source_of(Bytes packet) {
+  const auto envelope = open_ipv4(packet);
+  return envelope ? std::optional(envelope->source) : std::nullopt;
+}
+
+}  // namespace
+
+Segment::Segment(boost::asio::io_context& io, std::string interface, Listener listener)
+    : io_(io), interface_(std::move(interface)), listener_(std::move(listener)), buffer_(kLongestPacket) {}
+
+Segment::~Segment() {
+  ++*turn_;
+}
+
+void Segment::refresh(const InterfaceTable& table) {
+  local_ = table.own_prefixes(interface_);
+  const netlink::Link* link = table.find(interface_);
+  const int index = link != nullptr ? link->index : 0;
+  if (index == index_ && (socket_ || index == 0)) return;
+  ++*turn_;
+  readable_.reset();
+  socket_.reset();
+  index_ = index;
+  if (index == 0) return;
+  auto opened = AdvertSocket::open(index, interface_);
+  if (!opened) return listener_.trouble(opened.error());
+  socket_.emplace(std::move(*opened));
+  // The socket keeps its descriptor; Asio waits on one of its own.
+  readable_.emplace(io_, fcntl(socket_->fd(), F_DUPFD_CLOEXEC, 0));
+  wait();
+}
+
+void Segment::attach(uint8_t vrid, Ear ear) {
+  ears_.insert_or_assign(vrid, std::move(ear));
+  vrids_.set(vrid);
+}
+
+void Segment::detach(uint8_t vrid) {
+  ears_.erase(vrid);
+  vrids_.reset(vrid);
+}
+
+void Segment::wait() {
+  readable_->async_wait(boost::asio::posix::descriptor_base::wait_read,
+                        [this, turn = turn_, mine = *turn_](const boost::system::error_code& error) {
+                          if (error || *turn != mine) return;
+                          drain();
+                          if (*turn == mine) wait();
+                        });
+}
+
+void Segment::drain() {
+  const auto turn = turn_;
+  const int mine = *turn;
+  for (int i = 0; i < kPacketsPerTurn && *turn == mine && socket_; ++i) {
+    const auto packet = socket_->receive(buffer_);
+    if (!packet) return;
+    judge(*packet);
+  }
+}
+
+void Segment::judge(Bytes packet) {
+  const auto advert = decode_ipv4(packet, {.local = local_, .vrids = vrids_});
+  const std::optional<uint8_t> vrid = advert ? std::optional(advert->vrid) : peek_vrid_ipv4(packet);
+  const auto ear = vrid ? ears_.find(*vrid) : ears_.end();
+  if (ear == ears_.end()) {
+    // Somebody else's router. Worth a word once: a VRID used twice by mistake is hard to find otherwise.
+    if (!advert && advert.error() == AdvertError::kVrid && !others_.test(*vrid)) {
+      others_.set(*vrid);
+      listener_.other_router(*vrid, source_of(packet));
+    }
+    return;
+  }
+  if (advert)
+    ear->second.heard(*advert);
+  else
+    ear->second.refused(advert.error(), source_of(packet));
+}
+
+int Segment::send(const Advert& advert) {
+  return socket_ ? socket_->send(advert) : ENODEV;
+}
+
+}  // namespace tandem::vrrp

@@ -1,0 +1,68 @@
+// One interface on which virtual routers speak: its socket, and which router a packet is for.
+#pragma once
+
+#include <bitset>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+
+#include "vrrp/io/advert_socket.hpp"
+#include "vrrp/io/interface_table.hpp"
+#include "vrrp/packet.hpp"
+
+namespace tandem::vrrp {
+
+class Segment {
+ public:
+  // One router's ear.
+  struct Ear {
+    std::function<void(const Advert&)> heard;
+    std::function<void(AdvertError, std::optional<Ipv4Address> source)> refused;
+  };
+  struct Listener {
+    std::function<void(const std::string&)> trouble;                                    // the socket, in words
+    std::function<void(uint8_t vrid, std::optional<Ipv4Address> source)> other_router;  // once for each VRID
+  };
+
+  Segment(boost::asio::io_context& io, std::string interface, Listener listener);
+  ~Segment();
+  Segment(const Segment&) = delete;
+  Segment& operator=(const Segment&) = delete;
+
+  // Opens, reopens or closes the socket as the interface is there, is another one, or is not.
+  void refresh(const InterfaceTable& table);
+
+  void attach(uint8_t vrid, Ear ear);
+  void detach(uint8_t vrid);
+  bool idle() const { return ears_.empty(); }
+
+  // Hands over what is waiting, now.
+  void drain();
+  // Returns 0 or an errno; ENODEV without an interface.
+  int send(const Advert& advert);
+
+ private:
+  void wait();
+  void judge(Bytes packet);
+
+  boost::asio::io_context& io_;
+  std::string interface_;
+  Listener listener_;
+  int index_ = 0;
+  std::optional<AdvertSocket> socket_;
+  std::optional<boost::asio::posix::stream_descriptor> readable_;
+  std::shared_ptr<int> turn_ = std::make_shared<int>(0);  // which socket a wait was for
+  std::vector<Prefix> local_;
+  std::bitset<256> vrids_;
+  std::bitset<256> others_;  // already said
+  std::map<uint8_t, Ear> ears_;
+  std::vector<std::byte> buffer_;
+};
+
+}  // namespace tandem::vrrp
