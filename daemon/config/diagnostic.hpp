@@ -2,8 +2,6 @@
 #pragma once
 
 #include <compare>
-#include <functional>
-#include <map>
 #include <string>
 
 namespace tandem::config {
@@ -27,8 +25,11 @@ struct Diagnostic {
   bool operator==(const Diagnostic&) const = default;
 };
 
-// The place of a value by its path ("peer_link.key_file", "services.web.check.ca_file"). Kept for the keys that name
-// files, because what is on the disk is looked at after reading.
-using Places = std::map<std::string, Place, std::less<>>;
+// A file that the site file names. What is on the disk is looked at after reading (files.hpp), so its place is kept.
+struct NamedFile {
+  std::string key;   // "key_file" or "ca_file"
+  std::string path;  // of the file
+  Place place;       // of the value in the site file
+};
 
 }  // namespace tandem::config

@@ -24,8 +24,9 @@ enum class FileError : uint8_t {
   kNotRegular,  // a device, socket or pipe: reading it could wait for ever
   kUnreadable,  // no permission, or the disk failed
   kTooBig,
-  kOpenToOthers,  // peer keys only: group or others have any right to it (mode & 077)
-  kNotAKey,       // peer keys only: something else than 64 hex digits and at most one newline
+  kOpenToOthers,   // keys: group or others have any right to it (mode & 077)
+  kNotAKey,        // keys: something else than 64 hex digits and at most one newline
+  kNoCertificate,  // certificates: nothing in PEM form in it
 };
 
 // What is wrong, in words that say what to do: "/etc/tandem/peer.key does not exist; ...".
@@ -38,8 +39,8 @@ Result<std::string, FileError> load_file(const std::string& path, size_t limit =
 using PeerKey = std::array<std::byte, 32>;
 Result<PeerKey, FileError> load_peer_key(const std::string& path);
 
-// What the files named by `site` have wrong, each at the place of the key that names it. Empty: nothing.
-std::vector<Diagnostic> check_files(const Site& site, const Places& places, const std::string& file_name);
+// What the files named by a site file have wrong, each at the place of the value that names it. Empty: nothing.
+std::vector<Diagnostic> check_files(const std::vector<NamedFile>& files, const std::string& file_name);
 
 // Everything that is to be said about a site file.
 struct CheckedSite {

@@ -22,7 +22,7 @@ struct Reading {
   std::optional<Site> site;          // present exactly when errors is empty
   std::vector<Diagnostic> errors;    // sorted by place
   std::vector<Diagnostic> warnings;  // sorted by place; present also when there are errors
-  Places places;
+  std::vector<NamedFile> files;      // to be looked up on disk; present also when there are errors
 };
 
 // `file_name` is only for the findings.

@@ -32,8 +32,7 @@ struct PeerLink {
 // An address that moves with its virtual router.
 struct VirtualAddress {
   Prefix prefix;
-  std::string
-      interface;  // the router's own unless the entry names another (an inside gateway address)
+  std::string interface;  // the router's own unless the entry names another (an inside gateway address)
   bool operator==(const VirtualAddress&) const = default;
 };
 
@@ -64,10 +63,7 @@ struct VirtualRouter {
 enum class Protocol : uint8_t { kTcp = 6, kUdp = 17 };
 enum class ForwardMethod : uint8_t { kNat, kDr, kTun };
 enum class Scheduler : uint8_t { kRoundRobin, kWeightedRoundRobin, kWeightedLeastConnection };
-enum class NoServerPolicy : uint8_t {
-  kReject,
-  kDrop
-};  // reject: TCP reset, or ICMP port unreachable
+enum class NoServerPolicy : uint8_t { kReject, kDrop };  // reject: TCP reset, or ICMP port unreachable
 enum class CheckType : uint8_t { kNone, kTcp, kHttp, kHttps };
 
 struct StatusRange {
@@ -80,10 +76,9 @@ struct Check {
   CheckType type = CheckType::kTcp;
   Duration interval = 2s;
   Duration timeout = 2s;  // for the whole attempt: connect, handshake, request, answer
-  uint32_t rise =
-      2;  // successes in a row that bring a server up (a new server: the first one does)
-  uint32_t fall = 3;  // failures in a row that take it down
-  uint16_t port = 0;  // 0: the server's own port
+  uint32_t rise = 2;      // successes in a row that bring a server up (a new server: the first one does)
+  uint32_t fall = 3;      // failures in a row that take it down
+  uint16_t port = 0;      // 0: the server's own port
   // http and https
   std::string path = "/";
   std::string host;  // Host header, SNI and certificate name; empty: the server's address

@@ -1,0 +1,192 @@
+// What single values cannot show: things that exclude each other, and things that are allowed but seldom meant.
+#include <algorithm>
+#include <map>
+#include <set>
+#include <string>
+#include <tuple>
+
+#include "daemon/config/draft.hpp"
+#include "daemon/config/nearest.hpp"
+#include "daemon/config/values.hpp"
+#include "daemon/config/words.hpp"
+
+namespace tandem::config {
+namespace {
+
+std::string at_line(Place place) {
+  return "line " + std::to_string(place.line);
+}
+
+bool is_known(const IpAddress& address) {
+  return address != IpAddress();
+}
+
+// The first holder of something that only one may have.
+struct Holder {
+  std::string name;
+  Place place;
+};
+
+class Search {
+ public:
+  Search(const Draft& draft, Findings& findings) : site_(draft.site), places_(draft.places), findings_(findings) {}
+
+  void run() {
+    directors();
+    for (size_t i = 0; i < site_.virtual_routers.size(); ++i)
+      router(site_.virtual_routers[i], places_.virtual_routers[i]);
+    for (size_t i = 0; i < site_.services.size(); ++i) service(site_.services[i], places_.services[i]);
+  }
+
+ private:
+  void directors() {
+    const bool has_link = site_.peer_link.has_value();
+    if (has_link && site_.directors.size() == 1)
+      findings_.warning(places_.peer_link, "peer_link: there is one director, so nobody to link to");
+    for (size_t i = 0; i < site_.directors.size(); ++i) {
+      const Director& director = site_.directors[i];
+      const DirectorPlaces& places = places_.directors[i];
+      if (!is_known(director.peer_address)) {
+        // A wrong one has been reported at its own place; a missing one stands at the director's name.
+        if (has_link && places.peer_address == places.name)
+          findings_.error(places.name,
+                          director.name +
+                              ": peer_address is missing; expected one for every director, because there is a "
+                              "peer_link");
+        continue;
+      }
+      const auto [first, is_new] =
+          peer_addresses_.try_emplace(director.peer_address, Holder{director.name, places.peer_address});
+      if (!is_new)
+        findings_.error(places.peer_address, "peer_address: " + director.peer_address.text() +
+                                                 " is also that of director '" + first->second.name + "', " +
+                                                 at_line(first->second.place));
+    }
+  }
+
+  void router(const VirtualRouter& router, const RouterPlaces& places) {
+    if (router.id != 0 && !router.interface.empty()) {
+      const auto [first, is_new] = ids_.try_emplace({router.interface, router.id}, Holder{router.name, places.id});
+      if (!is_new)
+        findings_.error(places.id, "id: " + std::to_string(router.id) + " on " + router.interface +
+                                       " is also that of virtual router '" + first->second.name + "', " +
+                                       at_line(first->second.place) + "; expected one that is free on this interface");
+    }
+    for (size_t i = 0; i < router.addresses.size(); ++i) virtual_address(router, i, places.addresses[i]);
+    priorities(router, places);
+    std::set<std::string> tracked;
+    for (size_t i = 0; i < router.track_interfaces.size(); ++i) {
+      const std::string& name = router.track_interfaces[i];
+      if (!name.empty() && !tracked.insert(name).second)
+        findings_.error(places.track_interfaces[i], "interfaces: " + quote(name) + " stands here a second time");
+    }
+  }
+
+  void virtual_address(const VirtualRouter& router, size_t index, Place place) {
+    const IpAddress address = router.addresses[index].prefix.address;
+    if (!is_known(address)) return;
+    const auto [first, is_new] = virtual_addresses_.try_emplace(address, Holder{router.name, place});
+    if (!is_new)
+      findings_.error(place, "addresses: " + address.text() + " is also an address of virtual router '" +
+                                 first->second.name + "', " + at_line(first->second.place));
+    if (const auto director = peer_addresses_.find(address); director != peer_addresses_.end())
+      findings_.error(place, "addresses: " + address.text() + " is the peer_address of director '" +
+                                 director->second.name + "', " + at_line(director->second.place) +
+                                 "; a peer address does not move");
+  }
+
+  void priorities(const VirtualRouter& router, const RouterPlaces& places) {
+    std::map<std::string_view, uint8_t> in_force;
+    for (const Director& director : site_.directors) in_force[director.name] = director.priority;
+    for (size_t i = 0; i < router.priorities.size(); ++i) {
+      const DirectorPriority& own = router.priorities[i];
+      if (const auto director = in_force.find(own.director); director != in_force.end()) {
+        director->second = own.priority;
+        continue;
+      }
+      std::vector<Candidate> candidates;
+      for (const Director& director : site_.directors) candidates.push_back({director.name, {}});
+      const std::string_view meant = nearest(own.director, candidates);
+      findings_.error(places.priorities[i], "priorities: there is no director " + quote(own.director) +
+                                                (meant.empty() ? "" : "; did you mean '" + std::string(meant) + "'?"));
+    }
+    std::map<uint8_t, std::string_view> holders;
+    bool differ = false;
+    for (const auto& [director, priority] : in_force) {
+      if (priority == 0) continue;
+      const auto [first, is_new] = holders.try_emplace(priority, director);
+      if (!is_new)
+        findings_.warning(places.name, router.name + ": directors '" + std::string(first->second) + "' and '" +
+                                           std::string(director) + "' have the same priority " +
+                                           std::to_string(priority) + "; the one with the higher address wins");
+      differ = differ || holders.size() > 1;
+    }
+    if (!router.preempt.enabled && differ)
+      findings_.warning(places.preempt,
+                        "preempt: false: a director that returns stays backup, also the one with the highest priority "
+                        "('" +
+                            std::string(holders.rbegin()->second) + "', " + std::to_string(holders.rbegin()->first) +
+                            "); priorities then decide only who begins");
+  }
+
+  void service(const Service& service, const ServicePlaces& places) {
+    if (is_known(service.address) && service.port != 0) {
+      const auto [first, is_new] = services_.try_emplace({service.address, service.port, service.protocol},
+                                                         Holder{service.name, places.address});
+      if (!is_new)
+        findings_.error(places.address, "address: " + service.address.text() + " port " + std::to_string(service.port) +
+                                            " " + std::string(word(service.protocol)) + " is also that of service '" +
+                                            first->second.name + "', " + at_line(first->second.place));
+    }
+    if (is_known(service.address) && service.router.empty())
+      findings_.warning(places.address, "address: no virtual router has " + service.address.text() +
+                                            "; this service is forwarded by every director that its packets reach");
+    if (service.servers.empty())
+      findings_.warning(places.name, service.name + ": no servers; every connection is answered as on_no_server says");
+    if (!service.check.ca_file.empty() && !service.check.verify)
+      findings_.warning(places.ca_file, "ca_file: has no effect with verify: false");
+    std::map<std::pair<IpAddress, uint16_t>, Holder> seen;
+    bool weights_differ = false;
+    for (size_t i = 0; i < service.servers.size(); ++i) {
+      server(service, service.servers[i], places.servers[i], seen);
+      weights_differ = weights_differ || service.servers[i].weight != service.servers[0].weight;
+    }
+    if (service.scheduler == Scheduler::kRoundRobin && weights_differ)
+      findings_.warning(places.scheduler,
+                        "scheduler: rr does not look at the weights, and the servers' differ; wrr does");
+  }
+
+  void server(const Service& service, const Server& server, const ServerPlaces& places,
+              std::map<std::pair<IpAddress, uint16_t>, Holder>& seen) {
+    if (is_known(server.address) && server.port != 0) {
+      const auto [first, is_new] = seen.try_emplace({server.address, server.port}, Holder{server.name, places.address});
+      if (!is_new)
+        findings_.error(places.address, "address: " + server.address.text() + " port " + std::to_string(server.port) +
+                                            " is also that of server '" + first->second.name + "', " +
+                                            at_line(first->second.place));
+    }
+    if (is_known(server.address) && server.address == service.address)
+      findings_.error(places.address, "address: " + server.address.text() +
+                                          " is the service's own address; expected the real server's");
+    if (service.forward != ForwardMethod::kNat && server.port != 0 && service.port != 0 && server.port != service.port)
+      findings_.error(places.port, "port: expected " + std::to_string(service.port) +
+                                       ", the service's (forward: " + std::string(word(service.forward)) +
+                                       " does not rewrite ports), found " + std::to_string(server.port));
+  }
+
+  const Site& site_;
+  const SitePlaces& places_;
+  Findings& findings_;
+  std::map<IpAddress, Holder> peer_addresses_;
+  std::map<std::pair<std::string, uint8_t>, Holder> ids_;
+  std::map<IpAddress, Holder> virtual_addresses_;
+  std::map<std::tuple<IpAddress, uint16_t, Protocol>, Holder> services_;
+};
+
+}  // namespace
+
+void find_contradictions(const Draft& draft, Findings& findings) {
+  Search(draft, findings).run();
+}
+
+}  // namespace tandem::config

@@ -1,0 +1,181 @@
+#include "daemon/config/diff.hpp"
+
+#include <algorithm>
+#include <concepts>
+#include <string>
+#include <unordered_map>
+
+#include "daemon/config/durations.hpp"
+#include "daemon/config/words.hpp"
+
+namespace tandem::config {
+namespace {
+
+std::string shown(const std::string& text) {
+  return text.empty() ? "none" : text;
+}
+std::string shown(bool value) {
+  return value ? "true" : "false";
+}
+std::string shown(std::unsigned_integral auto value) {
+  return std::to_string(value);
+}
+std::string shown(Duration value) {
+  return render_duration(value);
+}
+std::string shown(const IpAddress& address) {
+  return address == IpAddress() ? "none" : address.text();
+}
+template <class Enum>
+  requires std::is_enum_v<Enum>
+std::string shown(Enum value) {
+  return std::string(word(value));
+}
+std::string shown(const VirtualAddress& address) {
+  return address.prefix.text() + " on " + address.interface;
+}
+std::string shown(const DirectorPriority& priority) {
+  return priority.director + " " + std::to_string(priority.priority);
+}
+std::string shown(const std::vector<StatusRange>& ranges) {
+  std::string text;
+  for (const StatusRange& range : ranges) {
+    if (!text.empty()) text += ',';
+    text += std::to_string(range.low);
+    if (range.high != range.low) text += "-" + std::to_string(range.high);
+  }
+  return text;
+}
+
+// Collects the differences of one thing, each line beginning with its path.
+class Comparison {
+ public:
+  Comparison(std::vector<std::string>& lines, std::string path) : lines_(lines), path_(std::move(path)) {}
+
+  template <class T>
+  void value(std::string_view name, const T& before, const T& after) {
+    if (before != after) say(std::string(name) + ": " + shown(before) + " -> " + shown(after));
+  }
+
+  // A list of values without names.
+  template <class T>
+  void list(std::string_view name, const std::vector<T>& before, const std::vector<T>& after) {
+    if (before == after) return;
+    const size_t lines = lines_.size();
+    for (const T& value : before)
+      if (std::ranges::find(after, value) == after.end()) say(std::string(name) + ": removed " + shown(value));
+    for (const T& value : after)
+      if (std::ranges::find(before, value) == before.end()) say(std::string(name) + ": added " + shown(value));
+    if (lines_.size() == lines) say(std::string(name) + ": in another order");
+  }
+
+  void say(const std::string& what) { lines_.push_back(path_.empty() ? what : path_ + ": " + what); }
+
+ private:
+  std::vector<std::string>& lines_;
+  std::string path_;
+};
+
+// Things with names: which are gone, which are new, and `compare` for those of both.
+template <class T, class Compare>
+void compare_named(std::vector<std::string>& lines, const std::string& path, const std::vector<T>& before,
+                   const std::vector<T>& after, Compare compare) {
+  std::unordered_map<std::string_view, const T*> old_ones;
+  std::unordered_map<std::string_view, const T*> new_ones;
+  for (const T& thing : before) old_ones.emplace(thing.name, &thing);
+  for (const T& thing : after) new_ones.emplace(thing.name, &thing);
+  std::vector<std::string_view> old_order;
+  std::vector<std::string_view> new_order;
+  for (const T& thing : before) {
+    if (new_ones.contains(thing.name))
+      old_order.push_back(thing.name);
+    else
+      lines.push_back(path + '.' + thing.name + ": removed");
+  }
+  for (const T& thing : after) {
+    if (const auto old_one = old_ones.find(thing.name); old_one != old_ones.end()) {
+      new_order.push_back(thing.name);
+      if (*old_one->second != thing) compare(path + '.' + thing.name, *old_one->second, thing);
+    } else {
+      lines.push_back(path + '.' + thing.name + ": added");
+    }
+  }
+  if (old_order != new_order) lines.push_back(path + ": in another order");
+}
+
+void compare_check(Comparison& lines, const Check& before, const Check& after) {
+  lines.value("check", before.type, after.type);
+  lines.value("check.interval", before.interval, after.interval);
+  lines.value("check.timeout", before.timeout, after.timeout);
+  lines.value("check.rise", before.rise, after.rise);
+  lines.value("check.fall", before.fall, after.fall);
+  const auto port = [](uint16_t number) { return number == 0 ? "the server's" : std::to_string(number); };
+  lines.value("check.port", std::string(port(before.port)), std::string(port(after.port)));
+  lines.value("check.path", before.path, after.path);
+  lines.value("check.host", before.host, after.host);
+  lines.value("check.expect", before.expect, after.expect);
+  lines.value("check.ca_file", before.ca_file, after.ca_file);
+  lines.value("check.verify", before.verify, after.verify);
+}
+
+void compare_routers(std::vector<std::string>& lines, const Site& before, const Site& after) {
+  compare_named(lines, "virtual_routers", before.virtual_routers, after.virtual_routers,
+                [&](const std::string& path, const VirtualRouter& a, const VirtualRouter& b) {
+                  Comparison router(lines, path);
+                  router.value("interface", a.interface, b.interface);
+                  router.value("id", a.id, b.id);
+                  router.value("advert_interval", a.advert_interval, b.advert_interval);
+                  router.list("priorities", a.priorities, b.priorities);
+                  router.value("preempt", a.preempt.enabled, b.preempt.enabled);
+                  router.value("preempt.delay", a.preempt.delay, b.preempt.delay);
+                  router.list("addresses", a.addresses, b.addresses);
+                  router.list("track.interfaces", a.track_interfaces, b.track_interfaces);
+                });
+}
+
+void compare_services(std::vector<std::string>& lines, const Site& before, const Site& after) {
+  compare_named(lines, "services", before.services, after.services,
+                [&](const std::string& path, const Service& a, const Service& b) {
+                  Comparison service(lines, path);
+                  service.value("address", a.address, b.address);
+                  service.value("port", a.port, b.port);
+                  service.value("protocol", a.protocol, b.protocol);
+                  service.value("forward", a.forward, b.forward);
+                  service.value("scheduler", a.scheduler, b.scheduler);
+                  service.value("on_no_server", a.no_server, b.no_server);
+                  service.value("virtual router", a.router, b.router);
+                  compare_check(service, a.check, b.check);
+                  compare_named(lines, path + ".servers", a.servers, b.servers,
+                                [&](const std::string& server_path, const Server& x, const Server& y) {
+                                  Comparison server(lines, server_path);
+                                  server.value("address", x.address, y.address);
+                                  server.value("port", x.port, y.port);
+                                  server.value("weight", x.weight, y.weight);
+                                });
+                });
+}
+
+}  // namespace
+
+std::vector<std::string> describe_difference(const Site& before, const Site& after) {
+  std::vector<std::string> lines;
+  Comparison(lines, "").value("site", before.name, after.name);
+  compare_named(lines, "directors", before.directors, after.directors,
+                [&](const std::string& path, const Director& a, const Director& b) {
+                  Comparison director(lines, path);
+                  director.value("priority", a.priority, b.priority);
+                  director.value("peer_address", a.peer_address, b.peer_address);
+                });
+  if (before.peer_link && after.peer_link) {
+    Comparison link(lines, "peer_link");
+    link.value("key_file", before.peer_link->key_file, after.peer_link->key_file);
+    link.value("port", before.peer_link->port, after.peer_link->port);
+  } else if (before.peer_link || after.peer_link) {
+    lines.push_back(after.peer_link ? "peer_link: added" : "peer_link: removed");
+  }
+  compare_routers(lines, before, after);
+  compare_services(lines, before, after);
+  return lines;
+}
+
+}  // namespace tandem::config

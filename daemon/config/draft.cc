@@ -1,0 +1,220 @@
+#include "daemon/config/draft.hpp"
+
+#include <string>
+
+#include "daemon/config/fields.hpp"
+
+namespace tandem::config {
+namespace {
+
+constexpr size_t kMostServers = 65535;  // of all services: the flow table names a server by 16 bits, 0 is none
+
+Place value_place(const Entry& entry) {
+  return entry.value->place;
+}
+
+// Takes a value into a member that already holds the zero or the struct's default.
+template <class Member, class Value>
+void take(Member& member, const std::optional<Value>& value) {
+  if (value) member = static_cast<Member>(*value);
+}
+
+class DraftReader {
+ public:
+  explicit DraftReader(Findings& findings) : findings_(findings) {}
+
+  Draft read(const Node& root) {
+    Fields fields(findings_, Section::kSite, root, {});
+    if (!fields.is_map()) return std::move(draft_);
+    take(draft_.site.name, fields.text("site"));
+    for (const Entry* entry : fields.named("directors")) read_director(*entry);
+    if (const Entry* entry = fields.entry("peer_link")) read_peer_link(*entry);
+    for (const Entry* entry : fields.named("virtual_routers")) read_router(*entry);
+    for (const Entry* entry : fields.named("services")) read_service(*entry);
+    return std::move(draft_);
+  }
+
+ private:
+  void read_director(const Entry& entry) {
+    Fields fields(findings_, Section::kDirector, *entry.value, entry.key_place);
+    Director& director = draft_.site.directors.emplace_back();
+    director.name = entry.key;
+    take(director.priority, fields.integer("priority"));
+    take(director.peer_address, fields.address("peer_address"));
+    draft_.places.directors.push_back({entry.key_place, fields.place_of("priority"), fields.place_of("peer_address")});
+  }
+
+  void read_peer_link(const Entry& entry) {
+    Fields fields(findings_, Section::kPeerLink, *entry.value, entry.key_place);
+    PeerLink& link = draft_.site.peer_link.emplace();
+    take(link.key_file, fields.text("key_file"));
+    take(link.port, fields.integer("port"));
+    draft_.places.peer_link = entry.key_place;
+    if (!link.key_file.empty()) draft_.files.push_back({"key_file", link.key_file, fields.place_of("key_file")});
+  }
+
+  void read_router(const Entry& entry) {
+    Fields fields(findings_, Section::kVirtualRouter, *entry.value, entry.key_place);
+    VirtualRouter& router = draft_.site.virtual_routers.emplace_back();
+    RouterPlaces& places = draft_.places.virtual_routers.emplace_back();
+    router.name = entry.key;
+    take(router.interface, fields.text("interface"));
+    take(router.id, fields.integer("id"));
+    take(router.advert_interval, fields.time("advert_interval"));
+    places.name = entry.key_place;
+    places.id = fields.place_of("id");
+    places.preempt = fields.place_of("preempt");
+    read_preempt(fields, router.preempt);
+    for (const Entry* priority : fields.named("priorities")) {
+      const auto value = parse_integer(key(Section::kVirtualRouter, "priorities"), *priority->value);
+      if (!value) findings_.error(value_place(*priority), priority->key + ": " + value.error());
+      router.priorities.push_back({priority->key, static_cast<uint8_t>(value.value_or(0))});
+      places.priorities.push_back(priority->key_place);
+    }
+    for (const Entry* address : fields.listed("addresses")) {
+      router.addresses.push_back(read_virtual_address(*address, router.interface));
+      places.addresses.push_back(value_place(*address));
+    }
+    if (const Entry* track = fields.entry("track")) read_track(*track, router, places);
+  }
+
+  void read_preempt(Fields& fields, Preempt& preempt) {
+    const Entry* const entry = fields.entry("preempt");
+    if (entry && entry->value->kind == Node::Kind::kMap) {
+      Fields inner(findings_, Section::kPreempt, *entry->value, entry->key_place);
+      take(preempt.delay, inner.time("delay"));
+    } else {
+      take(preempt.enabled, fields.boolean("preempt"));
+    }
+  }
+
+  VirtualAddress read_virtual_address(const Entry& entry, const std::string& its_router_interface) {
+    VirtualAddress address{{}, its_router_interface};
+    if (entry.value->kind == Node::Kind::kMap) {
+      Fields fields(findings_, Section::kVirtualAddress, *entry.value, value_place(entry));
+      take(address.prefix, fields.prefix("address"));
+      take(address.interface, fields.text("interface"));
+    } else {
+      const auto prefix = parse_prefix(key(Section::kVirtualAddress, "address"), *entry.value);
+      if (prefix)
+        address.prefix = *prefix;
+      else
+        findings_.error(value_place(entry), "addresses: " + prefix.error());
+    }
+    return address;
+  }
+
+  void read_track(const Entry& entry, VirtualRouter& router, RouterPlaces& places) {
+    Fields fields(findings_, Section::kTrack, *entry.value, entry.key_place);
+    for (const Entry* interface : fields.listed("interfaces")) {
+      const auto name = parse_text(key(Section::kVirtualRouter, "interface"), *interface->value);
+      if (!name) findings_.error(value_place(*interface), "interfaces: " + name.error());
+      router.track_interfaces.push_back(name.value_or(""));
+      places.track_interfaces.push_back(value_place(*interface));
+    }
+  }
+
+  void read_service(const Entry& entry) {
+    Fields fields(findings_, Section::kService, *entry.value, entry.key_place);
+    Service& service = draft_.site.services.emplace_back();
+    ServicePlaces& places = draft_.places.services.emplace_back();
+    service.name = entry.key;
+    take(service.address, fields.address("address"));
+    take(service.port, fields.integer("port"));
+    take(service.protocol, fields.choice<Protocol>("protocol"));
+    take(service.forward, fields.choice<ForwardMethod>("forward"));
+    take(service.scheduler, fields.choice<Scheduler>("scheduler"));
+    take(service.no_server, fields.choice<NoServerPolicy>("on_no_server"));
+    places = {
+        entry.key_place, fields.place_of("address"), fields.place_of("port"), fields.place_of("scheduler"), {}, {}};
+    if (const Entry* check = fields.entry("check"))
+      read_check(*check, service, places);
+    else
+      service.check.type = service.protocol == Protocol::kUdp ? CheckType::kNone : CheckType::kTcp;
+    for (const Entry* server : fields.named("servers")) {
+      if (servers_ == kMostServers) {
+        findings_.error(server->key_place, "more than " + std::to_string(kMostServers) + " servers in all services");
+        ++servers_;
+      }
+      if (servers_ > kMostServers) break;
+      ++servers_;
+      read_server(*server, service, places);
+    }
+  }
+
+  void read_server(const Entry& entry, Service& service, ServicePlaces& places) {
+    Fields fields(findings_, Section::kServer, *entry.value, entry.key_place);
+    Server& server = service.servers.emplace_back();
+    server.name = entry.key;
+    take(server.address, fields.address("address"));
+    server.port = fields.entry("port") ? 0 : service.port;
+    take(server.port, fields.integer("port"));
+    take(server.weight, fields.integer("weight"));
+    places.servers.push_back(
+        {entry.key_place, fields.place_of("address"), fields.place_of("port"), fields.place_of("weight")});
+  }
+
+  void read_check(const Entry& entry, Service& service, ServicePlaces& places) {
+    Check& check = service.check;
+    const Node& node = *entry.value;
+    if (node.kind == Node::Kind::kScalar && !node.quoted && node.text == "none") {
+      check.type = CheckType::kNone;
+      return;
+    }
+    if (node.kind != Node::Kind::kMap) {
+      const bool is_type = node.text == "tcp" || node.text == "http" || node.text == "https";
+      findings_.error(node.place, "check: " + mismatch(expectation(key(Section::kService, "check")), node) +
+                                      (is_type ? "; write check: { " + node.text + ": {} }" : ""));
+      return;
+    }
+    Fields fields(findings_, Section::kCheck, node, entry.key_place);
+    take(check.interval, fields.time("interval"));
+    take(check.timeout, fields.time("timeout"));
+    take(check.rise, fields.integer("rise"));
+    take(check.fall, fields.integer("fall"));
+    take(check.port, fields.integer("port"));
+    int types = 0;
+    if (const Entry* tcp = fields.entry("tcp")) {
+      Fields(findings_, Section::kTcpCheck, *tcp->value, tcp->key_place);
+      check.type = CheckType::kTcp;
+      ++types;
+    }
+    if (const Entry* http = fields.entry("http")) {
+      Fields inner(findings_, Section::kHttpCheck, *http->value, http->key_place);
+      check.type = CheckType::kHttp;
+      read_request(inner, check);
+      ++types;
+    }
+    if (const Entry* https = fields.entry("https")) {
+      Fields inner(findings_, Section::kHttpsCheck, *https->value, https->key_place);
+      check.type = CheckType::kHttps;
+      read_request(inner, check);
+      take(check.ca_file, inner.text("ca_file"));
+      take(check.verify, inner.boolean("verify"));
+      places.ca_file = inner.place_of("ca_file");
+      if (!check.ca_file.empty()) draft_.files.push_back({"ca_file", check.ca_file, places.ca_file});
+      ++types;
+    }
+    if (types != 1)
+      findings_.error(entry.key_place, "check: expected exactly one of tcp, http and https, found " +
+                                           (types == 0 ? std::string("none of them") : std::to_string(types)));
+  }
+
+  static void read_request(Fields& fields, Check& check) {
+    take(check.path, fields.text("path"));
+    take(check.host, fields.text("host"));
+    take(check.expect, fields.statuses("expect"));
+  }
+
+  Findings& findings_;
+  Draft draft_;
+  size_t servers_ = 0;
+};
+
+}  // namespace
+
+Draft read_draft(const Node& root, Findings& findings) {
+  return DraftReader(findings).read(root);
+}
+
+}  // namespace tandem::config

@@ -1,0 +1,166 @@
+#include "daemon/config/files.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <iterator>
+#include <map>
+#include <tuple>
+#include <utility>
+
+namespace tandem::config {
+namespace {
+
+constexpr size_t kKeyFileLimit = 4096;
+constexpr size_t kCertificateFileLimit = size_t{16} << 20;
+
+// A file descriptor that closes itself.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() {
+    if (fd_ >= 0) close(fd_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+struct LoadedFile {
+  std::string text;
+  mode_t mode = 0;  // of the very file that was read
+};
+
+Result<LoadedFile, FileError> load(const std::string& path, size_t limit) {
+  // O_NONBLOCK: opening a pipe would wait for its writer.
+  const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (file.get() < 0)
+    return Failure(errno == ENOENT || errno == ENOTDIR ? FileError::kMissing : FileError::kUnreadable);
+  struct stat status{};
+  if (fstat(file.get(), &status) != 0) return Failure(FileError::kUnreadable);
+  if (S_ISDIR(status.st_mode)) return Failure(FileError::kDirectory);
+  if (!S_ISREG(status.st_mode)) return Failure(FileError::kNotRegular);
+  if (status.st_size > 0 && static_cast<size_t>(status.st_size) > limit) return Failure(FileError::kTooBig);
+  LoadedFile loaded{{}, status.st_mode};
+  // Not by the size it said: it may grow meanwhile, and files of /proc say 0.
+  size_t length = 0;
+  while (true) {
+    loaded.text.resize(std::min(limit + 1, std::max<size_t>(length * 2, 65536)));
+    const ssize_t got = read(file.get(), loaded.text.data() + length, loaded.text.size() - length);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return Failure(FileError::kUnreadable);
+    if (got == 0) break;
+    length += static_cast<size_t>(got);
+    if (length > limit) return Failure(FileError::kTooBig);
+  }
+  loaded.text.resize(length);
+  return loaded;
+}
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+std::optional<FileError> what_is_wrong(const NamedFile& file) {
+  if (file.key == "key_file") {
+    auto key = load_peer_key(file.path);
+    if (!key) return key.error();
+    explicit_bzero(key->data(), key->size());
+    return std::nullopt;
+  }
+  const auto certificates = load_file(file.path, kCertificateFileLimit);
+  if (!certificates) return certificates.error();
+  if (certificates->find("-----BEGIN ") == std::string::npos) return FileError::kNoCertificate;
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::string describe(FileError error, const std::string& path) {
+  switch (error) {
+    case FileError::kMissing:
+      return path + " does not exist";
+    case FileError::kDirectory:
+      return path + " is a directory; expected a file";
+    case FileError::kNotRegular:
+      return path + " is a device, socket or pipe; expected a file";
+    case FileError::kUnreadable:
+      return path + " cannot be read; are its owner and mode right, and are you root?";
+    case FileError::kTooBig:
+      return path + " is too big to be what it should be";
+    case FileError::kOpenToOthers:
+      return path + " can be used by its group or by everyone; a key is its owner's alone: chmod 600 " + path;
+    case FileError::kNotAKey:
+      return path + " is not a key; expected exactly 64 hex digits: (umask 077; openssl rand -hex 32 > " + path + ")";
+    case FileError::kNoCertificate:
+      return path + " holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)";
+  }
+  return path;
+}
+
+Result<std::string, FileError> load_file(const std::string& path, size_t limit) {
+  auto loaded = load(path, limit);
+  if (!loaded) return Failure(loaded.error());
+  return std::move(loaded->text);
+}
+
+Result<PeerKey, FileError> load_peer_key(const std::string& path) {
+  auto loaded = load(path, kKeyFileLimit);
+  if (!loaded) return Failure(loaded.error() == FileError::kTooBig ? FileError::kNotAKey : loaded.error());
+  if ((loaded->mode & 077) != 0) return Failure(FileError::kOpenToOthers);
+  std::string& text = loaded->text;
+  PeerKey key;
+  const bool has_newline = text.ends_with('\n');
+  if (text.size() != key.size() * 2 + (has_newline ? 1 : 0)) return Failure(FileError::kNotAKey);
+  for (size_t i = 0; i < key.size(); ++i) {
+    const int high = hex_digit(text[i * 2]);
+    const int low = hex_digit(text[i * 2 + 1]);
+    if (high < 0 || low < 0) return Failure(FileError::kNotAKey);
+    key[i] = static_cast<std::byte>(high << 4 | low);
+  }
+  explicit_bzero(text.data(), text.size());
+  return key;
+}
+
+std::vector<Diagnostic> check_files(const std::vector<NamedFile>& files, const std::string& file_name) {
+  std::vector<Diagnostic> errors;
+  std::map<std::pair<std::string, std::string>, std::optional<FileError>>
+      known;  // one look at each, however many name it
+  for (const NamedFile& file : files) {
+    const auto [it, is_new] = known.try_emplace({file.key, file.path});
+    if (is_new) it->second = what_is_wrong(file);
+    if (it->second)
+      errors.push_back(
+          {file_name, file.place.line, file.place.column, file.key + ": " + describe(*it->second, file.path)});
+  }
+  return errors;
+}
+
+CheckedSite check_site_file(const std::string& path) {
+  CheckedSite checked;
+  auto text = load_file(path);
+  if (!text) {
+    checked.errors.push_back({path, 1, 1, describe(text.error(), "the site file " + path)});
+    return checked;
+  }
+  checked.text = std::move(*text);
+  Reading reading = read_site(checked.text, path);
+  checked.errors = std::move(reading.errors);
+  checked.warnings = std::move(reading.warnings);
+  std::ranges::move(check_files(reading.files, path), std::back_inserter(checked.errors));
+  std::ranges::stable_sort(checked.errors, {}, [](const Diagnostic& d) { return std::tie(d.line, d.column); });
+  if (checked.errors.empty()) checked.site = std::move(reading.site);
+  return checked;
+}
+
+}  // namespace tandem::config

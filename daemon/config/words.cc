@@ -1,0 +1,89 @@
+#include "daemon/config/words.hpp"
+
+#include <array>
+#include <utility>
+
+#include "daemon/base/assert.hpp"
+
+namespace tandem::config {
+namespace {
+
+constexpr std::array kProtocols = {
+    Choice{std::to_underlying(Protocol::kTcp), "tcp", "connections with their states", ""},
+    Choice{std::to_underlying(Protocol::kUdp), "udp", "a flow lives as long as it is used", ""},
+};
+
+constexpr std::array kForwards = {
+    Choice{std::to_underlying(ForwardMethod::kNat), "nat",
+           "addresses are rewritten; answers come back through the director", "masq masquerade"},
+    Choice{std::to_underlying(ForwardMethod::kDr), "dr",
+           "only the MAC changes; the server has the VIP and answers past the director", "gate gatewaying direct"},
+    Choice{std::to_underlying(ForwardMethod::kTun), "tun",
+           "carried in IPIP; the server has the VIP and answers past the director", "ipip tunnel"},
+};
+
+constexpr std::array kSchedulers = {
+    Choice{std::to_underlying(Scheduler::kRoundRobin), "rr", "in turn; weights do not count",
+           "round_robin roundrobin round-robin"},
+    Choice{std::to_underlying(Scheduler::kWeightedRoundRobin), "wrr", "in turn, by weight, smoothly spread",
+           "weighted_round_robin"},
+    Choice{std::to_underlying(Scheduler::kWeightedLeastConnection), "wlc", "the fewest connections for its weight",
+           "lc leastconn least_conn"},
+};
+
+constexpr std::array kNoServers = {
+    Choice{std::to_underlying(NoServerPolicy::kReject), "reject",
+           "TCP is reset, UDP answered with ICMP port unreachable", ""},
+    Choice{std::to_underlying(NoServerPolicy::kDrop), "drop", "nothing is answered", ""},
+};
+
+std::string_view word_in(std::span<const Choice> choices, uint8_t value) {
+  for (const Choice& choice : choices)
+    if (choice.value == value) return choice.word;
+  TANDEM_ASSERT(!"a value that no word was given");
+  return {};
+}
+
+}  // namespace
+
+std::span<const Choice> protocol_choices() {
+  return kProtocols;
+}
+std::span<const Choice> forward_choices() {
+  return kForwards;
+}
+std::span<const Choice> scheduler_choices() {
+  return kSchedulers;
+}
+std::span<const Choice> no_server_choices() {
+  return kNoServers;
+}
+
+std::string_view word(Protocol protocol) {
+  return word_in(kProtocols, std::to_underlying(protocol));
+}
+std::string_view word(ForwardMethod method) {
+  return word_in(kForwards, std::to_underlying(method));
+}
+std::string_view word(Scheduler scheduler) {
+  return word_in(kSchedulers, std::to_underlying(scheduler));
+}
+std::string_view word(NoServerPolicy policy) {
+  return word_in(kNoServers, std::to_underlying(policy));
+}
+std::string_view word(CheckType type) {
+  switch (type) {
+    case CheckType::kNone:
+      return "none";
+    case CheckType::kTcp:
+      return "tcp";
+    case CheckType::kHttp:
+      return "http";
+    case CheckType::kHttps:
+      return "https";
+  }
+  TANDEM_ASSERT(!"a check type that no word was given");
+  return {};
+}
+
+}  // namespace tandem::config

@@ -1,0 +1,31 @@
+// The words of the site file's choices: one table each, from which values are read, shown and explained.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "daemon/config/site.hpp"
+
+namespace tandem::config {
+
+struct Choice {
+  uint8_t value;  // of the enumeration
+  std::string_view word;
+  std::string_view meaning;
+  std::string_view also;  // what the same thing is called elsewhere, blanks between: for "did you mean"
+};
+
+std::span<const Choice> protocol_choices();
+std::span<const Choice> forward_choices();
+std::span<const Choice> scheduler_choices();
+std::span<const Choice> no_server_choices();
+
+// As it is written in the site file: "tcp", "dr", "wlc", "reject", "https".
+std::string_view word(Protocol protocol);
+std::string_view word(ForwardMethod method);
+std::string_view word(Scheduler scheduler);
+std::string_view word(NoServerPolicy policy);
+std::string_view word(CheckType type);
+
+}  // namespace tandem::config
