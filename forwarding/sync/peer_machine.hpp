@@ -115,6 +115,7 @@ class PeerMachine {
   // Appends the next piece, at most a few small frames and one of FLOWS, and says whether there was one. After a piece
   // the socket is taken as busy until Written.
   bool fill(Buffer& out, TimePoint now);
+  bool writing() const { return busy_since_.has_value(); }
 
   PeerStatus status() const;
   const std::vector<RouterReport>& peer_routers() const { return peer_routers_; }
