@@ -32,7 +32,6 @@ std::vector<std::string> become_real_time(int priority) {
 std::vector<std::string> lock_memory() {
   // Freed memory is kept: giving it back and fetching it again is a page fault at the wrong moment.
   mallopt(M_TRIM_THRESHOLD, -1);
-  mallopt(M_MMAP_MAX, 0);
   // First everything there is, so that all code is in memory; then what comes as it comes, because locking the whole
   // of a thread's untouched 8 MB stack buys nothing.
   if (mlockall(MCL_CURRENT) == 0 && mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) == 0) return {};

@@ -60,6 +60,7 @@ void Router::start(const InterfaceTable& table, const std::optional<bus::Instanc
   const bool resumed = machine_.reason() == Reason::kResumed;
   if (before) reporter_.continue_from(*before, resumed);
   if (resumed) reporter_.resumed(machine_);
+  started_ = true;
   reporter_.publish(machine_, down_, true);
 }
 
@@ -115,24 +116,31 @@ void Router::report() {
 }
 
 void Router::on_deadline() {
-  const TimePoint now = loop::monotonic_now();
-  if (const auto deadline = machine_.deadline(); deadline && now >= *deadline) {
-    const Duration late = now - *deadline;
-    lateness_.note(late);
-    if (late > machine_.active_adver_interval()) reporter_.late(late, lateness_, now);
-  }
+  measure_lateness(loop::monotonic_now(), true);
   // Before giving anybody up for silent: what has been said already is heard first.
   segment_.drain();
   feed(DeadlineReached{});
 }
 
+// A process that was stopped may be woken by a packet before its timer, and the packet then moves the deadline.
+void Router::measure_lateness(TimePoint now, bool at_deadline) {
+  const auto deadline = machine_.deadline();
+  if (!deadline || now < *deadline || deadline == measured_) return;
+  const Duration late = now - *deadline;
+  const bool serious = late > machine_.active_adver_interval();
+  if (!at_deadline && !serious) return;
+  measured_ = deadline;
+  lateness_.note(late);
+  if (serious) reporter_.late(late, lateness_, now);
+}
+
 void Router::feed(const Event& event) {
   const TimePoint now = loop::monotonic_now();
   house_.pulse.beat(now);
+  measure_lateness(now, false);
   for (const Action& action : machine_.on(event, now)) carry_out(action);
   timer_.set(machine_.deadline());
-  if (machine_.reason() != Reason::kNone && machine_.reason() != Reason::kResumed)
-    reporter_.publish(machine_, down_, false);
+  if (started_) reporter_.publish(machine_, down_, false);
 }
 
 void Router::carry_out(const Action& action) {

@@ -55,6 +55,7 @@ class Router : public std::enable_shared_from_this<Router> {
   void feed(const Event& event);
   void carry_out(const Action& action);
   void on_deadline();
+  void measure_lateness(TimePoint now, bool at_deadline);
   Hands::OnTrouble on_trouble(bool retry);
   void tell_interfaces(const InterfaceTable& table);
 
@@ -64,9 +65,11 @@ class Router : public std::enable_shared_from_this<Router> {
   Segment& segment_;
   Reporter reporter_;
   Lateness lateness_;
-  std::set<std::string> down_;  // interfaces said to be down
+  std::optional<TimePoint> measured_;  // the deadline whose lateness is known already
+  std::set<std::string> down_;         // interfaces said to be down
   std::optional<Ipv4Address> primary_;
   std::optional<std::string> hold_;
+  bool started_ = false;             // before that, what an earlier life said is not known to reporter_ yet
   std::set<VirtualAddress> failed_;  // could not be added; tried again
   loop::DeadlineTimer timer_;
   loop::DeadlineTimer retry_;

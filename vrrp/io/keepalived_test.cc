@@ -1,0 +1,166 @@
+// A real peer: Debian's keepalived as the other router, VRRP version 3.
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+
+#include "daemon/loop/clock.hpp"
+#include "vrrp/io/room_test_world.hpp"
+
+namespace tandem::vrrp::test {
+namespace {
+
+using bus::RouterState;
+
+class Keepalived {
+ public:
+  Keepalived(const Box& box, std::filesystem::path folder) : box_(box), folder_(std::move(folder)) {}
+  ~Keepalived() { end(SIGKILL); }
+
+  void start(int priority, const std::string& more = "") {
+    std::ofstream(folder_ / "keepalived.conf") << "global_defs { vrrp_version 3 }\n"
+                                                  "vrrp_instance web {\n  interface eth0\n  virtual_router_id 51\n"
+                                                  "  state BACKUP\n  advert_int 0.1\n  priority "
+                                               << priority << "\n"
+                                               << more << "  virtual_ipaddress { 192.0.2.10/24\n 192.0.2.11/24 }\n}\n";
+    const std::string here = folder_.string();
+    ASSERT_TRUE(
+        box_.run("cd " + here + " && keepalived -n -P -l -f keepalived.conf -p main.pid -r vrrp.pid > log 2>&1 & "));
+  }
+  void end(int signal) {
+    std::ifstream file(folder_ / "main.pid");
+    pid_t pid = 0;
+    if (!(file >> pid)) return;
+    if (signal == SIGKILL) {  // both its processes, or the parent would start the child again
+      pid_t child = 0;
+      if (std::ifstream(folder_ / "vrrp.pid") >> child) ::kill(child, signal);
+    }
+    ::kill(pid, signal);
+    for (int i = 0; i < 500 && ::kill(pid, 0) == 0; ++i) usleep(10'000);
+    std::filesystem::remove(folder_ / "main.pid");
+  }
+  std::string log() const {
+    std::ifstream file(folder_ / "log");
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+
+ private:
+  const Box& box_;
+  std::filesystem::path folder_;
+};
+
+class WithKeepalived : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (geteuid() != 0 || std::system("unshare -n true 2>/dev/null") != 0)
+      GTEST_SKIP() << "needs the right to make network namespaces";
+    if (std::system("command -v keepalived >/dev/null") != 0) GTEST_SKIP() << "needs keepalived";
+    folder_ = std::filesystem::path(::testing::TempDir()) / ("keepalived_test." + std::to_string(getpid()));
+    std::filesystem::create_directories(folder_);
+    us.emplace("us");
+    them.emplace("them");
+    Box::cable(*us, *them);
+    room.emplace(*us, folder_);
+    keepalived.emplace(*them, folder_);
+    room->say(bus::SiteText{.text = "site: test\n"
+                                    "directors: { us: { priority: 100, peer_address: 192.0.2.1 } }\n"
+                                    "virtual_routers:\n"
+                                    "  web: { interface: eth0, id: 51, advert_interval: 100ms,"
+                                    " addresses: [192.0.2.10/24, 192.0.2.11/24] }\n",
+                            .path = "test.yaml",
+                            .director = "us",
+                            .generation = 1});
+  }
+  void TearDown() override {
+    if (HasFailure()) {
+      std::cout << keepalived->log();
+      for (const bus::Event& event : room->events) std::cout << event.id << ' ' << event.text << '\n';
+    }
+    keepalived.reset();
+    room.reset();
+    us.reset();
+    them.reset();
+    std::filesystem::remove_all(folder_);
+  }
+
+  bool it_is_active() { return them->has_address("192.0.2.10"); }
+  bool wait_until_it_is_active(bool active) {
+    return room->wait(5s, [&] { return it_is_active() == active; });
+  }
+
+  std::filesystem::path folder_;
+  std::optional<Box> us, them;
+  std::optional<RoomUnderTest> room;
+  std::optional<Keepalived> keepalived;
+};
+
+TEST_F(WithKeepalived, TheLowerOneYieldsWhicheverItIs) {
+  room->start();
+  ASSERT_TRUE(room->becomes("web", RouterState::kActive));
+  keepalived->start(150);
+  ASSERT_TRUE(room->becomes("web", RouterState::kBackup, 5s));
+  EXPECT_TRUE(wait_until_it_is_active(true));
+  EXPECT_TRUE(room->wait(1s, [&] { return !us->has_address("192.0.2.10"); }));
+  EXPECT_EQ(room->state("web")->active_address, "192.0.2.2");
+
+  keepalived->end(SIGTERM);  // priority 0
+  const TimePoint begin = loop::monotonic_now();
+  ASSERT_TRUE(room->becomes("web", RouterState::kActive, 1s));
+  std::cout << "active " << std::chrono::duration_cast<std::chrono::milliseconds>(loop::monotonic_now() - begin).count()
+            << " ms after keepalived's process ended\n";
+  EXPECT_NE(room->state("web")->reason.find("gave up"), std::string::npos) << room->state("web")->reason;
+
+  keepalived->start(50);  // now it is the lower one: it must stay quiet
+  EXPECT_FALSE(room->becomes("web", RouterState::kBackup, 2s));
+  EXPECT_FALSE(it_is_active());
+  EXPECT_EQ(room->state("web")->adverts_rejected, 0);
+  EXPECT_EQ(keepalived->log().find("checksum"), std::string::npos) << "our checksum is not what it wants";
+}
+
+TEST_F(WithKeepalived, ItTakesOverWithinASkewTimeWhenWeStopAndWithinADownIntervalWhenWeDie) {
+  room->start();
+  ASSERT_TRUE(room->becomes("web", RouterState::kActive));
+  keepalived->start(50);
+  ASSERT_FALSE(room->becomes("web", RouterState::kBackup, 1s));
+  room->stop();
+  EXPECT_TRUE(wait_until_it_is_active(true));
+  EXPECT_FALSE(us->has_address("192.0.2.10"));
+
+  room->start();  // and takes it back: we are the higher one
+  ASSERT_TRUE(room->becomes("web", RouterState::kActive));
+  EXPECT_TRUE(wait_until_it_is_active(false));
+  room->kill();
+  EXPECT_TRUE(wait_until_it_is_active(true));
+}
+
+TEST_F(WithKeepalived, WithEqualPrioritiesTheHigherAddressWins) {
+  room->start();
+  ASSERT_TRUE(room->becomes("web", RouterState::kActive));
+  keepalived->start(100);
+  // It hears us, and a backup does not preempt its equal.
+  EXPECT_FALSE(room->becomes("web", RouterState::kBackup, 1s));
+  // Both active for a moment, as after a cut: theirs is 192.0.2.2.
+  ASSERT_TRUE(
+      us->run("nft \"add table ip cut { chain out { type filter hook output priority 0; ip protocol 112 drop; }; }\""));
+  ASSERT_TRUE(wait_until_it_is_active(true));
+  ASSERT_TRUE(us->run("nft delete table ip cut"));
+  EXPECT_TRUE(room->becomes("web", RouterState::kBackup, 2s));
+  EXPECT_TRUE(it_is_active());
+}
+
+TEST_F(WithKeepalived, AVersionTwoPeerIsRefusedWithAdvice) {
+  room->start();
+  ASSERT_TRUE(room->becomes("web", RouterState::kActive));
+  keepalived->start(150, "  version 2\n  advert_int 1\n");
+  ASSERT_TRUE(room->wait(8s, [&] { return room->count("VRRP_ADVERT_REJECTED") > 0; }));
+  const auto said = std::ranges::find(room->events, "VRRP_ADVERT_REJECTED", &bus::Event::id);
+  EXPECT_NE(said->text.find("version"), std::string::npos) << said->text;
+  EXPECT_NE(said->text.find("192.0.2.2"), std::string::npos) << said->text;
+}
+
+}  // namespace
+}  // namespace tandem::vrrp::test

@@ -1,0 +1,283 @@
+// The whole room, twice, on one cable: real sockets, real addresses, a board held by the test. Adverts every 100 ms, so
+// an Active_Down_Interval is less than 0.4 s.
+#include "vrrp/io/room.hpp"
+
+#include <gtest/gtest.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <iostream>
+
+#include "daemon/loop/clock.hpp"
+#include "vrrp/io/room_test_world.hpp"
+
+namespace tandem::vrrp::test {
+namespace {
+
+using bus::RouterState;
+
+struct Words {
+  std::string interval = "100ms";
+  std::string web_addresses = "[192.0.2.10/24, 192.0.2.11/24]";
+  std::string mail_addresses = "[192.0.2.20/24]";
+  std::string track;
+  std::string peer_link;
+  uint64_t generation = 1;
+};
+
+bus::SiteText site(const std::string& director, const Words& words) {
+  return {.text =
+              "site: test\n"
+              "directors:\n"
+              "  a: { priority: 150, peer_address: 192.0.2.1 }\n"
+              "  b: { priority: 100, peer_address: 192.0.2.2 }\n" +
+              words.peer_link +
+              "virtual_routers:\n"
+              "  web: { interface: eth0, id: 51, advert_interval: " +
+              words.interval + ", addresses: " + words.web_addresses + words.track +
+              " }\n"
+              "  mail: { interface: eth0, id: 52, advert_interval: " +
+              words.interval + ", addresses: " + words.mail_addresses + " }\n",
+          .path = "test.yaml",
+          .director = director,
+          .generation = words.generation};
+}
+
+bool may_make_namespaces() {
+  return geteuid() == 0 && std::system("unshare -n true 2>/dev/null") == 0;
+}
+
+class TwoBoxes : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    if (!may_make_namespaces()) GTEST_SKIP() << "needs the right to make network namespaces";
+  }
+  void SetUp() override {
+    if (!may_make_namespaces()) GTEST_SKIP() << "needs the right to make network namespaces";
+    folder_ = std::filesystem::path(::testing::TempDir()) / ("room_test." + std::to_string(getpid()));
+    std::filesystem::create_directories(folder_ / "a");
+    std::filesystem::create_directories(folder_ / "b");
+    box_a.emplace("a");
+    box_b.emplace("b");
+    Box::cable(*box_a, *box_b);
+    a.emplace(*box_a, folder_ / "a");
+    b.emplace(*box_b, folder_ / "b");
+  }
+  void TearDown() override {
+    if (HasFailure())
+      for (auto* room : {&a, &b})
+        for (const bus::Event& event : (*room)->events)
+          std::cout << (room == &a ? "a " : "b ") << event.unix_ms % 100000 << ' ' << event.id << ' ' << event.subject
+                    << ": " << event.text << '\n';
+    a.reset();
+    b.reset();
+    box_a.reset();
+    box_b.reset();
+    std::filesystem::remove_all(folder_);
+  }
+
+  void tell(const Words& words) {
+    a->say(site("a", words));
+    b->say(site("b", words));
+  }
+  // Both rooms up, a active, b backup.
+  void settle(const Words& words = {}) {
+    tell(words);
+    a->start();
+    ASSERT_TRUE(a->becomes("web", RouterState::kActive));
+    ASSERT_TRUE(a->becomes("mail", RouterState::kActive));
+    b->start();
+    ASSERT_TRUE(b->becomes("web", RouterState::kBackup));
+    ASSERT_TRUE(wait_both(*b, *a, 1s, [&] { return b->state("web")->active_address == "192.0.2.1"; }));
+    ASSERT_TRUE(box_a->has_address("192.0.2.10"));
+  }
+  int64_t ms_since(TimePoint begin) {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(loop::monotonic_now() - begin).count();
+  }
+
+  std::filesystem::path folder_;
+  std::optional<Box> box_a, box_b;
+  std::optional<RoomUnderTest> a, b;
+};
+
+TEST_F(TwoBoxes, ElectTheHigherPriorityWhichStartsLast) {
+  tell({});
+  b->start();
+  ASSERT_TRUE(b->becomes("web", RouterState::kActive));
+  EXPECT_TRUE(box_b->has_address("192.0.2.10"));
+  EXPECT_TRUE(box_b->has_address("192.0.2.11"));
+  a->start();
+  ASSERT_TRUE(a->becomes("web", RouterState::kActive));
+  ASSERT_TRUE(b->becomes("web", RouterState::kBackup));
+  EXPECT_TRUE(b->wait(1s, [&] { return !box_b->has_address("192.0.2.10") && !box_b->has_address("192.0.2.11"); }));
+  EXPECT_TRUE(box_a->has_address("192.0.2.10"));
+  EXPECT_EQ(a->generation(), 1);
+}
+
+TEST_F(TwoBoxes, AnOrderlyStopCostsOneSkewTimeAndLeavesNothing) {
+  settle();
+  const TimePoint begin = loop::monotonic_now();
+  a->stop();
+  ASSERT_TRUE(b->becomes("web", RouterState::kActive, 500ms));
+  std::cout << "takeover after an orderly stop: " << ms_since(begin) << " ms\n";
+  EXPECT_FALSE(box_a->has_address("192.0.2.10"));
+  EXPECT_FALSE(box_a->has_address("192.0.2.20"));
+  EXPECT_EQ(a->state("web")->state, RouterState::kInitialize);
+  EXPECT_NE(b->state("web")->reason.find("gave up"), std::string::npos) << b->state("web")->reason;
+}
+
+TEST_F(TwoBoxes, ARoomThatIsKilledAndStartedAgainResumesAndNobodyNotices) {
+  settle();
+  a->serve();
+  const uint64_t transitions = a->state("web")->transitions;
+  const uint64_t since = a->state("web")->since_unix_ms;
+  a->kill();
+  EXPECT_TRUE(box_a->has_address("192.0.2.10"));
+  usleep(100'000);
+  a->start();
+  ASSERT_TRUE(a->wait(2s, [&] { return a->count("VRRP_RESUMED") == 2; }));
+  EXPECT_FALSE(b->wait(600ms, [&] {
+    a->serve();
+    return b->state("web")->state != RouterState::kBackup;
+  }));
+  EXPECT_TRUE(box_a->has_address("192.0.2.10"));
+  EXPECT_EQ(a->state("web")->transitions, transitions);
+  EXPECT_EQ(a->state("web")->since_unix_ms, since);
+  EXPECT_EQ(a->count("VRRP_LEFTOVER_REMOVED"), 0);
+}
+
+TEST_F(TwoBoxes, ARoomThatComesBackTooLateGivesItsAddressesUpFirst) {
+  settle();
+  a->serve();
+  a->kill();
+  ASSERT_TRUE(b->becomes("web", RouterState::kActive, 1s));
+  a->start();
+  ASSERT_TRUE(a->becomes("web", RouterState::kBackup, 1s)) << "the retained state said active";
+  EXPECT_EQ(a->count("VRRP_RESUMED"), 0);
+  ASSERT_TRUE(a->becomes("web", RouterState::kActive)) << "and then it preempts as ever";
+}
+
+TEST_F(TwoBoxes, WhatADeadDaemonLeftBehindIsRemoved) {
+  settle();
+  a->kill();
+  ASSERT_TRUE(b->becomes("web", RouterState::kActive, 1s));
+  ASSERT_TRUE(box_a->has_address("192.0.2.11"));
+  // The daemon died as a whole, the board with it, and the file meanwhile names other addresses.
+  a->forget_everything();
+  a->say(site("a", {.web_addresses = "[192.0.2.10/24]"}));
+  a->start();
+  ASSERT_TRUE(a->wait(2s, [&] { return a->count("VRRP_LEFTOVER_REMOVED") > 0; }));
+  EXPECT_FALSE(box_a->has_address("192.0.2.11"));
+}
+
+TEST_F(TwoBoxes, ALostTrackedInterfaceHandsOverAtOnce) {
+  ASSERT_TRUE(box_a->run("ip link add in0 type veth peer name in1; ip link set in0 up; ip link set in1 up"));
+  ASSERT_TRUE(box_b->run("ip link add in0 type veth peer name in1; ip link set in0 up; ip link set in1 up"));
+  settle({.track = ", track: { interfaces: [in0] }"});
+  const TimePoint begin = loop::monotonic_now();
+  ASSERT_TRUE(box_a->run("ip link set in1 down"));
+  ASSERT_TRUE(b->becomes("web", RouterState::kActive, 500ms));
+  std::cout << "takeover after a lost tracked interface: " << ms_since(begin) << " ms\n";
+  ASSERT_TRUE(a->becomes("web", RouterState::kFault));
+  EXPECT_NE(a->state("web")->reason.find("in0"), std::string::npos) << a->state("web")->reason;
+  EXPECT_EQ(a->state("mail")->state, RouterState::kActive);
+  EXPECT_TRUE(a->wait(1s, [&] { return !box_a->has_address("192.0.2.10"); }));
+  ASSERT_TRUE(box_a->run("ip link set in1 up"));
+  ASSERT_TRUE(a->becomes("web", RouterState::kActive));
+}
+
+TEST_F(TwoBoxes, AnAddressThatSomebodyTookAwayComesBack) {
+  settle();
+  ASSERT_TRUE(box_a->run("ip addr del 192.0.2.10/24 dev eth0"));
+  ASSERT_TRUE(a->wait(1s, [&] { return a->count("VRRP_ADDRESS_RESTORED") == 1; }));
+  EXPECT_TRUE(a->wait(1s, [&] { return box_a->has_address("192.0.2.10"); }));
+  EXPECT_EQ(b->state("web")->state, RouterState::kBackup);
+}
+
+TEST_F(TwoBoxes, AReloadTouchesOnlyWhatChangedAndMovesAnAddressInOneStep) {
+  settle();
+  a->serve();
+  const uint64_t transitions = a->state("mail")->transitions;
+  ASSERT_TRUE(box_a->run("ip -o -4 monitor address > /tmp/room_test_monitor." + std::to_string(getpid()) +
+                         " & echo $! > /tmp/room_test_monitor.pid." + std::to_string(getpid())));
+  usleep(50'000);
+  const Words moved{
+      .web_addresses = "[192.0.2.10/24]", .mail_addresses = "[192.0.2.20/24, 192.0.2.11/24]", .generation = 2};
+  tell(moved);
+  ASSERT_TRUE(wait_both(*a, *b, 1s, [&] { return a->generation() == 2 && b->generation() == 2; }));
+  EXPECT_TRUE(a->wait(500ms, [&] { return a->state("mail")->addresses.size() == 2; }));
+  usleep(50'000);
+  const std::string own = std::to_string(getpid());
+  (void)!std::system(
+      ("kill $(cat /tmp/room_test_monitor.pid." + own + "); rm /tmp/room_test_monitor.pid." + own).c_str());
+  EXPECT_NE(std::system(("grep -q Deleted /tmp/room_test_monitor." + own).c_str()), 0)
+      << "the moved address was gone for a moment";
+  std::filesystem::remove("/tmp/room_test_monitor." + own);
+  EXPECT_TRUE(box_a->has_address("192.0.2.11"));
+  EXPECT_EQ(a->state("web")->state, RouterState::kActive);
+  EXPECT_EQ(a->state("mail")->transitions, transitions);
+  EXPECT_EQ(b->count("VRRP_BECAME_ACTIVE"), 0);
+}
+
+TEST_F(TwoBoxes, ARouterThatIsNoLongerInTheSiteGivesUpAndIsForgotten) {
+  settle();
+  bus::SiteText less = site("a", {.generation = 2});
+  less.text.erase(less.text.find("  mail:"));
+  a->say(less);
+  ASSERT_TRUE(a->wait(1s, [&] { return a->state("mail") == nullptr; }));
+  EXPECT_TRUE(b->becomes("mail", RouterState::kActive, 200ms)) << "priority 0 was said, so b has it at once";
+  EXPECT_TRUE(a->wait(1s, [&] { return !box_a->has_address("192.0.2.20"); }));
+  EXPECT_EQ(a->state("web")->state, RouterState::kActive);
+}
+
+TEST_F(TwoBoxes, PreemptionWaitsUntilTheConnectionTableIsInStep) {
+  const Words words{.peer_link = "peer_link: { key_file: /etc/tandem/peer.key }\n"};
+  tell(words);
+  b->say(bus::SyncStatus{.peer = "a"});
+  b->start();
+  ASSERT_TRUE(b->becomes("web", RouterState::kActive));
+  a->say(bus::SyncStatus{.peer = "b", .connected = true, .in_step = false});
+  a->start();
+  ASSERT_TRUE(a->becomes("web", RouterState::kBackup));
+  EXPECT_FALSE(a->becomes("web", RouterState::kActive, 800ms));
+  EXPECT_NE(a->state("web")->reason.find("not in step with b"), std::string::npos) << a->state("web")->reason;
+  a->say(bus::SyncStatus{.peer = "b", .connected = true, .in_step = true});
+  EXPECT_TRUE(a->becomes("web", RouterState::kActive, 200ms));
+}
+
+TEST_F(TwoBoxes, AnInterfaceThatIsMissingAtStartIsAFaultAndNoMore) {
+  tell({.track = ", track: { interfaces: [late0] }"});
+  a->start();
+  ASSERT_TRUE(a->becomes("web", RouterState::kFault));
+  ASSERT_TRUE(a->becomes("mail", RouterState::kActive));
+  ASSERT_TRUE(box_a->run("ip link add late0 type veth peer name late1; ip link set late1 up; ip link set late0 up"));
+  EXPECT_TRUE(a->becomes("web", RouterState::kActive));
+}
+
+TEST_F(TwoBoxes, ANewCableIsFound) {
+  settle();
+  ASSERT_TRUE(box_a->run("ip link del eth0"));
+  ASSERT_TRUE(a->becomes("web", RouterState::kFault));
+  ASSERT_TRUE(b->becomes("web", RouterState::kFault));
+  Box::cable(*box_a, *box_b);
+  ASSERT_TRUE(a->becomes("web", RouterState::kActive));
+  ASSERT_TRUE(wait_both(*b, *a, 2s, [&] { return b->state("web")->active_address == "192.0.2.1"; }));
+  EXPECT_TRUE(a->wait(1s, [&] { return box_a->has_address("192.0.2.10"); }));
+  EXPECT_EQ(b->state("web")->state, RouterState::kBackup);
+}
+
+TEST_F(TwoBoxes, ARoomThatWasFrozenStepsBackBeforeItSpeaks) {
+  settle();
+  a->freeze(true);
+  ASSERT_TRUE(b->becomes("web", RouterState::kActive, 1s));
+  usleep(300'000);
+  a->events.clear();
+  a->freeze(false);
+  ASSERT_TRUE(a->wait(1s, [&] { return a->count("VRRP_BECAME_BACKUP") > 0; }));
+  EXPECT_GE(a->count("VRRP_LATE"), 1);
+  ASSERT_TRUE(a->becomes("web", RouterState::kActive));
+}
+
+}  // namespace
+}  // namespace tandem::vrrp::test
