@@ -1,0 +1,253 @@
+#include "forwarding/io/room.hpp"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
+
+#include "daemon/config/reader.hpp"
+#include "forwarding/io/forwarder.hpp"
+#include "forwarding/io/peer_link.hpp"
+#include "forwarding/io/peer_settings.hpp"
+#include "forwarding/io/plan.hpp"
+#include "forwarding/io/stats_teller.hpp"
+#include "forwarding/sync/names.hpp"
+
+namespace tandem::forwarding {
+namespace {
+
+namespace asio = boost::asio;
+
+class Room {
+ public:
+  explicit Room(bus::RoomContext& context);
+  void run() { context_.io.run(); }
+
+ private:
+  // A site as it came, read.
+  struct Reading {
+    bus::SiteText text;
+    std::optional<config::Site> site;
+  };
+
+  void subscribe();
+  void on_site(const bus::SiteText& text);
+  void on_read(Reading reading);
+  void on_health(const bus::ServerHealth& health);
+  void on_router(const bus::InstanceState& state);
+  void on_forget(const bus::Forget& forget);
+  void apply();
+  void configure_peer_link();
+  void tell_routers();
+  void watch(asio::posix::stream_descriptor& descriptor, void (Forwarder::*handler)());
+  void every_second();
+  void stop();
+  void event(bus::Severity severity, std::string id, std::string subject, std::string text) {
+    context_.bus.event(severity, std::move(id), std::move(subject), std::move(text));
+  }
+  std::unique_ptr<Forwarder> open_forwarder();
+  PeerLinkCallbacks peer_callbacks();
+
+  bus::RoomContext& context_;
+  std::unique_ptr<Forwarder> forwarder_;
+  PeerLink peer_link_;
+  StatsTeller stats_;
+  asio::posix::stream_descriptor network_;
+  asio::posix::stream_descriptor ruleset_;
+  asio::steady_timer timer_;
+
+  Knowledge knowledge_;
+  std::optional<Reading> in_force_;
+  uint64_t newest_generation_ = 0;
+  bool caught_up_ = false;
+  bool peers_configured_ = false;
+  bool stopped_ = false;
+  // Last, so that it has ended before what its work refers to goes.
+  asio::thread_pool reader_{1};
+};
+
+std::unique_ptr<Forwarder> Room::open_forwarder() {
+  ForwarderCallbacks callbacks;
+  callbacks.event = [this](bus::Severity severity, std::string id, std::string subject, std::string text) {
+    event(severity, std::move(id), std::move(subject), std::move(text));
+  };
+  callbacks.port_broken = [this](uint32_t ifindex) {
+    asio::post(context_.io, [this, ifindex] {
+      if (!stopped_) forwarder_->on_port_broken(ifindex);
+    });
+  };
+  callbacks.names_changed = [this] { peer_link_.names_changed(); };
+  auto forwarder = Forwarder::open(context_.run_directory / "flows", std::move(callbacks));
+  if (!forwarder) throw std::runtime_error("forwarding cannot begin: " + forwarder.error());
+  return std::move(*forwarder);
+}
+
+PeerLinkCallbacks Room::peer_callbacks() {
+  PeerLinkCallbacks callbacks;
+  callbacks.names = [this] { return sync::names_in(forwarder_->flows()); };
+  callbacks.on_status = [this](const bus::SyncStatus& status) { context_.bus.publish(status); };
+  callbacks.on_forgotten = [this](const std::string& peer) {
+    context_.bus.publish(bus::Forget{.kind = std::string(bus::SyncStatus::kKind), .of_key = peer});
+  };
+  callbacks.on_event = [this](bus::Severity severity, std::string id, std::string subject, std::string text) {
+    event(severity, std::move(id), std::move(subject), std::move(text));
+  };
+  return callbacks;
+}
+
+Room::Room(bus::RoomContext& context)
+    : context_(context),
+      forwarder_(open_forwarder()),
+      peer_link_(context.io, forwarder_->flows(), peer_callbacks()),
+      stats_(context.bus, *forwarder_),
+      // Duplicates: the descriptors stay the forwarder's.
+      network_(context.io, ::dup(forwarder_->network_fd())),
+      ruleset_(context.io, ::dup(forwarder_->ruleset_fd())),
+      timer_(context.io) {
+  const FlowFile& file = forwarder_->file();
+  const std::string flows = std::to_string(forwarder_->flows().slots()) + " places";
+  event(bus::Severity::kInfo, file.taken_up() ? "FORWARDING_FLOWS_TAKEN_UP" : "FORWARDING_FLOWS_NEW", "",
+        file.taken_up() ? "The flow table of an earlier process is taken up: " + flows + "."
+                        : "A new flow table is made, because " + file.reason() + ": " + flows + ".");
+  subscribe();
+  watch(network_, &Forwarder::on_network);
+  watch(ruleset_, &Forwarder::on_ruleset);
+  every_second();
+  context_.bus.start();
+}
+
+void Room::subscribe() {
+  context_.bus.subscribe<bus::SiteText>([this](const auto& text) { on_site(text); });
+  context_.bus.subscribe<bus::ServerHealth>([this](const auto& health) { on_health(health); });
+  context_.bus.subscribe<bus::InstanceState>([this](const auto& state) { on_router(state); });
+  context_.bus.subscribe<bus::Forget>([this](const auto& forget) { on_forget(forget); });
+  context_.bus.on_caught_up([this] {
+    caught_up_ = true;
+    apply();
+  });
+  context_.bus.on_stop([this] { stop(); });
+}
+
+void Room::watch(asio::posix::stream_descriptor& descriptor, void (Forwarder::*handler)()) {
+  descriptor.async_wait(asio::posix::stream_descriptor::wait_read,
+                        [this, &descriptor, handler](const boost::system::error_code& error) {
+                          if (error || stopped_) return;
+                          ((*forwarder_).*handler)();
+                          watch(descriptor, handler);
+                        });
+}
+
+void Room::every_second() {
+  timer_.expires_after(std::chrono::seconds(1));
+  timer_.async_wait([this](const boost::system::error_code& error) {
+    if (error || stopped_) return;
+    forwarder_->every_second();
+    stats_.tell();
+    every_second();
+  });
+}
+
+// Ten thousand servers take a tenth of a second to read: not on the thread that follows neighbours and health.
+void Room::on_site(const bus::SiteText& text) {
+  newest_generation_ = text.generation;
+  asio::post(reader_, [this, text] {
+    Reading reading{.text = text, .site = config::read_site(text.text, text.path).site};
+    asio::post(context_.io, [this, reading = std::move(reading)]() mutable { on_read(std::move(reading)); });
+  });
+}
+
+void Room::on_read(Reading reading) {
+  if (stopped_ || reading.text.generation < newest_generation_) return;
+  if (!reading.site) {  // the supervisor has validated it with the same reader
+    event(bus::Severity::kError, "FORWARDING_SITE_UNREADABLE", "",
+          "The site file that was handed over could not be read; the former configuration stays in force.");
+    return;
+  }
+  in_force_ = std::move(reading);
+  apply();
+}
+
+void Room::apply() {
+  if (!caught_up_ || !in_force_ || stopped_) return;
+  std::vector<std::string> left_out;
+  const TableChanges changes = forwarder_->apply(settings_of(*in_force_->site, knowledge_, &left_out));
+  for (const std::string& name : left_out)
+    event(bus::Severity::kError, "FORWARDING_IPV4_ONLY", name, "Its address is not IPv4, so it is not forwarded.");
+  for (const std::string& name : changes.refused)
+    event(bus::Severity::kError, "FORWARDING_REFUSED", name,
+          "No number is left for it, or its name is longer than 63 bytes.");
+  configure_peer_link();
+  context_.bus.publish(bus::RoomReady{.room = context_.bus.room(), .generation = in_force_->text.generation});
+}
+
+void Room::configure_peer_link() {
+  auto settings = peer_settings(*in_force_->site, in_force_->text.director, in_force_->text.digest);
+  if (!settings) {
+    event(bus::Severity::kError, "PEER_LINK_KEY", "", settings.error() + "; the peer link stays as it was.");
+  } else if (*settings) {
+    tell_routers();
+    peer_link_.configure(std::move(**settings));
+    peers_configured_ = true;
+  } else if (std::exchange(peers_configured_, false)) {
+    peer_link_.stop();
+  }
+}
+
+void Room::tell_routers() {
+  std::vector<sync::RouterReport> reports;
+  for (const auto& [name, state] : knowledge_.routers)
+    reports.push_back({.name = name, .state = static_cast<uint8_t>(state.state), .priority = state.priority});
+  peer_link_.set_router_states(std::move(reports));
+}
+
+void Room::on_health(const bus::ServerHealth& health) {
+  knowledge_.health[health.key()] = health;
+  if (!caught_up_ || !in_force_) return;
+  const config::Service* service = in_force_->site->service(health.service);
+  if (service == nullptr) return;
+  for (const config::Server& server : service->servers)
+    if (server.name == health.server)
+      forwarder_->set_standing(service->name, server.name, standing_of(*service, server, knowledge_));
+}
+
+void Room::on_router(const bus::InstanceState& state) {
+  knowledge_.routers[state.router] = state;
+  if (!caught_up_ || !in_force_) return;
+  for (const config::Service& service : in_force_->site->services)
+    if (service.router == state.router) forwarder_->set_active(service.name, is_active(service, knowledge_));
+  tell_routers();
+}
+
+void Room::on_forget(const bus::Forget& forget) {
+  if (forget.kind == bus::ServerHealth::kKind) knowledge_.health.erase(forget.of_key);
+  if (forget.kind == bus::InstanceState::kKind) knowledge_.routers.erase(forget.of_key);
+}
+
+void Room::stop() {
+  stopped_ = true;
+  timer_.cancel();
+  network_.close();
+  ruleset_.close();
+  peer_link_.stop();
+  forwarder_->stop();
+  context_.io.stop();
+}
+
+}  // namespace
+
+void run_room(bus::RoomContext& context) {
+  Room(context).run();
+}
+
+}  // namespace tandem::forwarding

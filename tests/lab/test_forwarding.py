@@ -1,0 +1,184 @@
+"""Forwarding alone on real traffic: a client, one director, real servers, by each method; kernel offloads as they come."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from topology import GATEWAY, VIP, Site  # noqa: E402
+from world import World, require_root, run, wait_until  # noqa: E402
+
+require_root()
+PROGRAM = Path(os.environ["TANDEM_BIN"]) / "forwarder_alone"
+BULK = Path(__file__).parent / "bulk.py"
+PYTHON = "/usr/bin/python3"
+
+
+class Bench:
+    """A Site in which dir-a owns the VIP by hand and runs forwarder_alone."""
+
+    def __init__(self, world, method, kernel_forwards=1):
+        def more_services(document):
+            del document["peer_link"]
+            servers = document["services"]["web"]["servers"]
+            port = lambda number: {name: {**server, "port": number} for name, server in servers.items()}  # noqa: E731
+            inside = lambda outside, number: number if method == "nat" else outside  # noqa: E731
+            for name, protocol, outside, number in (("bulk", "tcp", 9000, 9001), ("echo", "udp", 7, 5007),
+                                                    ("void", "udp", 9, 5009)):
+                document["services"][name] = {
+                    "address": VIP, "port": outside, "protocol": protocol, "forward": method, "scheduler": "rr",
+                    "check": "none", "servers": port(inside(outside, number))}
+
+        self.world, self.method = world, method
+        self.site = Site(world, PROGRAM.parent, method, change=more_services)
+        self.client = world.hosts["client"]
+        self.director = world.hosts["dir-a"]
+        self.director.sysctl(**{"net/ipv4/ip_forward": kernel_forwards})
+        self.director.ip("addr", "add", f"{VIP}/24", "dev", "eth0")
+        if method == "nat":
+            self.director.ip("addr", "add", f"{GATEWAY}/24", "dev", "eth1")
+        self.site.start_servers()
+        for server in self.site.servers.values():
+            ports = ("9001", "5007") if method == "nat" else ("9000", "7")
+            server.host.start(PYTHON, BULK, "serve", ports[0], log=f"{server.name}.bulk.log")
+            server.host.start(PYTHON, BULK, "echo", ports[1], log=f"{server.name}.echo.log")
+        self.run_folder = world.folder / "alone"
+        self.run_folder.mkdir()
+        self.process = None
+        self.sniffer = self.client.start("tcpdump", "-U", "-s", "100", "-i", "eth0", "-w", self.pcap, log="tcpdump.log")
+        wait_until("tcpdump listens", lambda: "listening" in (world.folder / "tcpdump.log").read_text(), 10)
+        self.start()
+
+    @property
+    def pcap(self):
+        return self.world.folder / "client.pcap"
+
+    @property
+    def log(self):
+        return (self.world.folder / "alone.log").read_text()
+
+    def start(self):
+        ready = self.log.count("ready\n") if self.process else 0
+        self.process = self.director.start(PROGRAM, self.site.file, self.run_folder, log="alone.log")
+        wait_until("forwarding ready", lambda: self.log.count("ready\n") > ready, 10, every=0.002)
+
+    def stop(self):
+        self.process.terminate()
+        return self.process.wait(timeout=10)
+
+    def get(self, path, seconds=5):
+        return self.client.run("curl", "-sS", "-m", seconds, f"http://{VIP}/{path}")
+
+    def fetch(self, up, down):
+        return json.loads(self.client.run(PYTHON, BULK, "fetch", VIP, 9000, up, down))
+
+    def seen(self, expression):
+        """Packets at the client's cable that a tcpdump expression selects."""
+        return run("tcpdump", "-n", "-r", self.pcap, expression).splitlines()
+
+    def no_kernel_interference(self):
+        resets = self.seen("tcp[tcpflags] & tcp-rst != 0")
+        assert resets == []
+        if self.method == "nat":
+            assert self.seen("src net 10.0.1.0/24") == []
+
+    def tables(self):
+        return self.director.run("nft", "list", "tables")
+
+
+@pytest.fixture
+def world():
+    with World() as made:
+        yield made
+
+
+def echo_once(bench, text):
+    code = ("import socket,sys; s=socket.socket(socket.AF_INET,socket.SOCK_DGRAM); s.settimeout(3); "
+            f"s.sendto(sys.argv[1].encode(),('{VIP}',7)); print(s.recv(9000).decode())")
+    return bench.client.run(PYTHON, "-c", code, text).strip()
+
+
+@pytest.mark.parametrize("method,kernel_forwards", [("nat", 0), ("nat", 1), ("dr", 0), ("dr", 1), ("tun", 0), ("tun", 1)])
+def test_every_byte_arrives_and_the_kernel_keeps_silent(world, method, kernel_forwards):
+    bench = Bench(world, method, kernel_forwards)
+    answered = {bench.get("who").strip() for _ in range(12)}
+    assert answered == {"web1", "web2", "web3"}
+    bench.fetch(20 << 20, 20 << 20)
+    assert echo_once(bench, "hello") == "hello"
+    assert echo_once(bench, "x" * 1400) == "x" * 1400
+    bench.no_kernel_interference()
+    assert bench.client.run("ping", "-c1", "-W2", VIP)
+    assert "netdev tandem" in bench.tables()
+    assert bench.stop() == 0
+    assert "netdev tandem" not in bench.tables()
+
+
+def test_an_icmp_error_of_a_nat_server_comes_from_the_vip(world):
+    bench = Bench(world, "nat")
+    code = ("import socket; s=socket.socket(socket.AF_INET,socket.SOCK_DGRAM); s.settimeout(3); "
+            f"s.connect(('{VIP}',9)); s.send(b'x');\n"
+            "try: s.recv(10)\nexcept ConnectionRefusedError: print('refused')")
+    assert bench.client.run(PYTHON, "-c", code).strip() == "refused"
+    bench.no_kernel_interference()
+
+
+def test_a_flushed_ruleset_is_put_back(world):
+    bench = Bench(world, "nat")
+    bench.director.run("nft", "flush", "ruleset")
+    wait_until("filters are back", lambda: "netdev tandem" in bench.tables(), 2)
+    assert bench.get("who").strip()
+    bench.no_kernel_interference()
+
+
+def test_a_killed_forwarder_comes_back_to_its_flows(world):
+    bench = Bench(world, "nat")
+    download = bench.client.start(PYTHON, BULK, "fetch", VIP, 9000, 1000, 150 << 20, log="download.log")
+    for _ in range(5):
+        bench.process.kill()
+        bench.process.wait()
+        assert "netdev tandem" in bench.tables()
+        bench.start()
+    assert "flows taken up" in bench.log
+    assert download.wait(timeout=60) == 0, (world.folder / "download.log").read_text()
+    bench.no_kernel_interference()
+
+
+def test_a_server_that_changes_its_mac_address_is_followed(world):
+    bench = Bench(world, "nat")
+    for name in ("web1", "web2", "web3"):
+        server = world.hosts[name]
+        server.ip("link", "set", "eth0", "down")
+        server.ip("link", "set", "eth0", "address", f"02:00:00:00:00:{name[-1]}{name[-1]}")
+        server.ip("link", "set", "eth0", "up")
+        server.ip("route", "add", "default", "via", GATEWAY)
+        server.run("arping", "-U", "-c1", "-I", "eth0", "-S", server.addresses()[0].split("/")[0], GATEWAY, check=False)
+        server.run("ping", "-c1", "-W2", GATEWAY)
+    assert {bench.get("who").strip() for _ in range(12)} == {"web1", "web2", "web3"}
+
+
+def test_an_interface_that_goes_and_comes_back_is_served_again(world):
+    bench = Bench(world, "nat")
+    assert bench.get("who")
+    bench.director.ip("link", "set", "eth0", "down")
+    wait_until("the port is closed", lambda: True, 1)
+    bench.director.ip("link", "set", "eth0", "up")
+    wait_until("served again", lambda: bench.client.run("curl", "-s", "-m", "1", f"http://{VIP}/who", check=False), 5)
+    used = float(Path(f"/proc/{bench.director.pids()[-1]}/stat").read_text().split()[13])
+    assert used < 200, "it spins"
+
+
+def test_a_reload_that_takes_a_service_away_gives_its_port_back(world):
+    bench = Bench(world, "nat")
+    assert bench.get("who")
+    del bench.site.document["services"]["web"]
+    bench.site.write()
+    bench.process.send_signal(1)
+    wait_until("reloaded", lambda: "reloaded" in bench.log, 5)
+    refused = bench.client.run("curl", "-sS", "-m", "3", f"http://{VIP}/who", check=False)
+    assert refused == ""
+    assert bench.seen("tcp[tcpflags] & tcp-rst != 0 and src port 80"), "now the kernel answers"
+    assert "9000" in bench.director.run("nft", "list", "table", "netdev", "tandem")
