@@ -175,7 +175,7 @@ TEST(Reload, RandomReloadsKeepTheSumsTrue) {
       const uint64_t roll = dice() % 10;
       return CheckbookDriver::Answer{.outcome = roll < 6   ? Outcome{}
                                                 : roll < 9 ? kRefusedOutcome
-                                                           : Outcome{.reason = Outcome::Reason::kNoDescriptor},
+                                                           : Outcome{.reason = Outcome::Reason::kNoResources},
                                      .after = std::chrono::milliseconds(dice() % 1500)};
     };
     std::set<std::string> expected;

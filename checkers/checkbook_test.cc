@@ -171,9 +171,7 @@ TEST(Checkbook, RunningOutOfDescriptorsTurnsNoServerDownAndDoesNotSpin) {
   driver.run_for(5s);
   driver.log.clear();
   driver.attempts.clear();
-  driver.answer = [](const Target&) {
-    return CheckbookDriver::Answer{{.reason = Outcome::Reason::kNoDescriptor}, 0ns};
-  };
+  driver.answer = [](const Target&) { return CheckbookDriver::Answer{{.reason = Outcome::Reason::kNoResources}, 0ns}; };
   driver.run_for(10s);
   EXPECT_THAT(driver.log, ElementsAre("strain"));
   EXPECT_LE(driver.attempts.size(), 2300U);

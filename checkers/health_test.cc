@@ -16,7 +16,7 @@ Outcome refused() {
   return {.reason = Outcome::Reason::kRefused};
 }
 Outcome shortage() {
-  return {.reason = Outcome::Reason::kNoDescriptor};
+  return {.reason = Outcome::Reason::kNoResources};
 }
 
 // '+' a success, '-' a failure, '.' an attempt that could not be made.

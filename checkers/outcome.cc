@@ -94,8 +94,8 @@ std::string words(const Outcome& outcome, const Check& check) {
       return "TLS: the server sends without end";
     case Reason::kTrustStore:
       return with("TLS: trust store unusable", outcome.text);
-    case Reason::kNoDescriptor:
-      return "not attempted: out of file descriptors";
+    case Reason::kNoResources:
+      return with("not attempted", outcome.text);
     case Reason::kCancelled:
       return "not attempted: cancelled";
   }

@@ -45,7 +45,7 @@ struct Outcome {
     kTlsTooMuch,        // more bytes than any handshake needs
     kTrustStore,        // our own ca_file; text
     // nothing was learned about the server
-    kNoDescriptor,
+    kNoResources,  // no descriptor, port or memory of ours for it; text
     kCancelled,
   };
 
@@ -57,7 +57,7 @@ struct Outcome {
 
   bool ok() const { return reason == Reason::kPassed; }
   // The attempt could not be made, for a cause of ours: no verdict.
-  bool says_nothing() const { return reason == Reason::kNoDescriptor || reason == Reason::kCancelled; }
+  bool says_nothing() const { return reason == Reason::kNoResources || reason == Reason::kCancelled; }
 };
 
 // "connection refused", "HTTP 503, expected 200-299", "TLS: certificate expired 3 days ago",

@@ -51,7 +51,7 @@ TEST(Outcome, EveryReasonHasWordsOfItsOwn) {
 TEST(Outcome, OnlyACauseOfOursSaysNothing) {
   for (int i = 0; i <= static_cast<int>(Reason::kCancelled); ++i) {
     const Outcome outcome{.reason = static_cast<Reason>(i)};
-    EXPECT_EQ(outcome.says_nothing(), i >= static_cast<int>(Reason::kNoDescriptor)) << i;
+    EXPECT_EQ(outcome.says_nothing(), i >= static_cast<int>(Reason::kNoResources)) << i;
   }
 }
 

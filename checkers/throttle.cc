@@ -23,7 +23,7 @@ std::optional<Strain> Throttle::started(TimePoint now, TimePoint planned, Durati
 std::optional<Strain> Throttle::ended(TimePoint now, Outcome::Reason reason) {
   TANDEM_ASSERT(under_way_ > 0);
   --under_way_;
-  if (reason == Outcome::Reason::kNoDescriptor) {
+  if (reason == Outcome::Reason::kNoResources) {
     limit_ = std::max(1U, std::min(limit_, under_way_));
     last_shortage_ = now;
     return strained(now, Strain::Cause::kDescriptors, Duration::zero());

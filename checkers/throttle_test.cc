@@ -13,18 +13,18 @@ TimePoint at(Duration since) {
 TEST(Throttle, ShrinksToWhatIsUnderWayWhenDescriptorsRunOut) {
   Throttle throttle(100);
   for (int i = 0; i < 10; ++i) throttle.started(at(0s), at(0s), 1s);
-  const auto strain = throttle.ended(at(0s), Reason::kNoDescriptor);
+  const auto strain = throttle.ended(at(0s), Reason::kNoResources);
   ASSERT_TRUE(strain);
   EXPECT_EQ(strain->cause, Strain::Cause::kDescriptors);
   EXPECT_EQ(strain->limit, 9U);
   EXPECT_FALSE(throttle.may_start());
-  EXPECT_FALSE(throttle.ended(at(0s), Reason::kNoDescriptor));  // said once
+  EXPECT_FALSE(throttle.ended(at(0s), Reason::kNoResources));  // said once
 }
 
 TEST(Throttle, DoublesForEverySecondWithoutShortageAndSaysWhenItIsOver) {
   Throttle throttle(100);
   throttle.started(at(0s), at(0s), 1s);
-  throttle.ended(at(0s), Reason::kNoDescriptor);
+  throttle.ended(at(0s), Reason::kNoResources);
   EXPECT_EQ(throttle.limit(), 1U);  // never less: something must find out that it is over
   std::optional<Strain> strain;
   for (int second = 1; second <= 7; ++second) {
