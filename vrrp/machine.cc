@@ -151,17 +151,19 @@ void Machine::active_hears(const Advert& advert, TimePoint now) {
 // believed it must hear every address again.
 void Machine::assert_active(TimePoint now) {
   const Duration spacing = settings_.advert_interval / kAssertionsPerInterval;
-  if (active_.last_assertion && now - *active_.last_assertion < spacing) return;
-  active_.last_assertion = now;
-  ++counters_.assertions;
-  send_advert(settings_.priority, now);
-  if (active_.last_reannouncement && now - *active_.last_reannouncement < kReannouncementSpacing) {
-    const TimePoint soon = *active_.last_reannouncement + kReannouncementSpacing;
-    active_.announce_at = std::min(active_.announce_at.value_or(soon), soon);
-    return;
+  if (!active_.last_assertion || now - *active_.last_assertion >= spacing) {
+    active_.last_assertion = now;
+    ++counters_.assertions;
+    send_advert(settings_.priority, now);
   }
-  active_.last_reannouncement = now;
-  announce(settings_.addresses, now);
+  if (!active_.last_reannouncement || now - *active_.last_reannouncement >= kReannouncementSpacing) {
+    active_.last_reannouncement = now;
+    return announce(settings_.addresses, now);
+  }
+  // The loser's last word often comes right after our answer to the one before, and only after it has let go of the
+  // addresses: there is always an announcement after it.
+  const TimePoint soon = *active_.last_reannouncement + kReannouncementSpacing;
+  active_.announce_at = std::min(active_.announce_at.value_or(soon), soon);
 }
 
 void Machine::become_backup(Reason reason, TimePoint now) {
