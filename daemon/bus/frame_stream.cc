@@ -1,15 +1,18 @@
 #include "daemon/bus/frame_stream.hpp"
 
+#include <poll.h>
+
 #include <array>
 #include <utility>
 
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/write.hpp>
 
 #include "daemon/bus/frame_reader.hpp"
 #include "daemon/bus/send_queue.hpp"
+#include "daemon/loop/clock.hpp"
 
 namespace tandem::bus {
 
@@ -49,6 +52,15 @@ class Stream final : public FrameStream {
     socket_.close(ignored);
   }
 
+  void flush(Duration patience) override {
+    const TimePoint give_up = loop::monotonic_now() + patience;
+    while (!write_now()) {
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(give_up - loop::monotonic_now());
+      pollfd waiting{.fd = socket_.native_handle(), .events = POLLOUT, .revents = 0};
+      if (left.count() <= 0 || poll(&waiting, 1, static_cast<int>(left.count())) <= 0) return;
+    }
+  }
+
   size_t queued_bytes() const override { return queue_.bytes() + in_flight_.size(); }
   uint64_t dropped() const override { return queue_.dropped(); }
 
@@ -73,15 +85,32 @@ class Stream final : public FrameStream {
     }
   }
 
-  void write() {
-    if (closed_) return;
-    in_flight_ = queue_.take(kMostBytesPerWrite);
-    asio::async_write(socket_, asio::buffer(in_flight_), [self = shared()](const auto& error, size_t) {
-      self->in_flight_.clear();
+  // Writes what the socket takes; false when it takes no more now. In-flight bytes are known exactly at any time (which
+  // an asynchronous write would not allow), so that flush() can go on from there.
+  bool write_now() {
+    while (!closed_) {
+      if (in_flight_.empty()) {
+        if (queue_.empty()) return true;
+        in_flight_ = queue_.take(kMostBytesPerWrite);
+        written_ = 0;
+      }
+      boost::system::error_code error;
+      written_ += socket_.write_some(asio::buffer(in_flight_) + written_, error);
+      if (error == asio::error::would_block) return false;
       // A broken line is the reader's to notice: what was said before it broke is still to be read.
-      if (error || self->closed_) return;
-      if (!self->queue_.empty()) return self->write();
-      self->writing_ = false;
+      if (error) return true;
+      if (written_ == in_flight_.size()) in_flight_.clear();
+    }
+    return true;
+  }
+
+  void write() {
+    if (write_now()) {
+      writing_ = false;
+      return;
+    }
+    socket_.async_wait(asio::local::stream_protocol::socket::wait_write, [self = shared()](const auto& error) {
+      if (!error) self->write();
     });
   }
 
@@ -100,6 +129,7 @@ class Stream final : public FrameStream {
   std::function<void(End)> on_end_;
   std::array<char, 64u << 10> chunk_;
   std::string in_flight_;
+  size_t written_ = 0;  // of in_flight_
   bool writing_ = false;
   bool closed_ = false;
 };

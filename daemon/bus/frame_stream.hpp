@@ -15,6 +15,8 @@
 
 #include <boost/asio/io_context.hpp>
 
+#include "daemon/base/time.hpp"
+
 namespace tandem::bus {
 
 class FrameStream : public std::enable_shared_from_this<FrameStream> {
@@ -33,6 +35,8 @@ class FrameStream : public std::enable_shared_from_this<FrameStream> {
   virtual void start(std::function<void(std::string_view frame)> on_frame, std::function<void(End)> on_end) = 0;
   // An empty slot is never replaced.
   virtual void send(std::shared_ptr<const std::string> frame, const std::string& slot) = 0;
+  // Writes what is queued, now and in this thread, for `patience` at most: the last words of a process.
+  virtual void flush(Duration patience) = 0;
   virtual void close() = 0;
 
   virtual size_t queued_bytes() const = 0;

@@ -15,6 +15,7 @@ namespace {
 
 // Retained messages replace each other, so only Events can pile up while the supervisor takes nothing.
 constexpr size_t kMostQueuedBytes = 64u << 20;
+constexpr Duration kLastWordsPatience = 200ms;
 
 }  // namespace
 

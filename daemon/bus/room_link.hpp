@@ -23,6 +23,7 @@ class RoomLink {
  public:
   // Takes ownership of `fd`, a connected AF_UNIX stream socket. `room` is the name this room is known by.
   RoomLink(boost::asio::io_context& io, int fd, std::string room);
+  // Gives what was published last 200 ms to be sent.
   ~RoomLink();
   RoomLink(const RoomLink&) = delete;
   RoomLink& operator=(const RoomLink&) = delete;

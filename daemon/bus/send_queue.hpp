@@ -2,8 +2,9 @@
 #pragma once
 
 #include <cstdint>
-#include <list>
+#include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <unordered_map>
 
@@ -30,14 +31,16 @@ class SendQueue {
     std::shared_ptr<const std::string> frame;
     std::string slot;
   };
-  using Place = std::list<Waiting>::iterator;
+  using Frames = std::map<uint64_t, Waiting>;  // by when it was said
 
-  void remove(Place place);
+  void remove(Frames::iterator at);
   void make_room();
 
   size_t most_bytes_;
-  std::list<Waiting> frames_;
-  std::unordered_map<std::string, Place> slots_;
+  Frames frames_;
+  std::set<uint64_t> said_once_;  // the frames without a slot
+  std::unordered_map<std::string, uint64_t> slots_;
+  uint64_t next_ = 0;
   size_t bytes_ = 0;
   uint64_t dropped_ = 0;
 };
