@@ -1,0 +1,172 @@
+#include "daemon/supervisor/room_process.hpp"
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/posix/stream_descriptor.hpp>
+
+#include "daemon/bus/codec.hpp"
+#include "daemon/loop/fd.hpp"
+#include "daemon/loop/process.hpp"
+
+namespace tandem::supervisor {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr size_t kMostQueuedBytes = 256u << 20;  // a site file and everything retained, twice
+
+std::string words_of(int error) {
+  return std::generic_category().message(error);
+}
+
+// Out of the way of the numbers the child's descriptors get.
+loop::UniqueFd moved_up(int fd) {
+  return loop::UniqueFd(fcntl(fd, F_DUPFD_CLOEXEC, 16));
+}
+
+// posix_spawn's two descriptions of the child, freed.
+struct SpawnPlan {
+  SpawnPlan() {
+    posix_spawn_file_actions_init(&files);
+    posix_spawnattr_init(&attributes);
+    // Ctrl-C in a terminal goes to the foreground's process group: only the supervisor shall hear it.
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+    posix_spawnattr_setpgroup(&attributes, 0);
+    sigset_t set;
+    sigfillset(&set);
+    posix_spawnattr_setsigdefault(&attributes, &set);
+    sigemptyset(&set);
+    posix_spawnattr_setsigmask(&attributes, &set);
+  }
+  ~SpawnPlan() {
+    posix_spawn_file_actions_destroy(&files);
+    posix_spawnattr_destroy(&attributes);
+  }
+  SpawnPlan(const SpawnPlan&) = delete;
+  SpawnPlan& operator=(const SpawnPlan&) = delete;
+
+  posix_spawn_file_actions_t files;
+  posix_spawnattr_t attributes;
+};
+
+Result<pid_t, std::string> spawn(const RoomStart& start, int bus_end) {
+  std::vector<std::string> words{"tandemd",
+                                 "--room",
+                                 start.room,
+                                 "--run-dir",
+                                 start.run_directory.string(),
+                                 "--state-dir",
+                                 start.state_directory.string(),
+                                 "--bus-fd",
+                                 std::to_string(kBusFd)};
+  if (start.listen_fd >= 0) words.insert(words.end(), {"--listen-fd", std::to_string(kListenFd)});
+  std::vector<char*> arguments;
+  for (auto& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+
+  const auto bus = moved_up(bus_end);
+  const auto lock = moved_up(start.rooms_lock);
+  const auto listen = start.listen_fd >= 0 ? moved_up(start.listen_fd) : loop::UniqueFd();
+  if (!bus || !lock || (start.listen_fd >= 0 && !listen)) return Failure(words_of(errno));
+  SpawnPlan plan;
+  posix_spawn_file_actions_adddup2(&plan.files, bus.get(), kBusFd);
+  posix_spawn_file_actions_adddup2(&plan.files, lock.get(), kRoomsLockFd);
+  if (listen) posix_spawn_file_actions_adddup2(&plan.files, listen.get(), kListenFd);
+  posix_spawn_file_actions_addclosefrom_np(&plan.files, listen ? kListenFd + 1 : kListenFd);
+  pid_t pid = 0;
+  const int error = posix_spawn(&pid, "/proc/self/exe", &plan.files, &plan.attributes, arguments.data(), environ);
+  if (error != 0) return Failure(words_of(error));
+  return pid;
+}
+
+class Process final : public RoomProcess, public std::enable_shared_from_this<Process> {
+ public:
+  Process(asio::io_context& io, pid_t pid, int pidfd, int bus_fd, RoomHandlers handlers)
+      : pid_(pid),
+        pidfd_(io, pidfd),
+        line_(bus::FrameStream::make(io, bus_fd, {bus::kMostBytesFromRoom, kMostQueuedBytes})),
+        handlers_(std::move(handlers)) {}
+
+  void watch() {
+    line_->start([self = shared_from_this()](std::string_view frame) { self->handlers_.on_frame(frame); },
+                 [self = shared_from_this()](bus::FrameStream::End end) { self->line_ended(end); });
+    pidfd_.async_wait(asio::posix::stream_descriptor::wait_read,
+                      [self = shared_from_this()](const boost::system::error_code& error) {
+                        if (!error) self->process_ended();
+                      });
+  }
+
+  pid_t pid() const override { return pid_; }
+
+  void send(std::shared_ptr<const std::string> frame, const std::string& slot) override {
+    line_->send(std::move(frame), slot);
+  }
+
+  void kill() override {
+    if (!how_.empty()) return;
+    ::kill(pid_, SIGKILL);  // not reaped yet, so the number is still its own
+  }
+
+ private:
+  void line_ended(bus::FrameStream::End end) {
+    line_over_ = true;
+    if (!how_.empty()) return finish();
+    handlers_.on_line_lost(end == bus::FrameStream::End::kClosed ? "hung up" : "sent a frame larger than allowed");
+  }
+
+  // The kernel closes a process's descriptors before it tells of its end, so what it said last is in the socket and the
+  // end of the line behind it.
+  void process_ended() {
+    int status = 0;
+    waitpid(pid_, &status, 0);
+    how_ = loop::describe_exit(status);
+    if (line_over_) finish();
+  }
+
+  void finish() {
+    const auto run = std::exchange(handlers_, {});
+    run.on_end(how_);
+  }
+
+  pid_t pid_;
+  asio::posix::stream_descriptor pidfd_;
+  std::shared_ptr<bus::FrameStream> line_;
+  RoomHandlers handlers_;
+  std::string how_;  // empty while the process lives
+  bool line_over_ = false;
+};
+
+}  // namespace
+
+Result<std::shared_ptr<RoomProcess>, std::string> RoomProcess::start(asio::io_context& io, const RoomStart& start,
+                                                                     RoomHandlers handlers) {
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return Failure(words_of(errno));
+  loop::UniqueFd ours(ends[0]);
+  const loop::UniqueFd theirs(ends[1]);
+  const auto pid = spawn(start, theirs.get());
+  if (!pid) return Failure(pid.error());
+  auto pidfd = loop::open_pidfd(*pid);
+  if (!pidfd) {
+    const int error = errno;
+    ::kill(*pid, SIGKILL);
+    waitpid(*pid, nullptr, 0);
+    return Failure("pidfd_open: " + words_of(error));
+  }
+  auto process = std::make_shared<Process>(io, *pid, pidfd.release(), ours.release(), std::move(handlers));
+  process->watch();
+  return process;
+}
+
+}  // namespace tandem::supervisor
