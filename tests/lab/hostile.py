@@ -1,4 +1,4 @@
-"""Real servers that answer wrongly on purpose: on loopback, each on a port of its own, each bounded in what it sends."""
+"""Real servers that answer wrongly on purpose: each on a port of its own, each bounded in what it sends."""
 
 import socket
 import ssl
@@ -13,13 +13,13 @@ class Hostile:
     What behave sends ends by itself, with the connection, or with stop. tls_context wraps connections before.
     """
 
-    def __init__(self, behave, tls_context=None, backlog=2048):
+    def __init__(self, behave, tls_context=None, backlog=2048, host="127.0.0.1"):
         self.behave = behave
         self.tls_context = tls_context
         self.stop = threading.Event()
         self.accepted = 0
         self.resets_seen = 0
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=backlog)
+        self.listener = socket.create_server((host, 0), backlog=backlog)
         self.port = self.listener.getsockname()[1]
         self.thread = threading.Thread(target=self._accept, daemon=True)
         self.thread.start()
@@ -31,6 +31,8 @@ class Hostile:
         self.close()
 
     def close(self):
+        if self.stop.is_set():
+            return
         self.stop.set()
         self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
