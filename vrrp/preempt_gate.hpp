@@ -28,6 +28,8 @@ class PreemptGate {
   // A site without a peer link has nothing to wait for.
   void set_peer_link(bool configured) { peer_link_ = configured; }
   void set_peer(const std::string& name, Peer peer) { peers_[name] = peer; }
+  // Of a peer that is no longer in the site.
+  void forget_peer(const std::string& name) { peers_.erase(name); }
 
   // Why preemption is held, for people; nothing when it is not.
   std::optional<std::string> held(TimePoint now) const;

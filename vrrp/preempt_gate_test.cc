@@ -41,6 +41,14 @@ TEST(PreemptGate, APeerThatIsGoneAgainDoesNotHoldBeyondTheFirstWait) {
   EXPECT_EQ(gate.held(kStart + 11s), std::nullopt);
 }
 
+TEST(PreemptGate, APeerThatLeftTheSiteHoldsNothing) {
+  PreemptGate gate(kStart);
+  gate.set_peer_link(true);
+  gate.set_peer("dir-b", {.connected = true, .in_step = false});
+  gate.forget_peer("dir-b");
+  EXPECT_EQ(gate.held(kStart + 11s), std::nullopt);
+}
+
 TEST(PreemptGate, OneOfSeveralPeersOutOfStepIsEnoughToHold) {
   PreemptGate gate(kStart);
   gate.set_peer_link(true);

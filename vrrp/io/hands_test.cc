@@ -3,11 +3,22 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <netinet/in.h>
 #include <sched.h>
+#include <sys/socket.h>
 
+#include <algorithm>
+#include <array>
 #include <cstdlib>
 
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+
+#include "daemon/loop/fd.hpp"
+#include "vrrp/arp.hpp"
 
 namespace tandem::vrrp {
 namespace {
@@ -67,6 +78,31 @@ TEST_F(HandsAtWork, DoThingsInTheOrderTheyWereAsked) {
   hands_->add({vip}, keep());
   hands_->remove({vip}, keep());
   EXPECT_THAT(missing({vip}), ElementsAre(vip));
+  EXPECT_THAT(troubles_, ElementsAre());
+}
+
+// RFC 9568, 8.1.2: only after the address is there, and heard by everybody on the link.
+TEST_F(HandsAtWork, AnnounceAnAddressToTheOtherEndOfTheCable) {
+  open();
+  const loop::UniqueFd ear(socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK, htons(ETH_P_ARP)));
+  sockaddr_ll place{};
+  place.sll_family = AF_PACKET;
+  place.sll_protocol = htons(ETH_P_ARP);
+  place.sll_ifindex = static_cast<int>(if_nametoindex("t1"));
+  ASSERT_EQ(bind(ear.get(), reinterpret_cast<sockaddr*>(&place), sizeof place), 0);
+  const auto vip = on("t0", "192.0.2.10/24");
+  hands_->add({vip}, keep());
+  hands_->announce({vip, on("t0", "192.0.2.11/24")}, keep());
+  settle();
+  auto kernel = netlink::Connection::open();
+  const auto expected = gratuitous_arp(netlink::find_link(*kernel, "t0")->mac, *Ipv4Address::parse("192.0.2.10"));
+  int frames = 0;
+  int ours = 0;
+  std::array<std::byte, 128> frame;
+  for (ssize_t length; (length = recv(ear.get(), frame.data(), frame.size(), 0)) > 0; ++frames)
+    ours += std::ranges::equal(Bytes(frame).first(static_cast<size_t>(length)), expected);
+  EXPECT_EQ(ours, 3);
+  EXPECT_EQ(frames, 6);
   EXPECT_THAT(troubles_, ElementsAre());
 }
 

@@ -95,22 +95,17 @@ bus::InstanceState Reporter::describe(const Machine& machine, const std::set<std
   return state;
 }
 
-void Reporter::publish(const Machine& machine, const std::set<std::string>& down, bool counters_too) {
+void Reporter::publish(const Machine& machine, const std::set<std::string>& down, What what) {
   if (since_unix_ms_ == 0) since_unix_ms_ = loop::unix_ms_now();
-  bus::InstanceState state = describe(machine, down);
-  if (said_) {
-    const bool counted = said_->adverts_sent != state.adverts_sent ||
-                         said_->adverts_received != state.adverts_received ||
-                         said_->adverts_rejected != state.adverts_rejected;
-    const bool moved = said_->state != state.state || said_->reason != state.reason ||
-                       said_->since_unix_ms != state.since_unix_ms || said_->interface != state.interface ||
-                       said_->vrid != state.vrid || said_->priority != state.priority ||
-                       said_->addresses != state.addresses || said_->active_address != state.active_address ||
-                       said_->transitions != state.transitions;
-    if (!moved && !(counted && counters_too)) return;
-  }
-  bus_.publish(state);
-  said_ = std::move(state);
+  Moves moves{machine.state(), machine.reason(), since_unix_ms_, machine.active_address(), machine.waiting_for(), down};
+  const Counters& counters = machine.counters();
+  const uint64_t count =
+      counters.active_transitions + counters.adverts_sent + counters.adverts_received + counters.adverts_rejected;
+  const bool changed = said_ != moves || what == What::kEverything || (what == What::kCounters && said_count_ != count);
+  if (!changed) return;
+  bus_.publish(describe(machine, down));
+  said_ = std::move(moves);
+  said_count_ = count;
 }
 
 void Reporter::state_changed(const StateChanged& change, const Machine& machine, const std::set<std::string>& down) {

@@ -22,8 +22,14 @@ class Reporter {
   // Counters and the time of the last transition go on from where an earlier life of the room left them.
   void continue_from(const bus::InstanceState& before, bool same_state);
 
-  // Says the state if anything but a counter changed since it was last said, or `counters_too` and they did.
-  void publish(const Machine& machine, const std::set<std::string>& down, bool counters_too);
+  // What may have changed since the state was last said.
+  enum class What : uint8_t {
+    kMoves,       // the state, its reason, who is active: looked at after every packet, so this costs little
+    kCounters,    // those as well
+    kEverything,  // the settings too
+  };
+  // Says the state if something of `what` changed.
+  void publish(const Machine& machine, const std::set<std::string>& down, What what);
 
   void state_changed(const StateChanged& change, const Machine& machine, const std::set<std::string>& down);
   void resumed(const Machine& machine);
@@ -42,7 +48,17 @@ class Reporter {
   std::string router_;
   uint64_t since_unix_ms_ = 0;
   bus::InstanceState earlier_;  // counters of earlier lives
-  std::optional<bus::InstanceState> said_;
+  struct Moves {
+    State state = State::kInitialize;
+    Reason reason = Reason::kNone;
+    uint64_t since_unix_ms = 0;
+    std::optional<IpAddress> active;
+    std::string waiting_for;
+    std::set<std::string> down;
+    bool operator==(const Moves&) const = default;
+  };
+  std::optional<Moves> said_;
+  uint64_t said_count_ = 0;  // of all counters
   Throttle refusals_, failures_, troubles_, restorations_, latenesses_;
 };
 

@@ -24,8 +24,6 @@ namespace {
 using bus::Severity;
 
 constexpr Duration kReportEvery = 1s;
-// For the last words to leave through the board's socket.
-constexpr Duration kLastWords = 50ms;
 
 class Room {
  public:
@@ -41,7 +39,6 @@ class Room {
                 .failed = [this](const std::string& why) { give_up("watching interfaces failed: " + why); }}),
         report_timer_(io_.get_executor(), [this] { report(); }),
         gate_timer_(io_.get_executor(), [this] { apply_hold(); }),
-        end_timer_(io_.get_executor(), [this] { io_.stop(); }),
         house_{io_, bus_, hands_, pulse_, [this](const std::string& router, const VirtualAddress& address) {
                  return had_by_another(router, address);
                }} {}
@@ -58,6 +55,11 @@ class Room {
     });
     bus_.subscribe<bus::SyncStatus>([this](const bus::SyncStatus& status) {
       gate_.set_peer(status.peer, {.connected = status.connected, .in_step = status.in_step});
+      apply_hold();
+    });
+    bus_.subscribe<bus::Forget>([this](const bus::Forget& forget) {
+      if (forget.kind != bus::SyncStatus::kKind) return;
+      gate_.forget_peer(forget.of_key);
       apply_hold();
     });
     bus_.on_caught_up([this] {
@@ -225,6 +227,8 @@ class Room {
   void report() {
     const TimePoint now = loop::monotonic_now();
     pulse_.beat(now);
+    // A socket that could not be opened is tried again; its routers are in fault until then.
+    if (std::ranges::any_of(segments_, [](const auto& each) { return !each.second->open(); })) interfaces_changed();
     for (const auto& [name, router] : routers_) router->report();
     report_timer_.set(now + kReportEvery);
   }
@@ -234,7 +238,7 @@ class Room {
     watch_.stop();
     for (const auto& [name, router] : routers_) router->stop();
     // The last adverts are out; the addresses are on their way.
-    hands_.afterwards([this] { end_timer_.set(loop::monotonic_now() + kLastWords); });
+    hands_.afterwards([this] { io_.stop(); });
   }
 
   void give_up(const std::string& why) {
@@ -249,7 +253,7 @@ class Room {
   std::optional<Duration> silence_;  // of the room's earlier life
   PreemptGate gate_;
   InterfaceWatch watch_;
-  loop::DeadlineTimer report_timer_, gate_timer_, end_timer_;
+  loop::DeadlineTimer report_timer_, gate_timer_;
   boost::asio::thread_pool reader_{1};
   Router::House house_;
 

@@ -70,10 +70,12 @@ void RoomUnderTest::start() {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     const std::string path = "/proc/" + std::to_string(box_.pid()) + "/ns/net";
     TANDEM_ASSERT(setns(open(path.c_str(), O_RDONLY | O_CLOEXEC), CLONE_NEWNET) == 0);
-    boost::asio::io_context io;
-    bus::RoomLink link(io, pair[1], "vrrp");
-    bus::RoomContext context{io, link, folder_, folder_};
-    run_room(context);
+    {
+      boost::asio::io_context io;
+      bus::RoomLink link(io, pair[1], "vrrp");
+      bus::RoomContext context{io, link, folder_, folder_};
+      run_room(context);
+    }
     _exit(0);
   }
   close(pair[1]);

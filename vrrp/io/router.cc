@@ -61,7 +61,7 @@ void Router::start(const InterfaceTable& table, const std::optional<bus::Instanc
   if (before) reporter_.continue_from(*before, resumed);
   if (resumed) reporter_.resumed(machine_);
   started_ = true;
-  reporter_.publish(machine_, down_, true);
+  reporter_.publish(machine_, down_, Reporter::What::kEverything);
 }
 
 void Router::stop() {
@@ -70,6 +70,7 @@ void Router::stop() {
 
 void Router::change(Settings settings) {
   feed(SettingsChanged{std::move(settings)});
+  reporter_.publish(machine_, down_, Reporter::What::kEverything);
 }
 
 void Router::hold(const std::optional<std::string>& reason) {
@@ -84,7 +85,7 @@ void Router::look_at(const InterfaceTable& table) {
 
 void Router::tell_interfaces(const InterfaceTable& table) {
   for (const std::string& name : interfaces_of(settings())) {
-    const bool usable = table.usable(name);
+    const bool usable = table.usable(name) && (name != settings().interface || segment_.open());
     if (usable != down_.contains(name)) continue;  // known
     if (usable) {
       down_.erase(name);
@@ -112,7 +113,7 @@ void Router::address_lost(const VirtualAddress& address) {
 }
 
 void Router::report() {
-  reporter_.publish(machine_, down_, true);
+  reporter_.publish(machine_, down_, Reporter::What::kCounters);
 }
 
 void Router::on_deadline() {
@@ -140,7 +141,7 @@ void Router::feed(const Event& event) {
   measure_lateness(now, false);
   for (const Action& action : machine_.on(event, now)) carry_out(action);
   timer_.set(machine_.deadline());
-  if (started_) reporter_.publish(machine_, down_, false);
+  if (started_) reporter_.publish(machine_, down_, Reporter::What::kMoves);
 }
 
 void Router::carry_out(const Action& action) {

@@ -40,7 +40,11 @@ void Segment::refresh(const InterfaceTable& table) {
   index_ = index;
   if (index == 0) return;
   auto opened = AdvertSocket::open(index, interface_);
-  if (!opened) return listener_.trouble(opened.error());
+  if (!opened) {
+    if (std::exchange(trouble_, opened.error()) != opened.error()) listener_.trouble(trouble_);
+    return;
+  }
+  trouble_.clear();
   socket_.emplace(std::move(*opened));
   // The socket keeps its descriptor; Asio waits on one of its own.
   readable_.emplace(io_, fcntl(socket_->fd(), F_DUPFD_CLOEXEC, 0));

@@ -40,6 +40,8 @@ class Segment {
 
   void attach(uint8_t vrid, Ear ear);
   void detach(uint8_t vrid);
+  // Whether anything can be heard here. Routers that cannot hear must not believe that nobody else is active.
+  bool open() const { return socket_.has_value(); }
   bool idle() const { return ears_.empty(); }
 
   // Hands over what is waiting, now.
@@ -61,6 +63,7 @@ class Segment {
   std::vector<Prefix> local_;
   std::bitset<256> vrids_;
   std::bitset<256> others_;  // already said
+  std::string trouble_;      // as last said
   std::map<uint8_t, Ear> ears_;
   std::vector<std::byte> buffer_;
 };
