@@ -1,5 +1,6 @@
 #include "tests/sim/mutation.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "vrrp/timers.hpp"

@@ -44,6 +44,7 @@ void World::found_site() {
   const bool mixed_intervals = rng_.percent(15);
   const bool equal = rng_.percent(20);
   network_.cut.assign(count, std::vector<bool>(count, false));
+  network_.last_arrival.assign(count, std::vector<TimePoint>(count));
   nodes_.resize(count);
   for (size_t i = 0; i < count; ++i) {
     Node& node = nodes_[i];
@@ -129,10 +130,11 @@ void World::send(const Node& from, const Packet& packet) {
     if (network_.loss_percent > 0 && rng_.percent(network_.loss_percent)) continue;
     const int copies = network_.duplicate_percent > 0 && rng_.percent(network_.duplicate_percent) ? 2 : 1;
     for (int i = 0; i < copies; ++i) {
-      Duration delay = rng_.between(network_.delay_min, network_.delay_max);
+      TimePoint& last = network_.last_arrival[from.index][to.index];
+      TimePoint at = last = std::max(last, now_ + rng_.between(network_.delay_min, network_.delay_max));
       if (network_.late_percent > 0 && rng_.percent(network_.late_percent))
-        delay += rng_.between(Duration{}, network_.late_max);
-      plan({.at = now_ + delay, .node = &to, .packet = packet});
+        at += rng_.between(Duration{}, network_.late_max);
+      plan({.at = at, .node = &to, .packet = packet});
     }
   }
 }

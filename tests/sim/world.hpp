@@ -26,7 +26,8 @@ struct Network {
   int64_t late_percent = 0;  // overtaken by what was sent after it
   Duration delay_min{}, delay_max{};
   Duration late_max{};
-  std::vector<std::vector<bool>> cut;  // [from][to]
+  std::vector<std::vector<bool>> cut;                // [from][to]
+  std::vector<std::vector<TimePoint>> last_arrival;  // [from][to]; a link keeps the order, unless it is made late
 };
 
 class World {
