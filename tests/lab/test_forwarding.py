@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,7 @@ class Bench:
         self.run_folder = world.folder / "alone"
         self.run_folder.mkdir()
         self.process = None
-        self.sniffer = self.client.start("tcpdump", "-U", "-s", "100", "-i", "eth0", "-w", self.pcap, log="tcpdump.log")
+        self.sniffer = self.client.start("tcpdump", "-U", "--immediate-mode", "-s", "100", "-i", "eth0", "-w", self.pcap, log="tcpdump.log")
         wait_until("tcpdump listens", lambda: "listening" in (world.folder / "tcpdump.log").read_text(), 10)
         self.start()
 
@@ -78,6 +79,7 @@ class Bench:
 
     def seen(self, expression):
         """Packets at the client's cable that a tcpdump expression selects."""
+        time.sleep(0.3)  # what is on its way to the file
         return run("tcpdump", "-n", "-r", self.pcap, expression).splitlines()
 
     def no_kernel_interference(self):

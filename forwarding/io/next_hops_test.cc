@@ -1,0 +1,222 @@
+#include "forwarding/io/next_hops.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "forwarding/io/server_hops.hpp"
+
+namespace tandem::forwarding {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+const Ipv4Address kGateway{0x0a000001};
+const Ipv4Address kClient{0xc0000201};
+const MacAddress kOurs{{2, 0, 0, 0, 0, 1}};
+const MacAddress kTheirs{{2, 0, 0, 0, 0, 2}};
+const MacAddress kOther{{2, 0, 0, 0, 0, 3}};
+
+// One interface, 2, with a gateway to everything.
+class OneGateway final : public NetworkView {
+ public:
+  std::optional<netlink::RouteAnswer> route_to(Ipv4Address) override {
+    ++routes_asked;
+    if (!has_route) return std::nullopt;
+    netlink::RouteAnswer answer;
+    answer.interface_index = 2;
+    answer.gateway = kGateway;
+    answer.preferred_source = Ipv4Address{0x0a000002};
+    answer.mtu = route_mtu;
+    return answer;
+  }
+  std::optional<netlink::Neighbour> neighbour(int, const IpAddress&) override {
+    if (state == netlink::NeighbourState::kNone) return std::nullopt;
+    return gateway(state, kTheirs);
+  }
+  void ask(int, const IpAddress& address) override { asked.push_back(address.v4); }
+  std::optional<Interface> interface(int) override { return Interface{kOurs, 1500}; }
+
+  static netlink::Neighbour gateway(netlink::NeighbourState state, MacAddress mac) {
+    return {.interface_index = 2, .address = kGateway, .mac = mac, .state = state};
+  }
+
+  bool has_route = true;
+  uint32_t route_mtu = 0;
+  netlink::NeighbourState state = netlink::NeighbourState::kReachable;
+  int routes_asked = 0;
+  std::vector<Ipv4Address> asked;
+};
+
+class NextHopsTest : public testing::Test {
+ protected:
+  void send_packet(uint8_t mark = 0, Ipv4Address to = kClient) {
+    packet_[0] = std::byte{mark};
+    hops_.send(to, packet_, {}, now_, sender_);
+  }
+
+  OneGateway network_;
+  NextHops hops_{network_};
+  TimePoint now_{1000s};
+  std::array<std::byte, 40> packet_{};
+  std::vector<Way> ways_;
+  std::vector<uint8_t> marks_;
+  NextHops::Send sender_ = [this](MutableBytes packet, const Offload&, const Way& way) {
+    marks_.push_back(std::to_integer<uint8_t>(packet[0]));
+    ways_.push_back(way);
+  };
+};
+
+TEST_F(NextHopsTest, ARouteIsAskedForOnceForEachDestination) {
+  for (int i = 0; i < 100; ++i) send_packet();
+  EXPECT_EQ(network_.routes_asked, 1);
+  ASSERT_THAT(ways_, SizeIs(100));
+  EXPECT_EQ(ways_[0].destination, kTheirs);
+  EXPECT_EQ(ways_[0].source, kOurs);
+  EXPECT_EQ(ways_[0].mtu, 1500u);
+  send_packet(0, {kClient.value + 1});
+  EXPECT_EQ(network_.routes_asked, 2);
+}
+
+TEST_F(NextHopsTest, TheRoutesOwnMtuCounts) {
+  network_.route_mtu = 1400;
+  send_packet();
+  EXPECT_EQ(ways_.at(0).mtu, 1400u);
+}
+
+TEST_F(NextHopsTest, ThreePacketsWaitForANeighbourAndLeaveInOrder) {
+  network_.state = netlink::NeighbourState::kNone;
+  for (uint8_t mark = 1; mark <= 5; ++mark) send_packet(mark);
+  EXPECT_THAT(marks_, IsEmpty());
+  EXPECT_THAT(network_.asked, ElementsAre(kGateway));
+  EXPECT_EQ(hops_.counters().dropped_waiting, 2u);
+  hops_.on_neighbour(OneGateway::gateway(netlink::NeighbourState::kReachable, kTheirs), false, sender_);
+  EXPECT_THAT(marks_, ElementsAre(1, 2, 3));
+  EXPECT_FALSE(hops_.waiting());
+}
+
+TEST_F(NextHopsTest, WhatWaitedASecondIsDroppedAndTheNeighbourAskedForAgain) {
+  network_.state = netlink::NeighbourState::kNone;
+  send_packet();
+  now_ += 1s;
+  hops_.tick(now_);
+  EXPECT_FALSE(hops_.waiting());
+  EXPECT_EQ(hops_.counters().dropped_waiting, 1u);
+  send_packet();
+  EXPECT_THAT(network_.asked, SizeIs(2));
+}
+
+TEST_F(NextHopsTest, ANewMacAddressIsUsedAtOnce) {
+  send_packet();
+  hops_.on_neighbour(OneGateway::gateway(netlink::NeighbourState::kStale, kOther), false, sender_);
+  send_packet();
+  EXPECT_EQ(ways_.at(1).destination, kOther);
+}
+
+TEST_F(NextHopsTest, AStaleNeighbourIsUsedAndConfirmedEveryHalfMinute) {
+  network_.state = netlink::NeighbourState::kStale;
+  send_packet();
+  send_packet();
+  EXPECT_THAT(network_.asked, SizeIs(1));
+  now_ += 29s;
+  send_packet();
+  EXPECT_THAT(network_.asked, SizeIs(1));
+  now_ += 1s;
+  send_packet();
+  EXPECT_THAT(network_.asked, SizeIs(2));
+  EXPECT_THAT(ways_, SizeIs(4));
+}
+
+TEST_F(NextHopsTest, ANeighbourThatFailedIsNotSentTo) {
+  send_packet();
+  hops_.on_neighbour(OneGateway::gateway(netlink::NeighbourState::kFailed, {}), false, sender_);
+  now_ += 1s;
+  send_packet();
+  EXPECT_THAT(ways_, SizeIs(1));
+  EXPECT_THAT(network_.asked, SizeIs(1));
+}
+
+TEST_F(NextHopsTest, OnlyDestinationsInsideOfAChangedRouteAreAskedAgain) {
+  send_packet();
+  hops_.forget_routes(*Prefix::parse("203.0.113.0/24"));
+  send_packet();
+  EXPECT_EQ(network_.routes_asked, 1);
+  hops_.forget_routes(*Prefix::parse("192.0.2.0/24"));
+  send_packet();
+  EXPECT_EQ(network_.routes_asked, 2);
+  hops_.forget_routes(*Prefix::parse("0.0.0.0/0"));
+  send_packet();
+  EXPECT_EQ(network_.routes_asked, 3);
+}
+
+TEST_F(NextHopsTest, ADestinationWithoutARouteIsAskedForOnceASecond) {
+  network_.has_route = false;
+  for (int i = 0; i < 10; ++i) send_packet();
+  EXPECT_EQ(network_.routes_asked, 1);
+  EXPECT_EQ(hops_.counters().dropped_no_route, 10u);
+  network_.has_route = true;
+  now_ += 1s;
+  send_packet();
+  EXPECT_THAT(ways_, SizeIs(1));
+}
+
+TEST_F(NextHopsTest, MoreDestinationsThanPlacesStillReachTheirNextHop) {
+  for (uint32_t i = 0; i < 3 * NextHops::kRoutes; ++i) send_packet(0, {0x30000000 + i});
+  EXPECT_THAT(ways_, SizeIs(3 * NextHops::kRoutes));
+}
+
+class ServerHopsTest : public testing::Test {
+ protected:
+  ServerHopsTest() {
+    server_.slot = 7;
+    server_.address = kClient;
+  }
+  std::vector<HopChange> set() {
+    const std::array<const Server*, 1> servers{&server_};
+    return hops_.set_servers(servers, now_);
+  }
+
+  OneGateway network_;
+  ServerHops hops_{network_};
+  Server server_;
+  TimePoint now_{1000s};
+};
+
+TEST_F(ServerHopsTest, AServersWayIsToldOnceAndThenWhenItChanges) {
+  const auto changes = set();
+  ASSERT_THAT(changes, SizeIs(1));
+  EXPECT_EQ(changes[0].slot, 7);
+  EXPECT_TRUE(changes[0].neighbour_known);
+  EXPECT_EQ(changes[0].hop.destination_mac, kTheirs);
+  EXPECT_EQ(changes[0].hop.tunnel_source, Ipv4Address{0x0a000002});
+  EXPECT_THAT(set(), IsEmpty());
+  EXPECT_THAT(hops_.on_route(*Prefix::parse("192.0.2.0/24"), now_), IsEmpty());
+  network_.route_mtu = 1400;
+  EXPECT_THAT(hops_.on_route(*Prefix::parse("203.0.113.0/24"), now_), IsEmpty());
+  EXPECT_THAT(hops_.on_route(*Prefix::parse("192.0.2.0/24"), now_), SizeIs(1));
+}
+
+TEST_F(ServerHopsTest, ANeighbourIsAskedForAndFollowed) {
+  network_.state = netlink::NeighbourState::kNone;
+  const auto changes = set();
+  ASSERT_THAT(changes, SizeIs(1));
+  EXPECT_FALSE(changes[0].neighbour_known);
+  EXPECT_EQ(changes[0].hop.mtu, 1500);  // the route's part is known
+  EXPECT_THAT(network_.asked, ElementsAre(kGateway));
+  const auto found = hops_.on_neighbour({false, OneGateway::gateway(netlink::NeighbourState::kReachable, kOther)});
+  ASSERT_THAT(found, SizeIs(1));
+  EXPECT_TRUE(found[0].neighbour_known);
+  EXPECT_EQ(found[0].hop.destination_mac, kOther);
+  const auto gone = hops_.on_neighbour({true, OneGateway::gateway(netlink::NeighbourState::kReachable, kOther)});
+  ASSERT_THAT(gone, SizeIs(1));
+  EXPECT_FALSE(gone[0].neighbour_known);
+}
+
+}  // namespace
+}  // namespace tandem::forwarding

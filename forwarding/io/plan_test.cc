@@ -1,0 +1,84 @@
+#include "forwarding/io/plan.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+
+namespace tandem::forwarding {
+namespace {
+
+using testing::ElementsAre;
+
+config::Site small_site() {
+  config::Service web{.name = "web", .address = *IpAddress::parse("198.51.100.10"), .port = 80};
+  web.router = "main";
+  web.servers = {{.name = "web1", .address = *IpAddress::parse("10.0.1.11"), .port = 8080, .weight = 10}};
+  config::Site site;
+  site.services = {web};
+  return site;
+}
+
+bus::ServerHealth health(bool known, bool up, uint32_t weight) {
+  return {.service = "web", .server = "web1", .up = up, .known = known, .weight = weight};
+}
+
+TEST(Plan, AServerNobodySpokeOfTakesNothingButIsNotDead) {
+  const auto site = small_site();
+  EXPECT_EQ(standing_of(site.services[0], site.services[0].servers[0], {}), (ServerStanding{0, true}));
+}
+
+TEST(Plan, AServerThatIsNotCheckedTakesItsConfiguredWeight) {
+  auto site = small_site();
+  site.services[0].check.type = config::CheckType::kNone;
+  EXPECT_EQ(standing_of(site.services[0], site.services[0].servers[0], {}), (ServerStanding{10, true}));
+}
+
+TEST(Plan, TheCheckersWordIsTaken) {
+  const auto site = small_site();
+  Knowledge knowledge;
+  auto& said = knowledge.health["web/web1"];
+  said = health(false, false, 0);
+  EXPECT_EQ(standing_of(site.services[0], site.services[0].servers[0], knowledge), (ServerStanding{0, true}));
+  said = health(true, true, 7);
+  EXPECT_EQ(standing_of(site.services[0], site.services[0].servers[0], knowledge), (ServerStanding{7, true}));
+  said = health(true, false, 7);
+  EXPECT_EQ(standing_of(site.services[0], site.services[0].servers[0], knowledge), (ServerStanding{0, false}));
+}
+
+TEST(Plan, AServiceIsActiveWhereItsRouterIs) {
+  auto site = small_site();
+  Knowledge knowledge;
+  EXPECT_FALSE(is_active(site.services[0], knowledge));
+  knowledge.routers["main"] = {.router = "main", .state = bus::RouterState::kBackup};
+  EXPECT_FALSE(is_active(site.services[0], knowledge));
+  knowledge.routers["main"].state = bus::RouterState::kActive;
+  EXPECT_TRUE(is_active(site.services[0], knowledge));
+  site.services[0].router.clear();
+  EXPECT_TRUE(is_active(site.services[0], {}));
+}
+
+TEST(Plan, FiltersAreWantedForEveryServiceAndForTheServersOfNat) {
+  auto site = small_site();
+  auto direct = site.services[0];
+  direct.name = "direct";
+  direct.port = 81;
+  direct.forward = config::ForwardMethod::kDr;
+  site.services.push_back(direct);
+  const SilenceRules rules = silence_of(settings_of(site, {}));
+  EXPECT_THAT(rules.services,
+              ElementsAre(Endpoint{IPPROTO_TCP, {0xc633640a}, 80}, Endpoint{IPPROTO_TCP, {0xc633640a}, 81}));
+  EXPECT_THAT(rules.nat_servers, ElementsAre(Endpoint{IPPROTO_TCP, {0x0a00010b}, 8080}));
+}
+
+TEST(Plan, WhatIsNotIpv4IsLeftOutAndNamed) {
+  auto site = small_site();
+  site.services[0].servers.push_back({.name = "six", .address = *IpAddress::parse("2001:db8::1"), .port = 80});
+  std::vector<std::string> left_out;
+  const auto settings = settings_of(site, {}, &left_out);
+  ASSERT_EQ(settings.size(), 1u);
+  EXPECT_EQ(settings[0].servers.size(), 1u);
+  EXPECT_THAT(left_out, ElementsAre("web/six"));
+}
+
+}  // namespace
+}  // namespace tandem::forwarding

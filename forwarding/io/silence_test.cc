@@ -1,0 +1,52 @@
+#include "forwarding/io/silence.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+
+namespace tandem::forwarding {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+const Endpoint kVip{IPPROTO_TCP, {0xc633640a}, 80};       // 198.51.100.10
+const Endpoint kServer{IPPROTO_TCP, {0x0a00010b}, 8080};  // 10.0.1.11
+const Endpoint kServer2{IPPROTO_UDP, {0x0a00010c}, 53};   // 10.0.1.12
+
+TEST(Silence, ATableIsReplacedInOneTransactionWhateverWasThere) {
+  const std::string text = silence_table({.interfaces = {{"eth0", 2}}, .services = {kVip}, .nat_servers = {kServer}});
+  EXPECT_TRUE(text.starts_with("add table netdev tandem\ndelete table netdev tandem\ntable netdev tandem {\n")) << text;
+  EXPECT_THAT(text, HasSubstr("add element netdev tandem services { 6 . 198.51.100.10 . 80, }"));
+  EXPECT_THAT(text, HasSubstr("add element netdev tandem nat_servers { 6 . 10.0.1.11 . 8080, }"));
+  EXPECT_THAT(text, HasSubstr("add element netdev tandem nat_server_errors { 6 . 167772427 . 8080, }"));
+  EXPECT_THAT(text, HasSubstr("device \"eth0\" priority -500"));
+}
+
+TEST(Silence, AnswersToThisBoxAreLetThroughBeforeServersAreDropped) {
+  const std::string text = silence_table({});
+  EXPECT_LT(text.find("@services drop"), text.find("fib daddr type local accept"));
+  EXPECT_LT(text.find("fib daddr type local accept"), text.find("@nat_servers drop"));
+}
+
+TEST(Silence, AnInterfaceWhoseNameWouldEndTheQuotesIsLeftOut) {
+  const std::string text =
+      silence_table({.interfaces = {{"a\" drop", 2}, {"eth0.7@x", 3}}, .services = {}, .nat_servers = {}});
+  EXPECT_THAT(text, Not(HasSubstr("drop\" priority")));
+  EXPECT_THAT(text, HasSubstr("device \"eth0.7@x\""));
+}
+
+TEST(Silence, TheDifferenceNamesOnlyWhatDiffers) {
+  const SilenceRules before{.interfaces = {{"eth0", 2}}, .services = {kVip}, .nat_servers = {kServer}};
+  SilenceRules after = before;
+  EXPECT_EQ(silence_changes(before, after), "");
+  after.nat_servers = {kServer2};
+  EXPECT_EQ(silence_changes(before, after),
+            "delete element netdev tandem nat_servers { 6 . 10.0.1.11 . 8080, }\n"
+            "delete element netdev tandem nat_server_errors { 6 . 167772427 . 8080, }\n"
+            "add element netdev tandem nat_servers { 17 . 10.0.1.12 . 53, }\n"
+            "add element netdev tandem nat_server_errors { 17 . 167772428 . 53, }\n");
+}
+
+}  // namespace
+}  // namespace tandem::forwarding
