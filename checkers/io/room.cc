@@ -1,5 +1,7 @@
 #include "checkers/io/room.hpp"
 
+#include <malloc.h>
+
 #include <csignal>
 #include <deque>
 #include <memory>
@@ -65,6 +67,7 @@ class Room {
     asio::post(reader_, [this, text] {
       loop::set_thread_name("site reader");
       auto prepared = std::make_shared<Prepared>(prepare(text));
+      malloc_trim(0);  // reading a large site takes tens of megabytes, and glibc would keep them
       asio::post(io_, [this, prepared] {
         if (caught_up_) return apply(std::move(*prepared));
         waiting_.push_back(std::move(*prepared));
