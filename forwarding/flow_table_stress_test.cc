@@ -1,0 +1,91 @@
+// Two threads on one table, as the packet worker and the peer link are: no key twice, no flow with
+// another flow's value, no change that is never told.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <map>
+#include <random>
+#include <thread>
+
+#include "forwarding/testing/director.hpp"
+
+namespace tandem::forwarding {
+namespace {
+
+using testing::format_table;
+using testing::Mapping;
+
+// Every value says in its upper half whose it is, so that a torn or foreign value is seen.
+uint64_t value_for(uint64_t key, uint32_t number) {
+  return (key >> 16) << 32 | number;
+}
+bool belongs(const Flow& flow) {
+  return flow.value >> 32 == ((flow.key >> 16) & 0xffffffff);
+}
+
+void churn(FlowTable& flows, uint32_t seed, std::atomic<uint64_t>& foreign) {
+  std::mt19937 random(seed);
+  const auto below = [&random](uint32_t n) { return static_cast<uint32_t>(random() % n); };
+  for (int i = 0; i < 200'000; ++i) {
+    const uint32_t client = 1 + below(40);
+    const auto port = static_cast<uint16_t>(1 + below(3));
+    const uint64_t key = tandem_flow_key(client, port, 1);
+    auto flow = flows.find(kTcp, {client}, port, 1);
+    if (flow && !belongs(*flow)) ++foreign;
+    switch (below(4)) {
+      case 0:
+      case 1: {
+        const auto in = flows.insert(kTcp, key, value_for(key, static_cast<uint32_t>(i)));
+        if (!belongs(in.flow) || in.flow.key != key) ++foreign;
+        flows.mark_dirty(in.flow.index);
+        break;
+      }
+      case 2:
+        if (flow && flows.update(*flow, value_for(key, static_cast<uint32_t>(i)))) flows.mark_dirty(flow->index);
+        break;
+      default:
+        if (flow) flows.remove(*flow);
+    }
+  }
+}
+
+TEST(FlowTableStress, KeepsEveryFlowWholeUnderTwoThreads) {
+  for (const uint32_t buckets : {4u, 64u}) {  // always full, and never
+    Mapping mapping(FlowTable::bytes_needed(buckets));
+    FlowTable flows = format_table(mapping, buckets);
+    std::atomic<uint64_t> foreign = 0;
+    std::atomic<bool> done = false;
+    std::map<uint64_t, uint64_t> told;  // the peer's copy: key -> value
+    const auto tell = [&] {
+      flows.take_dirty(0, 0, 1000, [&](const Flow& flow) {
+        if (!belongs(flow)) ++foreign;
+        told[flow.key] = flow.value;
+      });
+    };
+    std::thread peer([&] {
+      while (!done) tell();
+    });
+    std::thread one([&] { churn(flows, 1, foreign); });
+    std::thread two([&] { churn(flows, 2, foreign); });
+    one.join();
+    two.join();
+    done = true;
+    peer.join();
+    tell();
+
+    EXPECT_EQ(foreign, 0u);
+    std::map<uint64_t, int> present;
+    flows.scan(0, flows.slots(), [&](const Flow& flow) {
+      EXPECT_EQ(++present[flow.key], 1);
+      EXPECT_EQ(told[flow.key], flow.value) << "a change was never told";
+    });
+    for (size_t i = 0; i < flows.slots(); ++i) {
+      const auto* bucket =
+          reinterpret_cast<const tandem_bucket*>(mapping.bytes().data() + flows.header().buckets_offset);
+      EXPECT_NE(bucket[i / 4].flows[i % 4].key, TANDEM_KEY_BUSY);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace tandem::forwarding

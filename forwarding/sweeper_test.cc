@@ -1,0 +1,107 @@
+#include "forwarding/sweeper.hpp"
+
+#include <gtest/gtest.h>
+
+#include "forwarding/tcp_state.hpp"
+#include "forwarding/testing/director.hpp"
+
+namespace tandem::forwarding {
+namespace {
+
+using namespace testing;
+
+TEST(Sweep, RemovesAFlowWhenItsStatesTimeIsOver) {
+  Director director;
+  director.apply({web()});
+  director.send(from_client().syn());
+  director.pass(59s);
+  director.sweep();
+  EXPECT_EQ(director.engine.flow_count(), 1u);
+  director.pass(2s);  // SYN_RECV lives 60 s
+  director.sweep();
+  EXPECT_EQ(director.engine.flow_count(), 0u);
+  EXPECT_EQ(director.count(Counter::kExpired), 1u);
+  EXPECT_EQ(director.server("web", "web2").active, 0);
+}
+
+TEST(Sweep, KeepsABusyFlowForEver) {
+  Director director;
+  director.apply({web()});
+  director.send(from_client().syn());
+  director.send(from_client().ack());
+  for (int hour = 0; hour < 24; ++hour) {
+    for (int i = 0; i < 6; ++i) {
+      director.pass(10min);
+      director.send(from_client().ack());
+      director.sweep();
+    }
+  }
+  EXPECT_EQ(director.engine.flow_count(), 1u);
+  EXPECT_EQ(director.server("web", "web2").active, 1);
+}
+
+TEST(Sweep, CountsTheFlowsThatOthersWrote) {
+  Director director;
+  director.apply({web()});
+  const auto service = director.services.service_slot("web");
+  const auto server = director.services.server_slot("web", "web1");
+  for (uint32_t i = 0; i < 10; ++i) {  // as the peer link does
+    director.flows.insert(
+        kTcp, tandem_flow_key(0x0a010000 + i, 1000, service),
+        tandem_flow_value(server, static_cast<uint8_t>(FlowState::kEstablished), 0, tick_of(director.now)));
+  }
+  EXPECT_EQ(director.server("web", "web1").active, 0);
+  director.sweep();
+  EXPECT_EQ(director.server("web", "web1").active, 10);
+  EXPECT_EQ(director.engine.flow_count(), 10u);
+}
+
+TEST(Sweep, MiscountsNothingThatHappensWhileItIsUnderWay) {
+  Director director(64);
+  director.apply({web()});
+  for (uint16_t port = 1; port <= 60; ++port) director.send(from_client(port).syn());
+  for (int pass = 0; pass < 50; ++pass) {
+    for (size_t at = 0; at < director.flows.slots(); at += 16) {
+      director.engine.expire(director.now, 16);
+      const auto port = static_cast<uint16_t>(1 + (pass * 16 + at / 16) % 60);
+      director.send(from_client(port).rst());  // SYN_RECV stays; ESTABLISHED closes
+      director.send(from_client(port).ack());
+      director.send(from_client(port).syn());
+    }
+    int64_t active = 0, inactive = 0;
+    director.flows.scan(0, director.flows.slots(), [&](const Flow& flow) {
+      const Load load = load_of(static_cast<FlowState>(flow.state()));
+      active += load == Load::kActive, inactive += load == Load::kInactive;
+    });
+    const Server &one = director.server("web", "web1"), &two = director.server("web", "web2");
+    ASSERT_EQ(one.active + two.active, active);
+    ASSERT_EQ(one.inactive + two.inactive, inactive);
+  }
+}
+
+TEST(Sweep, RemovesFlowsOfARemovedServerAndThenFreesItsNumber) {
+  Director director;
+  director.apply({web()});
+  director.send(from_client().syn());
+  const uint16_t slot = director.server("web", "web2").slot;
+  ServiceSetting less = web();
+  less.servers.pop_back();
+  director.apply({less});
+  director.sweep();
+  EXPECT_EQ(director.count(Counter::kOrphaned), 1u);
+  EXPECT_EQ(director.flows.server_slots()[slot].in_use, 0);
+}
+
+TEST(Sweep, TouchesNothingBeforeTheConfigurationIsThere) {
+  Director director;
+  director.apply({web()});
+  director.send(from_client().syn());
+  FlowTable again = *FlowTable::attach(director.mapping.bytes());
+  ServiceTable services(again);
+  Engine engine(again, services);
+  engine.expire(director.now, again.slots());
+  EXPECT_TRUE(again.find(kTcp, ip("192.0.2.7"), 40000, 1));
+}
+
+}  // namespace
+}  // namespace tandem::forwarding
