@@ -209,7 +209,8 @@ void Decider::follow(Flow flow, Server& server, const Packet& packet, bool from_
     const uint64_t value = tandem_flow_value(flow.server(), static_cast<uint8_t>(next), flags, now_tick);
     if (flows_.update(flow, value)) {
       services_.counts().change(server, flow.index, load_of(state), load_of(next));
-      if (learnt || next != state || begins_a_quarter(before, now_tick, timeout_of(next))) flows_.mark_dirty(flow.index);
+      if (learnt || next != state || begins_a_quarter(before, now_tick, timeout_of(next)))
+        flows_.mark_dirty(flow.index);
       return;
     }
     const auto now_there = flows_.at(flow.index);

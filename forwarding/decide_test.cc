@@ -223,6 +223,19 @@ TEST(Decide, WritesABusyFlowOnceASecondAndTellsThePeerEveryQuarterOfItsLife) {
   EXPECT_TRUE(director.flows.is_dirty(1, index));  // another peer has not taken its own
 }
 
+TEST(Decide, MakesALearntFlowItsOwnWithItsFirstPacketAndTellsThePeers) {
+  Director director;
+  director.apply({web()});
+  const uint64_t key = tandem_flow_key(ip("192.0.2.7").value, 40000, director.services.service_slot("web"));
+  const auto learnt = director.flows.insert(
+      kTcp, key,
+      tandem_flow_value(director.server("web", "web1").slot, static_cast<uint8_t>(FlowState::kEstablished),
+                        TANDEM_FLOW_LEARNT, tick_of(director.now)));
+  EXPECT_THAT(director.line(from_client().ack()), HasSubstr("to web1"));
+  EXPECT_EQ(the_flow(director)->flags() & TANDEM_FLOW_LEARNT, 0);
+  EXPECT_TRUE(director.flows.is_dirty(0, learnt.flow.index));
+}
+
 TEST(Decide, CountsUdpFlowsAsInactiveAsIpvsDoes) {
   Director director;
   director.apply({dns()});
