@@ -119,7 +119,7 @@ void Reporter::state_changed(const StateChanged& change, const Machine& machine,
     case State::kFault:
       return say(Severity::kError, "VRRP_FAULT", "cannot take part: " + because);
     case State::kInitialize:
-      return say(Severity::kNotice, "VRRP_STOPPED", "stopped: " + because);
+      return say(Severity::kNotice, "VRRP_STOPPED", "stopped in order (" + place(machine) + ")");
   }
 }
 

@@ -44,11 +44,6 @@ class Room {
                }} {}
 
   void run() {
-    for (std::string& refused : become_real_time(kLoopPriority))
-      bus_.event(Severity::kWarning, "VRRP_NO_REAL_TIME", "", std::move(refused));
-    for (std::string& refused : lock_memory())
-      bus_.event(Severity::kWarning, "VRRP_MEMORY_NOT_LOCKED", "", std::move(refused));
-
     bus_.subscribe<bus::SiteText>([this](const bus::SiteText& site) { hear(site); });
     bus_.subscribe<bus::InstanceState>([this](const bus::InstanceState& state) {
       if (!plan_) earlier_[state.router] = state;  // later ones are our own words coming back
@@ -269,6 +264,11 @@ class Room {
 }  // namespace
 
 void run_room(bus::RoomContext& context) {
+  // Before the room has threads: their stacks would be locked whole.
+  for (std::string& refused : become_real_time(kLoopPriority))
+    context.bus.event(Severity::kWarning, "VRRP_NO_REAL_TIME", "", std::move(refused));
+  for (std::string& refused : lock_memory())
+    context.bus.event(Severity::kWarning, "VRRP_MEMORY_NOT_LOCKED", "", std::move(refused));
   Room(context).run();
 }
 
