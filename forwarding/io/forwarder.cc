@@ -85,7 +85,6 @@ void Forwarder::start_worker() {
                                      [this](uint32_t ifindex) {
                                        if (callbacks_.port_broken) callbacks_.port_broken(ifindex);
                                      });
-  silent_ = false;
   look_around();
 }
 
@@ -109,61 +108,64 @@ void Forwarder::write_hops(const std::vector<HopChange>& changes) {
   }
 }
 
-bool Forwarder::apply_silence(const SilenceRules& rules) {
+void Forwarder::apply_silence(const SilenceRules& rules) {
   const Silence::Outcome outcome = silence_.apply(rules);
   ruleset_watch_.drain();
-  if (outcome) {
-    if (!silent_)
-      say(bus::Severity::kInfo, "FORWARDING_FILTERS_STAND", "",
-          "The kernel leaves the services' traffic to forwarding.");
-  } else if (silent_) {
+  silent_ = outcome.has_value();
+  if (silent_ && complained_)
+    say(bus::Severity::kNotice, "FORWARDING_FILTERS_STAND", "", "The filters are in place again.");
+  if (!silent_ && !complained_)
     say(bus::Severity::kError, "FORWARDING_FILTERS_REFUSED", "",
-        "The kernel took no filters, so it will reset connections to the services; trying again. nftables said: " +
+        "The kernel took no filters, so it will reset connections to the services; trying again every second. nftables "
+        "said: " +
             outcome.error());
-  }
-  return silent_ = outcome.has_value();
+  complained_ = !silent_;
 }
 
-bool Forwarder::look_around() {
-  if (!worker_) return true;
+void Forwarder::look_around() {
+  if (!worker_) return;
+  all_ports_ = false;
   const auto found = forwarding::look_around(connection_);
   if (!found) {
     say(bus::Severity::kWarning, "FORWARDING_BLIND", "", "Asking for interfaces failed: " + found.error().text());
-    return false;
+    return;
   }
   {
     const std::lock_guard change(gate_);
     services_.set_own_addresses(found->own_addresses);
   }
-  bool complete = true;
   wanted_silence_.interfaces.clear();
   for (const PacketInterface& interface : found->interfaces)
     wanted_silence_.interfaces.insert({interface.name, interface.index});
-  complete = apply_silence(wanted_silence_);
+  apply_silence(wanted_silence_);
 
+  all_ports_ = true;
   std::set<uint32_t> stay;
-  for (const PacketInterface& interface : found->interfaces) {
-    if (!interface.up) continue;
-    const auto ifindex = static_cast<uint32_t>(interface.index);
-    stay.insert(ifindex);
-    if (ports_.contains(ifindex)) continue;
-    auto port = open_packet_socket(ifindex);
-    if (!port) {
-      say(bus::Severity::kWarning, "FORWARDING_PORT_REFUSED", interface.name,
-          std::string("The packet socket could not be opened: ") + std::strerror(port.error()));
-      complete = false;
-      continue;
+  for (const PacketInterface& interface : found->interfaces)
+    if (interface.up) {
+      stay.insert(static_cast<uint32_t>(interface.index));
+      open_port(interface);
     }
-    worker_->add_port(std::move(*port));
-    ports_.insert(ifindex);
-    say(bus::Severity::kInfo, "FORWARDING_PORT_OPEN", interface.name, "Packets of this interface are served.");
-  }
   std::erase_if(ports_, [&](uint32_t ifindex) {
     if (stay.contains(ifindex)) return false;
     worker_->remove_port(ifindex);
     return true;
   });
-  return complete;
+}
+
+void Forwarder::open_port(const PacketInterface& interface) {
+  const auto ifindex = static_cast<uint32_t>(interface.index);
+  if (ports_.contains(ifindex)) return;
+  auto port = open_packet_socket(ifindex);
+  if (!port) {
+    say(bus::Severity::kWarning, "FORWARDING_PORT_REFUSED", interface.name,
+        std::string("The packet socket could not be opened; trying again: ") + std::strerror(port.error()));
+    all_ports_ = false;
+    return;
+  }
+  worker_->add_port(std::move(*port));
+  ports_.insert(ifindex);
+  say(bus::Severity::kInfo, "FORWARDING_PORT_OPEN", interface.name, "Packets of this interface are served.");
 }
 
 void Forwarder::on_change(const netlink::Change& change, bool& look) {
@@ -212,7 +214,7 @@ void Forwarder::on_port_broken(uint32_t ifindex) {
 
 void Forwarder::every_second() {
   server_hops_.confirm(loop::monotonic_now());
-  if (worker_ && !silent_) look_around();
+  if (!is_standing()) look_around();
 }
 
 void Forwarder::stop() {

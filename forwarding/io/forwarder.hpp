@@ -46,7 +46,8 @@ class Forwarder {
   Forwarder(const Forwarder&) = delete;
   Forwarder& operator=(const Forwarder&) = delete;
 
-  // Brings everything to these settings; at the first call also starts. When it returns, filters and ports stand.
+  // Brings everything to these settings; at the first call also starts. When it returns, filters and ports stand, or
+  // is_standing() says no and every_second() goes on trying.
   TableChanges apply(const std::vector<ServiceSetting>& settings);
   void set_standing(const std::string& service, const std::string& server, const ServerStanding& standing);
   void set_active(const std::string& service, bool active);
@@ -59,8 +60,7 @@ class Forwarder {
   void on_port_broken(uint32_t ifindex);
   void every_second();
 
-  // Opens and closes ports, and moves the filters, to what is there now. False when it has to be called again soon.
-  bool look_around();
+  bool is_standing() const { return silent_ && all_ports_; }
 
   // Orderly: packets stop, then the filters go. The flows stay for whoever comes next.
   void stop();
@@ -76,7 +76,10 @@ class Forwarder {
   Forwarder(FlowFile file, KernelNetwork network, netlink::Connection connection, netlink::Monitor monitor,
             RulesetWatch ruleset_watch, ForwarderCallbacks callbacks);
   void start_worker();
-  bool apply_silence(const SilenceRules& rules);
+  // Opens and closes ports, and moves the filters, to what is there now.
+  void look_around();
+  void open_port(const PacketInterface& interface);
+  void apply_silence(const SilenceRules& rules);
   void write_hops(const std::vector<HopChange>& changes);
   void on_change(const netlink::Change& change, bool& look);
   void say(bus::Severity severity, const char* id, std::string subject, std::string text) const;
@@ -93,7 +96,9 @@ class Forwarder {
   ServerHops server_hops_;
   Silence silence_;
   SilenceRules wanted_silence_;
-  bool silent_ = true;  // the last filter went in
+  bool silent_ = false;     // the filters are as they should be
+  bool all_ports_ = false;  // so are the ports
+  bool complained_ = false;
   std::set<uint32_t> ports_;
   std::unique_ptr<Worker> worker_;
 };

@@ -37,15 +37,6 @@ std::optional<NetworkView::Interface> KernelNetwork::interface(int ifindex) {
   return Interface{.mac = link->mac, .mtu = link->mtu};
 }
 
-namespace {
-
-bool is_confirmed(netlink::NeighbourState state) {
-  return state == netlink::NeighbourState::kReachable || state == netlink::NeighbourState::kPermanent ||
-         state == netlink::NeighbourState::kNoArp;
-}
-
-}  // namespace
-
 size_t NextHops::HashHopKey::operator()(const HopKey& key) const {
   uint64_t word = key.address.v4.value;
   if (!key.address.is_v4()) {

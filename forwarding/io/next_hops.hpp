@@ -57,6 +57,12 @@ class KernelNetwork final : public NetworkView {
   netlink::Connection connection_;
 };
 
+// The kernel has heard from it lately, or never needs to.
+inline bool is_confirmed(netlink::NeighbourState state) {
+  return state == netlink::NeighbourState::kReachable || state == netlink::NeighbourState::kPermanent ||
+         state == netlink::NeighbourState::kNoArp;
+}
+
 // A way out, ready to be used.
 struct Way {
   uint32_t ifindex = 0;

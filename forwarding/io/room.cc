@@ -48,6 +48,7 @@ class Room {
   void on_router(const bus::InstanceState& state);
   void on_forget(const bus::Forget& forget);
   void apply();
+  void tell_ready();
   void configure_peer_link();
   void tell_routers();
   void watch(asio::posix::stream_descriptor& descriptor, void (Forwarder::*handler)());
@@ -70,6 +71,7 @@ class Room {
   Knowledge knowledge_;
   std::optional<Reading> in_force_;
   uint64_t newest_generation_ = 0;
+  uint64_t ready_generation_ = 0;  // of the last RoomReady; a first generation is 1
   bool caught_up_ = false;
   bool peers_configured_ = false;
   bool stopped_ = false;
@@ -153,6 +155,7 @@ void Room::every_second() {
   timer_.async_wait([this](const boost::system::error_code& error) {
     if (error || stopped_) return;
     forwarder_->every_second();
+    tell_ready();
     stats_.tell();
     every_second();
   });
@@ -188,7 +191,15 @@ void Room::apply() {
     event(bus::Severity::kError, "FORWARDING_REFUSED", name,
           "No number is left for it, or its name is longer than 63 bytes.");
   configure_peer_link();
-  context_.bus.publish(bus::RoomReady{.room = context_.bus.room(), .generation = in_force_->text.generation});
+  tell_ready();
+}
+
+// Only when the kernel keeps silent and every interface is heard: a room that is not ready holds up a reload or a start, and
+// that is better than a box that resets its clients.
+void Room::tell_ready() {
+  if (!in_force_ || ready_generation_ == in_force_->text.generation || !forwarder_->is_standing()) return;
+  ready_generation_ = in_force_->text.generation;
+  context_.bus.publish(bus::RoomReady{.room = context_.bus.room(), .generation = ready_generation_});
 }
 
 void Room::configure_peer_link() {

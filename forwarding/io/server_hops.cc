@@ -5,11 +5,6 @@
 namespace tandem::forwarding {
 namespace {
 
-bool is_confirmed(netlink::NeighbourState state) {
-  return state == netlink::NeighbourState::kReachable || state == netlink::NeighbourState::kPermanent ||
-         state == netlink::NeighbourState::kNoArp;
-}
-
 bool contains(const Prefix& prefix, Ipv4Address address) {
   if (!prefix.address.is_v4()) return false;
   if (prefix.length == 0) return true;
