@@ -71,7 +71,7 @@ Result<void, BoardError> Board::keep(const std::string& room, const Message& mes
   const auto old = retained_.find(place);
   const size_t old_bytes = old == retained_.end() ? 0 : old->second.frame->size();
   size_t& bytes = retained_bytes_[room];
-  if (bytes - old_bytes + frame->size() > kMostRetainedBytes) return refuse(BoardError::kFull);
+  if (bytes - old_bytes + frame->size() > most_retained_bytes_) return refuse(BoardError::kFull);
   bytes += frame->size() - old_bytes;
   retained_.insert_or_assign(place, Retained{frame, room, slot_of(message)});
   return {};

@@ -39,6 +39,8 @@ class Board {
   // The most that one room may have retained, in bytes of frames: four times what 65,535 servers need.
   static constexpr size_t kMostRetainedBytes = 128u << 20;
 
+  explicit Board(size_t most_retained_bytes = kMostRetainedBytes) : most_retained_bytes_(most_retained_bytes) {}
+
   // Replaces the subscriptions of `room` and hands it what is retained of them, in a fixed order (the order of kinds
   // in Message, then of keys), and CaughtUp last. Kinds it may not hear are left out and counted.
   std::vector<Delivery> subscribe(const std::string& room, const Subscribe& subscribe);
@@ -67,6 +69,7 @@ class Board {
   void forget(const Forget& forget);
   Failure<BoardError> refuse(BoardError why);
 
+  size_t most_retained_bytes_;
   std::map<Place, Retained> retained_;
   std::map<std::string, size_t> retained_bytes_;  // by speaker
   std::map<std::string, std::set<std::string, std::less<>>> subscriptions_;

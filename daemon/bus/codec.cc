@@ -1,12 +1,12 @@
 #include "daemon/bus/codec.hpp"
 
+#include <charconv>
 #include <concepts>
-#include <limits>
 #include <optional>
 #include <type_traits>
+#include <utility>
 
 #include <boost/json/parser.hpp>
-#include <boost/json/serialize.hpp>
 
 #include "daemon/bus/describe.hpp"
 
@@ -32,16 +32,28 @@ size_t utf8_sequence(std::string_view text) {
   return length;
 }
 
-// `text` with each byte that is not UTF-8 replaced by U+FFFD.
-json::string repaired(std::string_view text) {
-  json::string out;
-  out.reserve(text.size());
+// `text` as a JSON string; each byte that is not UTF-8 becomes U+FFFD.
+void write_string(std::string& out, std::string_view text) {
+  out += '"';
   while (!text.empty()) {
+    const auto first = static_cast<uint8_t>(text[0]);
     const size_t length = utf8_sequence(text);
-    out.append(length == 0 ? json::string_view("\xef\xbf\xbd") : json::string_view(text.data(), length));
+    if (length == 0) {
+      out += "\xef\xbf\xbd";
+    } else if (first == '"' || first == '\\') {
+      out += '\\';
+      out += text[0];
+    } else if (first < 0x20) {
+      static constexpr char kDigits[] = "0123456789abcdef";
+      out += "\\u00";
+      out += kDigits[first >> 4];
+      out += kDigits[first & 15];
+    } else {
+      out.append(text, 0, length);
+    }
     text.remove_prefix(length == 0 ? 1 : length);
   }
-  return out;
+  out += '"';
 }
 
 template <class T>
@@ -52,34 +64,45 @@ struct IsVector : std::false_type {};
 template <class T>
 struct IsVector<std::vector<T>> : std::true_type {};
 
+// Written without a tree of values in between: forwarding says a hundred thousand of them a second on a large site.
 template <class T>
-json::value to_json(const T& value) {
+void write(std::string& out, const T& value) {
   if constexpr (std::same_as<T, std::string>) {
-    return repaired(value);
-  } else if constexpr (std::same_as<T, bool> || Number<T>) {
-    return value;
+    write_string(out, value);
+  } else if constexpr (std::same_as<T, bool>) {
+    out += value ? "true" : "false";
+  } else if constexpr (Number<T>) {
+    char digits[24];
+    out.append(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
   } else if constexpr (std::is_enum_v<T>) {
-    const std::string_view word = word_of(value);
-    return json::string(word.data(), word.size());
+    write_string(out, word_of(value));
   } else if constexpr (IsVector<T>::value) {
-    json::array array;
-    array.reserve(value.size());
-    for (const auto& element : value) array.push_back(to_json(element));
-    return array;
+    out += '[';
+    for (size_t i = 0; i < value.size(); ++i) {
+      if (i > 0) out += ',';
+      write(out, value[i]);
+    }
+    out += ']';
   } else {
-    json::object object;
+    out += '{';
+    bool first = true;
     for_each_field(value, [&](std::string_view name, const auto& member) {
-      object.emplace(json::string_view(name.data(), name.size()), to_json(member));
+      if (!std::exchange(first, false)) out += ',';
+      write_string(out, name);
+      out += ':';
+      write(out, member);
     });
-    return object;
+    out += '}';
   }
 }
 
 template <class T>
 std::string encode_described(const T& described) {
-  json::object object;
-  object.emplace(json::string_view(T::kKind.data(), T::kKind.size()), to_json(described));
-  return json::serialize(object);
+  std::string out = "{\"";
+  out.append(T::kKind).append("\":");
+  write(out, described);
+  out += '}';
+  return out;
 }
 
 using Problem = std::optional<CodecError>;
@@ -189,7 +212,9 @@ std::string encode(const Message& message) {
   return std::visit([](const auto& m) { return encode_described(m); }, message);
 }
 std::string encode_body(const Message& message) {
-  return std::visit([](const auto& m) { return json::serialize(to_json(m)); }, message);
+  std::string out;
+  std::visit([&](const auto& m) { write(out, m); }, message);
+  return out;
 }
 std::string encode(const Subscribe& subscribe) {
   return encode_described(subscribe);

@@ -109,6 +109,16 @@ TEST_F(RoomLinkTest, GoesOnWhenTheSupervisorTakesNothingAndLosesOnlyEvents) {
   EXPECT_TRUE(heard);
 }
 
+TEST_F(RoomLinkTest, SaysItsLastWordsWhenTheLoopWasStoppedBeforeTheyWereSent) {
+  bool heard = false;
+  listen([&](const Frame& frame) { heard |= std::holds_alternative<Message>(frame); });
+  link_->event(Severity::kInfo, "GOODBYE", "", "");
+  link_.reset();  // without a turn of the loop
+  io_.run();
+  EXPECT_TRUE(heard);
+  EXPECT_TRUE(ended_);
+}
+
 TEST_F(RoomLinkTest, KeepsAMessageThatTheSupervisorWouldHangUpFor) {
   link_->start();
   link_->event(Severity::kInfo, "NOISE", "web", std::string(kMostBytesFromRoom, 'x'));

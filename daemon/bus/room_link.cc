@@ -78,6 +78,8 @@ RoomLink::RoomLink(boost::asio::io_context& io, int fd, std::string room)
     : implementation_(std::make_shared<Implementation>(io, fd, std::move(room))) {}
 
 RoomLink::~RoomLink() {
+  // The loop was stopped in the turn in which the room said its last words.
+  implementation_->stream->flush(kLastWordsPatience);
   implementation_->stream->close();
 }
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include "daemon/bus/codec.hpp"
 #include "daemon/loop/fd.hpp"
@@ -24,6 +25,7 @@ namespace asio = boost::asio;
 
 namespace {
 
+constexpr auto kHangUpGrace = std::chrono::milliseconds(500);
 constexpr size_t kMostQueuedBytes = 256u << 20;  // a site file and everything retained, twice
 
 std::string words_of(int error) {
@@ -95,6 +97,7 @@ class Process final : public RoomProcess, public std::enable_shared_from_this<Pr
   Process(asio::io_context& io, pid_t pid, int pidfd, int bus_fd, RoomHandlers handlers)
       : pid_(pid),
         pidfd_(io, pidfd),
+        grace_(io),
         line_(bus::FrameStream::make(io, bus_fd, {bus::kMostBytesFromRoom, kMostQueuedBytes})),
         handlers_(std::move(handlers)) {}
 
@@ -122,7 +125,12 @@ class Process final : public RoomProcess, public std::enable_shared_from_this<Pr
   void line_ended(bus::FrameStream::End end) {
     line_over_ = true;
     if (!how_.empty()) return finish();
-    handlers_.on_line_lost(end == bus::FrameStream::End::kClosed ? "hung up" : "sent a frame larger than allowed");
+    if (end == bus::FrameStream::End::kFrameTooLarge) return handlers_.on_line_lost("sent a frame larger than allowed");
+    // It dies, most likely, and its end is told in a moment.
+    grace_.expires_after(kHangUpGrace);
+    grace_.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
+      if (!error && self->how_.empty()) self->handlers_.on_line_lost("hung up");
+    });
   }
 
   // The kernel closes a process's descriptors before it tells of its end, so what it said last is in the socket and the
@@ -131,6 +139,7 @@ class Process final : public RoomProcess, public std::enable_shared_from_this<Pr
     int status = 0;
     waitpid(pid_, &status, 0);
     how_ = loop::describe_exit(status);
+    grace_.cancel();
     if (line_over_) finish();
   }
 
@@ -141,6 +150,7 @@ class Process final : public RoomProcess, public std::enable_shared_from_this<Pr
 
   pid_t pid_;
   asio::posix::stream_descriptor pidfd_;
+  asio::steady_timer grace_;
   std::shared_ptr<bus::FrameStream> line_;
   RoomHandlers handlers_;
   std::string how_;  // empty while the process lives
