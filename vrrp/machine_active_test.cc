@@ -1,5 +1,7 @@
 // RFC 9568, section 6.4.3, one clause, one test, in the RFC's order; then the ends the RFC does not have: sleep and
 // restart.
+#include <gmock/gmock.h>
+
 #include "vrrp/machine_test_bench.hpp"
 
 namespace tandem::vrrp {
@@ -9,14 +11,14 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-class MachineActive : public MachineBench {
+class MachineActive : public ::testing::Test, public MachineBench {
  protected:
   void SetUp() override {
     build_active(defaults());
     run(5s);  // past the second announcement
   }
 };
-class MachineRestart : public MachineBench {};
+class MachineRestart : public ::testing::Test, public MachineBench {};
 
 // ---- 6.4.3 Active -------------------------------------------------------------------------------------------------
 
@@ -122,6 +124,13 @@ TEST_F(MachineActive, AFloodOfLowerAdvertsIsNotAnsweredOneForOne) {
   EXPECT_EQ(adverts, 10u);  // in one interval
   EXPECT_EQ(announcements, 1u);
   EXPECT_EQ(count<Announce>(run(1s)), 1u);  // and one after the last of them
+}
+
+TEST_F(MachineActive, AnnouncesAfterTheLastLowerAdvertEvenWhenThatOneIsNotAnswered) {  // found by the simulator
+  hear(99);
+  pass(1ms);
+  EXPECT_THAT(hear(99), IsEmpty());  // the loser's goodbye, right after our answer
+  EXPECT_EQ(count<Announce>(run(999ms)), 1u);
 }
 
 TEST_F(MachineActive, AFloodOfLowerAdvertsDoesNotDisturbThePace) {

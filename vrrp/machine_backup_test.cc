@@ -1,4 +1,6 @@
 // RFC 9568, sections 6.1, 6.4.1 and 6.4.2, one clause, one test, in the RFC's order.
+#include <gmock/gmock.h>
+
 #include "vrrp/machine_test_bench.hpp"
 
 namespace tandem::vrrp {
@@ -7,9 +9,9 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-class MachineTimers : public MachineBench {};
-class MachineInitialize : public MachineBench {};
-class MachineBackup : public MachineBench {
+class MachineTimers : public ::testing::Test, public MachineBench {};
+class MachineInitialize : public ::testing::Test, public MachineBench {};
+class MachineBackup : public ::testing::Test, public MachineBench {
  protected:
   void SetUp() override { build_backup(defaults()); }
 };

@@ -1,4 +1,6 @@
 // What the RFC leaves open: faults, reload, delayed and held preemption, tampering, peers that disagree.
+#include <gmock/gmock.h>
+
 #include "vrrp/machine_test_bench.hpp"
 
 namespace tandem::vrrp {
@@ -8,12 +10,12 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-class MachineFault : public MachineBench {};
-class MachineReload : public MachineBench {
+class MachineFault : public ::testing::Test, public MachineBench {};
+class MachineReload : public ::testing::Test, public MachineBench {
  protected:
   Actions reload(const Settings& settings) { return say(SettingsChanged{settings}); }
 };
-class MachinePreemption : public MachineBench {
+class MachinePreemption : public ::testing::Test, public MachineBench {
  protected:
   static Settings delayed() {
     Settings settings = defaults();
@@ -31,7 +33,7 @@ class MachinePreemption : public MachineBench {
     return std::nullopt;
   }
 };
-class MachinePeers : public MachineBench {
+class MachinePeers : public ::testing::Test, public MachineBench {
  protected:
   void SetUp() override { build_backup(defaults()); }
 };

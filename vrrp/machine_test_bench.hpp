@@ -1,12 +1,12 @@
 // A bench for the machine's tests: one virtual router, a clock that is a number, and sentences.
 #pragma once
 
-#include <gmock/gmock.h>
-
+#include <ostream>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "daemon/base/assert.hpp"
 #include "vrrp/machine.hpp"
 #include "vrrp/timers.hpp"
 
@@ -46,7 +46,7 @@ inline IpAddress address(const char* words) {
 }
 
 // The router under test is 10.99.0.5, VRID 51, priority 100, 1 s, one address 10.99.0.100/24.
-class MachineBench : public ::testing::Test {
+class MachineBench {
  protected:
   static Settings defaults() {
     return {.vrid = 51, .priority = 100, .interface = "eth0", .addresses = {vip("10.99.0.100/24")}};
@@ -60,12 +60,12 @@ class MachineBench : public ::testing::Test {
   void build_backup(Settings settings) {
     build(std::move(settings));
     say(Start{});
-    ASSERT_EQ(machine_.state(), State::kBackup);
+    TANDEM_ASSERT(machine_.state() == State::kBackup);
   }
   void build_active(Settings settings) {
     build_backup(std::move(settings));
     run_to_deadline();
-    ASSERT_EQ(machine_.state(), State::kActive);
+    TANDEM_ASSERT(machine_.state() == State::kActive);
   }
 
   Actions say(const Event& event) { return machine_.on(event, now_); }

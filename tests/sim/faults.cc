@@ -12,7 +12,8 @@ using namespace vrrp;
 
 constexpr size_t kChapters = 10;
 constexpr int kChapterIntervals = 120;  // a fault, its end, and time to settle and be quiet
-constexpr int kLongestFault = 30;       // intervals
+constexpr int64_t kIpHeaderBits = 160;
+constexpr int kLongestFault = 30;  // intervals
 
 Node& any(World& world) {
   return world.nodes()[static_cast<size_t>(world.rng().between(0, std::ssize(world.nodes()) - 1))];
@@ -180,7 +181,7 @@ Packet packed(std::vector<std::byte> bytes) {
 // An advert with one bit of its message wrong. No disturbance: nobody may take notice.
 void junk(World& world, int left) {
   std::vector<std::byte> bytes = encode_ipv4(forged(200, world.interval()));
-  const auto bit = static_cast<size_t>(world.rng().between(20 * 8, std::ssize(bytes) * 8 - 1));
+  const auto bit = static_cast<size_t>(world.rng().between(kIpHeaderBits, std::ssize(bytes) * 8 - 1));
   bytes[bit / 8] ^= static_cast<std::byte>(1u << (bit % 8));
   world.inject(packed(std::move(bytes)));
   if (left > 0) world.after(world.interval() * 45 / 100, [&world, left] { junk(world, left - 1); });

@@ -76,6 +76,7 @@ Duration Watch::Spell::lasts(bool does, TimePoint now, TimePoint not_before) {
 // ---- After one box did something -----------------------------------------------------------------------------------
 
 void Watch::after_actions(const Node& node, State before, const Actions& actions, TimePoint now) {
+  if (actions.empty()) return;
   const Machine& machine = node.machine();
   const bool active = machine.state() == State::kActive;
   const std::set<VirtualAddress> wanted(machine.settings().addresses.begin(), machine.settings().addresses.end());

@@ -78,9 +78,10 @@ uint64_t World::adverts() const {
 void World::run() {
   plan_story(*this);
   const TimePoint end = now_ + story_length(*this);
-  while (!future_.empty() && future_.top().at <= end && !watch_.violation()) {
-    const Happening happening = future_.top();
-    future_.pop();
+  while (!future_.empty() && future_.front().at <= end && !watch_.violation()) {
+    std::pop_heap(future_.begin(), future_.end(), std::greater<>());
+    const Happening happening = std::move(future_.back());
+    future_.pop_back();
     // Before the world changes: what lasted until now lasted too long, or not.
     now_ = happening.at;
     watch_.check(now_);
@@ -92,7 +93,8 @@ void World::run() {
 
 void World::plan(Happening happening) {
   happening.order = planned_++;
-  future_.push(std::move(happening));
+  future_.push_back(std::move(happening));
+  std::push_heap(future_.begin(), future_.end(), std::greater<>());
 }
 
 void World::after(Duration delay, std::function<void()> what) {

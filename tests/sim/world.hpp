@@ -4,7 +4,6 @@
 
 #include <functional>
 #include <iosfwd>
-#include <queue>
 #include <string>
 #include <vector>
 
@@ -94,7 +93,7 @@ class World {
   Network network_;
   std::vector<Node> nodes_;
   Watch watch_;
-  std::priority_queue<Happening, std::vector<Happening>, std::greater<>> future_;
+  std::vector<Happening> future_;  // a heap, the next thing first
   uint64_t planned_ = 0;
   uint64_t transitions_ = 0;
 };
