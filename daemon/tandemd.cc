@@ -37,7 +37,6 @@ int main(int argc, char** argv) {
   app.add_option("--run-dir", run_directory, "Control socket and flow table")->capture_default_str();
   app.add_option("--state-dir", state_directory, "What outlives a boot")->capture_default_str();
   app.add_option("--director", options.director, "Which of the site's directors this box is (default: its host name)");
-  app.add_flag("--foreground", "Does nothing: there is no other way");
   app.add_flag("--after-crash", after_crash,
                "Take away addresses and filters that a killed daemon left behind, and end");
   app.set_version_flag("--version", "tandemd " TANDEM_VERSION);
