@@ -56,18 +56,29 @@ class Room {
     }
   }
 
+  // Answers are named before they are returned: g++ 12 destroys a braced temporary of a co_return twice.
   asio::awaitable<Answer> answer(Request request) {
+    Answer answer;
     if (request.target == "/v1/status" && request.method == "GET") {
-      co_return Answer{.body = view_.status()};
+      answer.body = view_.status();
+    } else if (request.target == "/metrics" && request.method == "GET") {
+      answer.content_type = "text/plain; version=0.0.4";
+      answer.body = metrics_text(view_);
+    } else if (request.target == "/v1/reload" && request.method == "POST") {
+      answer = co_await reload();
+    } else if (request.target == "/v1/status" || request.target == "/metrics" || request.target == "/v1/reload") {
+      answer = refusal(405, "another method is wanted");
+    } else {
+      answer = refusal(404, "no such thing");
     }
-    if (request.target == "/metrics" && request.method == "GET") {
-      co_return Answer{.content_type = "text/plain; version=0.0.4", .body = metrics_text(view_)};
-    }
-    if (request.target == "/v1/reload" && request.method == "POST") co_return co_await reload();
-    const bool known = request.target == "/v1/status" || request.target == "/metrics" || request.target == "/v1/reload";
-    co_return Answer{
-        .status = known ? 405u : 404u,
-        .body = json::serialize(json::object{{"error", known ? "another method is wanted" : "no such thing"}}) + '\n'};
+    co_return answer;
+  }
+
+  static Answer refusal(unsigned status, std::string_view why) {
+    Answer answer;
+    answer.status = status;
+    answer.body = json::serialize(json::object{{"error", why}}) + '\n';
+    return answer;
   }
 
   // Asks the supervisor, and waits for the answer with the same number.
@@ -76,16 +87,19 @@ class Room {
     const auto waiting = std::make_shared<Waiting>(context_.io);
     waiting->timer.expires_after(kReloadPatience);
     reloads_[id] = waiting;
-    context_.bus.publish(bus::ReloadRequest{.id = id});
+    bus::ReloadRequest request;
+    request.id = id;
+    context_.bus.publish(request);
     boost::system::error_code cancelled;
     co_await waiting->timer.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
     reloads_.erase(id);
-    if (!waiting->result) {
-      co_return Answer{
-          .status = 504,
-          .body = json::serialize(json::object{{"error", "the supervisor gave no verdict in time"}}) + '\n'};
+    Answer answer;
+    if (waiting->result) {
+      answer.body = bus::encode_body(*waiting->result) + '\n';
+    } else {
+      answer = refusal(504, "the supervisor gave no verdict in time");
     }
-    co_return Answer{.body = bus::encode_body(*waiting->result) + '\n'};
+    co_return answer;
   }
 
   struct Waiting {

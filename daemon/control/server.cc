@@ -53,7 +53,11 @@ asio::awaitable<void> converse(Stream stream, std::shared_ptr<Shop> shop) {
     if (error) co_return;
     const auto& request = parser.get();
     stream.expires_never();  // a reload takes the time it takes
-    Answer answer = co_await shop->handler({std::string(request.method_string()), std::string(request.target())});
+    // Named, not a temporary: g++ 12 destroys a braced temporary of a co_await expression twice.
+    Request asked;
+    asked.method = request.method_string();
+    asked.target = request.target();
+    Answer answer = co_await shop->handler(std::move(asked));
     http::response<http::string_body> response;
     response.version(request.version());
     response.result(answer.status);
