@@ -157,7 +157,7 @@ class DraftReader {
   void read_check(const Entry& entry, Service& service, ServicePlaces& places) {
     Check& check = service.check;
     const Node& node = *entry.value;
-    if (node.kind == Node::Kind::kScalar && !node.quoted && node.text == "none") {
+    if (node.kind == Node::Kind::kScalar && node.text == "none") {
       check.type = CheckType::kNone;
       return;
     }

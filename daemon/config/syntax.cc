@@ -92,13 +92,16 @@ Lines::Lines(std::string_view text) : text_(text), starts_{0} {
 
 std::string_view Lines::line(int number) const {
   if (number < 1 || static_cast<size_t>(number) > starts_.size()) return {};
-  const size_t start = starts_[static_cast<size_t>(number) - 1];
-  std::string_view line = text_.substr(start, text_.find('\n', start) - start);
+  // By the next line's start, not by looking for the end: a file may be one line with a million values.
+  const auto next = static_cast<size_t>(number);
+  const size_t start = starts_[next - 1];
+  const size_t end = next < starts_.size() ? starts_[next] - 1 : text_.size();
+  std::string_view line = text_.substr(start, end - start);
   if (line.ends_with('\r')) line.remove_suffix(1);
   return line;
 }
 
-std::optional<SyntaxError> Lines::runs_on(Place place, std::string_view value) const {
+std::optional<SyntaxError> Lines::runs_on(Place place, std::string_view value, bool in_brackets) const {
   std::string_view rest = line(place.line);
   const size_t skip = static_cast<size_t>(place.column - 1);
   if (skip >= rest.size()) return SyntaxError{place, "a value that runs over several lines; write it in one"};
@@ -130,7 +133,9 @@ std::optional<SyntaxError> Lines::runs_on(Place place, std::string_view value) c
   const size_t indent = line(next).find_first_not_of(' ');
   if (indent != std::string_view::npos && line(next)[indent] == '\t')
     return SyntaxError{{next, static_cast<int>(indent) + 1}, std::string(kTab)};
-  return SyntaxError{{next, static_cast<int>(indent == std::string_view::npos ? 0 : indent) + 1},
+  const Place its_begin{next, static_cast<int>(indent == std::string_view::npos ? 0 : indent) + 1};
+  if (in_brackets) return SyntaxError{its_begin, "a ',' or the closing ']' or '}' is missing before this"};
+  return SyntaxError{its_begin,
                      "this line is indented deeper than the key above, which already has its value; keys of one map "
                      "begin in the same column"};
 }

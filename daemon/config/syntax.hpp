@@ -22,8 +22,8 @@ class Lines {
 
   // What is wrong when the value read at `place` is not what stands there in one line: a quote that is not closed, or a
   // next line that was taken for more of the same value because it is indented deeper. No value of a site file needs
-  // several lines.
-  std::optional<SyntaxError> runs_on(Place place, std::string_view value) const;
+  // several lines. `in_brackets`: within [] or {}, where indentation does not count.
+  std::optional<SyntaxError> runs_on(Place place, std::string_view value, bool in_brackets) const;
 
   // What a person did where the parser said `message` at `place`.
   std::vector<SyntaxError> explain(Place place, const std::string& message) const;

@@ -52,7 +52,8 @@ class Builder : public YAML::EventHandler {
                 const std::string& value) override {
     refuse_tag(mark, tag);
     const bool quoted = tag == "!";
-    if (auto wrong = lines_.runs_on(place_of(mark), value)) throw *wrong;
+    if (auto wrong = lines_.runs_on(place_of(mark), value, !frames_.empty() && frames_.back().in_brackets))
+      throw *wrong;
     if (wants_key()) {
       if (anchor != 0) throw SyntaxError{place_of(mark), "an anchor (&) belongs to a value, not to a key"};
       frames_.back().key = value;
@@ -68,14 +69,14 @@ class Builder : public YAML::EventHandler {
   }
 
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
-                       YAML::EmitterStyle::value) override {
+                       YAML::EmitterStyle::value style) override {
     refuse_tag(mark, tag);
-    begin(Node::Kind::kList, mark, anchor);
+    begin(Node::Kind::kList, mark, anchor, style);
   }
   void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
-                  YAML::EmitterStyle::value) override {
+                  YAML::EmitterStyle::value style) override {
     refuse_tag(mark, tag);
-    begin(Node::Kind::kMap, mark, anchor);
+    begin(Node::Kind::kMap, mark, anchor, style);
   }
   void OnSequenceEnd() override { end(); }
   void OnMapEnd() override { end(); }
@@ -86,6 +87,7 @@ class Builder : public YAML::EventHandler {
     std::string key;
     Place key_place;
     bool has_key = false;
+    bool in_brackets = false;
   };
 
   bool wants_key() const {
@@ -116,12 +118,12 @@ class Builder : public YAML::EventHandler {
     frame.has_key = false;
   }
 
-  void begin(Node::Kind kind, const YAML::Mark& mark, YAML::anchor_t anchor) {
+  void begin(Node::Kind kind, const YAML::Mark& mark, YAML::anchor_t anchor, YAML::EmitterStyle::value style) {
     if (wants_key()) throw SyntaxError{place_of(mark), "a list or map as a key; a key is a plain word"};
     if (frames_.size() >= kDeepest)
       throw SyntaxError{place_of(mark), "more than " + std::to_string(kDeepest) + " levels inside each other"};
     Node& node = add(kind, mark, anchor);
-    frames_.push_back({&node, {}, {}, false});
+    frames_.push_back({&node, {}, {}, false, style == YAML::EmitterStyle::Flow});
   }
 
   void end() {

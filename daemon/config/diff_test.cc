@@ -1,0 +1,134 @@
+#include "daemon/config/diff.hpp"
+
+#include <functional>
+
+#include "daemon/config/testing.hpp"
+
+namespace tandem::config {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+// What is said when the one place of `before` in the small site becomes `after`.
+std::vector<std::string> difference(std::string_view before, std::string_view after) {
+  return describe_difference(site_of(kSmallSite), site_of(site_with(before, after)));
+}
+
+TEST(Difference, OfEqualSitesIsEmpty) {
+  EXPECT_THAT(describe_difference(site_of(kSmallSite), site_of(kSmallSite)), IsEmpty());
+}
+
+TEST(Difference, OfCommentsAndLayoutIsEmpty) {
+  EXPECT_THAT(difference("    id: 51\n", "    # the id\n    id:   51\n"), IsEmpty());
+}
+
+TEST(Difference, OfADefaultWrittenOutIsEmpty) {
+  EXPECT_THAT(difference("    port: 80\n", "    port: 80\n    protocol: tcp\n"), IsEmpty());
+}
+
+TEST(Difference, NamesAnAddedServer) {
+  EXPECT_THAT(describe_difference(site_of(kSmallSite), site_of(std::string(kSmallSite) +
+                                                               "      web3: { address: 10.0.1.13, weight: 10 }\n")),
+              ElementsAre("services.web.servers.web3: added"));
+}
+
+TEST(Difference, NamesARemovedServer) {
+  EXPECT_THAT(difference("      web2: { address: 10.0.1.12, port: 8080, weight: 10 }\n", ""),
+              ElementsAre("services.web.servers.web2: removed"));
+}
+
+TEST(Difference, NamesARenamedServerAsRemovedAndAdded) {
+  EXPECT_THAT(difference("web2:", "web9:"),
+              ElementsAre("services.web.servers.web2: removed", "services.web.servers.web9: added"));
+}
+
+TEST(Difference, ShowsAServersValuesBeforeAndAfter) {
+  EXPECT_THAT(difference("10.0.1.12, port: 8080, weight: 10", "10.0.1.22, port: 81, weight: 0"),
+              ElementsAre("services.web.servers.web2: address: 10.0.1.12 -> 10.0.1.22",
+                          "services.web.servers.web2: port: 8080 -> 81", "services.web.servers.web2: weight: 10 -> 0"));
+}
+
+TEST(Difference, ShowsAddedAndRemovedAddresses) {
+  EXPECT_THAT(difference("[198.51.100.10/24]", "[198.51.100.10/24, { address: 10.0.1.1/24, interface: eth1 }]"),
+              ElementsAre("virtual_routers.web: addresses: added 10.0.1.1/24 on eth1"));
+}
+
+TEST(Difference, ShowsAddressesInAnotherOrderBecauseTheyAreAdvertisedInIt) {
+  const Site before = site_of(site_with("[198.51.100.10/24]", "[198.51.100.10/24, 198.51.100.11/24]"));
+  const Site after = site_of(site_with("[198.51.100.10/24]", "[198.51.100.11/24, 198.51.100.10/24]"));
+  EXPECT_THAT(describe_difference(before, after), ElementsAre("virtual_routers.web: addresses: in another order"));
+}
+
+TEST(Difference, ShowsTheWordsOfTheSiteFile) {
+  EXPECT_THAT(difference("scheduler: wlc", "scheduler: wrr"), ElementsAre("services.web: scheduler: wlc -> wrr"));
+  EXPECT_THAT(difference("advert_interval: 1s", "advert_interval: 250ms"),
+              ElementsAre("virtual_routers.web: advert_interval: 1s -> 250ms"));
+  EXPECT_THAT(difference("preempt: true", "preempt: { delay: 30s }"),
+              ElementsAre("virtual_routers.web: preempt.delay: 0s -> 30s"));
+}
+
+TEST(Difference, ShowsEachValueOfACheck) {
+  EXPECT_THAT(difference("http: { path: /healthz }, interval: 2s",
+                         "https: { path: /ok, expect: \"200,301-302\" }, interval: 5s, port: 443"),
+              ElementsAre("services.web: check: http -> https", "services.web: check.interval: 2s -> 5s",
+                          "services.web: check.port: the server's -> 443", "services.web: check.path: /healthz -> /ok",
+                          "services.web: check.expect: 200-299 -> 200,301-302"));
+}
+
+TEST(Difference, ShowsThePeerLinkComeAndGo) {
+  const Site with = site_of(kSmallSite);
+  const Site without = site_of(site_with("peer_link: { key_file: /etc/tandem/peer.key }\n", ""));
+  EXPECT_THAT(describe_difference(with, without), ElementsAre("peer_link: removed"));
+  EXPECT_THAT(describe_difference(without, with), ElementsAre("peer_link: added"));
+}
+
+TEST(Difference, ShowsPrioritiesOfARouter) {
+  EXPECT_THAT(difference("    preempt: true\n", "    preempt: true\n    priorities: { dir-b: 200 }\n"),
+              ElementsAre("virtual_routers.web: priorities: added dir-b 200"));
+}
+
+// Every member of every struct, changed alone, is said: a member that was forgotten in diff.cc shows here.
+TEST(Difference, IsEmptyOnlyForEqualSites) {
+  const std::function<void(Site&)> changes[] = {
+      [](Site& s) { s.name = "x"; },
+      [](Site& s) { s.directors[0].priority = 1; },
+      [](Site& s) { s.directors[0].peer_address = {}; },
+      [](Site& s) { std::swap(s.directors[0], s.directors[1]); },
+      [](Site& s) { s.peer_link->port = 1; },
+      [](Site& s) { s.peer_link->key_file = "/x"; },
+      [](Site& s) { s.virtual_routers[0].interface = "x"; },
+      [](Site& s) { s.virtual_routers[0].id = 1; },
+      [](Site& s) { s.virtual_routers[0].advert_interval = 3s; },
+      [](Site& s) { s.virtual_routers[0].preempt.enabled = false; },
+      [](Site& s) { s.virtual_routers[0].preempt.delay = 3s; },
+      [](Site& s) { s.virtual_routers[0].addresses[0].interface = "x"; },
+      [](Site& s) { s.virtual_routers[0].track_interfaces.clear(); },
+      [](Site& s) { s.services[0].address = {}; },
+      [](Site& s) { s.services[0].port = 1; },
+      [](Site& s) { s.services[0].protocol = Protocol::kUdp; },
+      [](Site& s) { s.services[0].forward = ForwardMethod::kTun; },
+      [](Site& s) { s.services[0].no_server = NoServerPolicy::kDrop; },
+      [](Site& s) { s.services[0].router = ""; },
+      [](Site& s) { s.services[0].check.type = CheckType::kNone; },
+      [](Site& s) { s.services[0].check.timeout = 9s; },
+      [](Site& s) { s.services[0].check.rise = 9; },
+      [](Site& s) { s.services[0].check.fall = 9; },
+      [](Site& s) { s.services[0].check.host = "x"; },
+      [](Site& s) { s.services[0].check.ca_file = "/x"; },
+      [](Site& s) { s.services[0].check.verify = false; },
+      [](Site& s) { std::swap(s.services[0].servers[0], s.services[0].servers[1]); },
+      [](Site& s) { s.services.clear(); },
+      [](Site& s) { s.virtual_routers.clear(); },
+  };
+  const Site before = site_of(kSmallSite);
+  for (const auto& change : changes) {
+    Site after = before;
+    change(after);
+    ASSERT_NE(before, after);
+    EXPECT_FALSE(describe_difference(before, after).empty()) << (&change - changes);
+  }
+}
+
+}  // namespace
+}  // namespace tandem::config

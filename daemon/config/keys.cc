@@ -1,0 +1,145 @@
+// The rows of the key table: section, name, type, what holds without it, range, other names, meaning.
+#include <array>
+
+#include "daemon/config/key_table.hpp"
+
+namespace tandem::config {
+namespace {
+
+using enum Section;
+using enum Type;
+
+constexpr int64_t ns(Duration duration) {
+  return duration.count();
+}
+
+}  // namespace
+
+std::span<const Key> keys() {
+  // clang-format off
+  static const std::array kKeys = {
+    // The site.
+    Key{.section = kSite, .name = "site", .type = kName, .required = true, .also = "name",
+        .meaning = "The site's name, for people."},
+    Key{.section = kSite, .name = "directors", .type = kNamedMaps, .required = true, .low = 1, .high = 255,
+        .inside = kDirector, .also = "nodes", .meaning = "The boxes that run tandemd, by host name."},
+    Key{.section = kSite, .name = "peer_link", .type = kMap, .otherwise = "no connection sync", .inside = kPeerLink,
+        .meaning = "The connection between the directors."},
+    Key{.section = kSite, .name = "virtual_routers", .type = kNamedMaps, .otherwise = "none", .low = 0, .high = 4095,
+        .inside = kVirtualRouter, .also = "vrrp vrrp_instance",
+        .meaning = "Addresses that move between the directors, by name."},
+    Key{.section = kSite, .name = "services", .type = kNamedMaps, .otherwise = "none", .low = 0, .high = 4095,
+        .inside = kService, .also = "virtual_server virtual_services",
+        .meaning = "What is forwarded to real servers, by name."},
+
+    Key{.section = kDirector, .name = "priority", .type = kInteger, .standard = "100", .low = 1, .high = 254,
+        .meaning = "The highest one that works is active. Holds for every virtual router that does not say otherwise."},
+    Key{.section = kDirector, .name = "peer_address", .type = kAddress, .otherwise = "required with peer_link",
+        .meaning = "Where this director listens for the peer link: an address of its own that does not move."},
+
+    Key{.section = kPeerLink, .name = "key_file", .type = kFile, .required = true,
+        .meaning = "64 hex digits, the same on every director, readable by its owner alone: `openssl rand -hex 32`."},
+    Key{.section = kPeerLink, .name = "port", .type = kInteger, .standard = "8421", .low = 1, .high = 65535,
+        .meaning = "The TCP port the directors listen on for each other."},
+
+    // Virtual routers.
+    Key{.section = kVirtualRouter, .name = "interface", .type = kInterface, .required = true,
+        .meaning = "Where advertisements are sent and heard, and where the addresses live."},
+    Key{.section = kVirtualRouter, .name = "id", .type = kInteger, .required = true, .low = 1, .high = 255,
+        .also = "vrid virtual_router_id", .meaning = "The VRID, unique among all routers of the network segment."},
+    Key{.section = kVirtualRouter, .name = "addresses", .type = kVirtualAddresses, .required = true, .low = 1,
+        .high = 255, .inside = kVirtualAddress, .also = "virtual_ipaddress vips",
+        .meaning = "The addresses that move, in the order they are advertised."},
+    Key{.section = kVirtualRouter, .name = "advert_interval", .type = kDuration, .standard = "1s", .low = ns(10ms),
+        .high = ns(40950ms), .step = ns(10ms), .also = "advert_int interval",
+        .meaning = "The time between advertisements. A backup takes over after a little more than three of them."},
+    Key{.section = kVirtualRouter, .name = "priorities", .type = kPriorities, .otherwise = "the directors' own",
+        .low = 1, .high = 254, .also = "priority",
+        .meaning = "Priorities of directors in this virtual router: `{ dir-a: 100, dir-b: 150 }`."},
+    Key{.section = kVirtualRouter, .name = "preempt", .type = kBooleanOrMap, .standard = "true", .inside = kPreempt,
+        .also = "nopreempt",
+        .meaning = "Whether a director with more priority takes over from an active one with less."},
+    Key{.section = kVirtualRouter, .name = "track", .type = kMap, .otherwise = "only its own interface",
+        .inside = kTrack, .also = "track_interface", .meaning = "What else must be well."},
+
+    Key{.section = kVirtualAddress, .name = "address", .type = kPrefix, .required = true,
+        .meaning = "The address with the length of its network part, 10.0.1.1/24."},
+    Key{.section = kVirtualAddress, .name = "interface", .type = kInterface, .otherwise = "the virtual router's",
+        .also = "dev", .meaning = "Another interface for this address: an inside gateway that moves along."},
+
+    Key{.section = kPreempt, .name = "delay", .type = kDuration, .standard = "0s", .low = 0, .high = ns(1000s),
+        .also = "preempt_delay",
+        .meaning = "How long a director waits before it takes over from one with less priority."},
+
+    Key{.section = kTrack, .name = "interfaces", .type = kInterfaces, .otherwise = "none", .low = 1, .high = 64,
+        .also = "interface", .meaning = "When one of these loses its link, this director gives up the router."},
+
+    // Services.
+    Key{.section = kService, .name = "address", .type = kAddress, .required = true, .also = "ip vip",
+        .meaning = "The VIP. The virtual router that has it decides which director forwards."},
+    Key{.section = kService, .name = "port", .type = kInteger, .required = true, .low = 1, .high = 65535,
+        .meaning = "The port clients connect to."},
+    Key{.section = kService, .name = "protocol", .type = kChoice, .standard = "tcp", .choices = protocol_choices(),
+        .meaning = "What is forwarded."},
+    Key{.section = kService, .name = "forward", .type = kChoice, .standard = "nat", .choices = forward_choices(),
+        .also = "lb_kind lvs_method method", .meaning = "How packets reach the servers."},
+    Key{.section = kService, .name = "scheduler", .type = kChoice, .standard = "wlc", .choices = scheduler_choices(),
+        .also = "lb_algo lvs_sched balance", .meaning = "Which server a new connection goes to."},
+    Key{.section = kService, .name = "on_no_server", .type = kChoice, .standard = "reject",
+        .choices = no_server_choices(), .meaning = "What a client gets when no server is up."},
+    Key{.section = kService, .name = "check", .type = kNoneOrMap,
+        .otherwise = "`{ tcp: {} }` for tcp, `none` for udp", .inside = kCheck, .also = "health_check healthcheck",
+        .meaning = "How the servers are checked."},
+    Key{.section = kService, .name = "servers", .type = kNamedMaps, .otherwise = "none", .low = 0, .high = 65535,
+        .inside = kServer, .also = "real_server real_servers backends", .meaning = "The real servers, by name."},
+
+    Key{.section = kCheck, .name = "tcp", .type = kOptionalMap, .inside = kTcpCheck, .also = "TCP_CHECK connect",
+        .meaning = "Connect, nothing else."},
+    Key{.section = kCheck, .name = "http", .type = kOptionalMap, .inside = kHttpCheck, .also = "HTTP_GET",
+        .meaning = "Ask by HTTP."},
+    Key{.section = kCheck, .name = "https", .type = kOptionalMap, .inside = kHttpsCheck, .also = "SSL_GET ssl tls",
+        .meaning = "Ask by HTTPS."},
+    Key{.section = kCheck, .name = "interval", .type = kDuration, .standard = "2s", .low = ns(50ms),
+        .high = ns(3600s), .step = ns(1ms), .also = "delay_loop",
+        .meaning = "From the start of one attempt to the start of the next."},
+    Key{.section = kCheck, .name = "timeout", .type = kDuration, .standard = "2s", .low = ns(10ms), .high = ns(600s),
+        .step = ns(1ms), .also = "connect_timeout",
+        .meaning = "For the whole attempt: connection, handshake, request and answer."},
+    Key{.section = kCheck, .name = "rise", .type = kInteger, .standard = "2", .low = 1, .high = 1000,
+        .meaning = "Successes in a row that bring a server up; a new server's first one does."},
+    Key{.section = kCheck, .name = "fall", .type = kInteger, .standard = "3", .low = 1, .high = 1000,
+        .also = "retry", .meaning = "Failures in a row that take a server down."},
+    Key{.section = kCheck, .name = "port", .type = kInteger, .otherwise = "the server's", .low = 1, .high = 65535,
+        .also = "connect_port", .meaning = "Where the check connects to, if not where clients are sent."},
+
+    Key{.section = kHttpCheck, .name = "path", .type = kUrlPath, .standard = "/", .also = "url uri",
+        .meaning = "What is asked for."},
+    Key{.section = kHttpCheck, .name = "host", .type = kHost, .otherwise = "the server's address",
+        .also = "virtualhost hostname", .meaning = "The Host header."},
+    Key{.section = kHttpCheck, .name = "expect", .type = kStatuses, .standard = "200-299",
+        .also = "status status_code codes", .meaning = "The statuses of a server that is well."},
+
+    Key{.section = kHttpsCheck, .name = "path", .type = kUrlPath, .standard = "/", .also = "url uri",
+        .meaning = "What is asked for."},
+    Key{.section = kHttpsCheck, .name = "host", .type = kHost, .otherwise = "the server's address",
+        .also = "virtualhost hostname sni server_name",
+        .meaning = "The Host header, the name asked for by SNI, and the name the certificate must be for."},
+    Key{.section = kHttpsCheck, .name = "expect", .type = kStatuses, .standard = "200-299",
+        .also = "status status_code codes", .meaning = "The statuses of a server that is well."},
+    Key{.section = kHttpsCheck, .name = "ca_file", .type = kFile, .otherwise = "the system's store",
+        .also = "ca cafile", .meaning = "PEM certificates of the authorities that are believed."},
+    Key{.section = kHttpsCheck, .name = "verify", .type = kBoolean, .standard = "true",
+        .meaning = "Whether the certificate must be good. `false` takes any."},
+
+    Key{.section = kServer, .name = "address", .type = kAddress, .required = true, .also = "ip rip",
+        .meaning = "The RIP."},
+    Key{.section = kServer, .name = "port", .type = kInteger, .otherwise = "the service's", .low = 1, .high = 65535,
+        .meaning = "Where connections are sent. With `forward: dr` or `tun` it must be the service's."},
+    Key{.section = kServer, .name = "weight", .type = kInteger, .standard = "1", .low = 0, .high = 65535,
+        .meaning = "Its share of new connections; 0 takes none and keeps those it has."},
+  };
+  // clang-format on
+  return kKeys;
+}
+
+}  // namespace tandem::config
