@@ -3,9 +3,7 @@
 #include <iostream>
 
 #include "daemon/netlink/address_book.hpp"
-#ifdef TANDEM_HAS_forwarding_io
 #include "forwarding/io/silence.hpp"
-#endif
 
 namespace tandem {
 
@@ -31,9 +29,7 @@ bool remove_addresses() {
 
 // Nothing forwards any more, so nothing must be kept from the kernel.
 bool remove_filter() {
-#ifdef TANDEM_HAS_forwarding_io
   if (const auto removed = forwarding::Silence::remove_leftovers(); !removed) return complain(removed.error());
-#endif
   return true;
 }
 
