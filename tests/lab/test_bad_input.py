@@ -33,7 +33,7 @@ CASES = {
     "a tab": ("site: lab\ndirectors:\n\tdir-a: {}\n", ["tab"]),
     "an unknown key": (spoiled(**{"virtual_routers/web/interfaec": "eth0"}), ["interfaec", "interface"]),
     "VRID 300": (spoiled(**{"virtual_routers/web/id": 300}), ["300", "1", "255"]),
-    "two services on one address and port": (spoiled(**{"services/api/port": 80}), ["198.51.100.10", "80", "web"]),
+    "two services on one address and port": (spoiled(**{"services/api/port": 80}), ["198.51.100.10", "80", "api"]),
     "a VIP of the wrong family": (spoiled(**{"services/web/address": "2001:db8::10"}), ["2001:db8::10", "IPv4"]),
     "an address of the wrong family in a router": (
         spoiled(**{"virtual_routers/web/addresses": ["2001:db8::10/64"]}), ["2001:db8::10", "IPv4"]),
@@ -73,7 +73,7 @@ def test_a_missing_file_is_named(programs, tmp_path):
     path = tmp_path / "nothing.yaml"
     for done in (check(programs, path), start(programs, path, tmp_path)):
         assert done.returncode == 1
-        assert str(path) in done.stderr and "o such file" in done.stderr, done
+        assert str(path) in done.stderr and "does not exist" in done.stderr, done
 
 
 def test_a_key_file_that_others_can_read_is_refused(programs, tmp_path):
