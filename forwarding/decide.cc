@@ -128,11 +128,11 @@ Decision Decider::place(const Packet& packet, Service& service, Flow* former, Ti
   } else {
     const uint64_t key = tandem_flow_key(packet.source.value, packet.source_port, service.slot);
     const auto inserted = flows_.insert(packet.protocol, key, value);
-    if (inserted.outcome == FlowTable::Inserted::Outcome::kExists) return from_client(packet, service, now);
-    if (inserted.outcome == FlowTable::Inserted::Outcome::kEvicted) {
+    if (inserted.evicted.key != TANDEM_KEY_EMPTY) {
       forget(inserted.evicted);
       counters_.add(Counter::kEvicted);
     }
+    if (inserted.outcome == FlowTable::Inserted::Outcome::kExists) return from_client(packet, service, now);
     counters_.add(Counter::kNewFlows);
     index = inserted.flow.index;
   }

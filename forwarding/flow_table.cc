@@ -127,6 +127,7 @@ std::optional<Flow> FlowTable::evict(size_t first, size_t second, uint64_t key, 
   const uint32_t now_tick = tandem_value_last_seen(value);
   bool found = false, victim_settled = true;
   uint32_t victim_age = 0;
+  Flow victim;
   for (const size_t bucket : {first, second}) {
     for (size_t i = 0; i < TANDEM_BUCKET_FLOWS; ++i) {
       const auto flow = at(bucket * TANDEM_BUCKET_FLOWS + i);
@@ -136,63 +137,62 @@ std::optional<Flow> FlowTable::evict(size_t first, size_t second, uint64_t key, 
       const bool worth_less = !found || (settled == victim_settled ? age > victim_age : victim_settled);
       if (!worth_less) continue;
       found = true, victim_settled = settled, victim_age = age;
-      evicted = *flow;
+      victim = *flow;
     }
   }
   if (!found) return std::nullopt;
-  tandem_flow* place = slot(evicted.index);
-  uint64_t expected = evicted.key;
+  tandem_flow* place = slot(victim.index);
+  uint64_t expected = victim.key;
   if (!__atomic_compare_exchange_n(&place->key, &expected, TANDEM_KEY_BUSY, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
     return std::nullopt;
-  evicted.value = __atomic_exchange_n(&place->value, value, __ATOMIC_RELAXED);
+  victim.value = __atomic_exchange_n(&place->value, value, __ATOMIC_RELAXED);
+  evicted = victim;
   __atomic_store_n(&place->key, key, __ATOMIC_SEQ_CST);
-  return Flow{evicted.index, key, value};
+  return Flow{victim.index, key, value};
 }
 
-// Two threads may have put the same key in at the same moment. Both look again after writing; the
-// one that a reader would find first stays.
-std::optional<Flow> FlowTable::earlier_twin(size_t first, size_t second, const Flow& flow) const {
+// Another slot with this flow's key. Two threads may have put the same key in at the same moment. Both look at the whole
+// of both buckets after writing, so at least the one that wrote last sees the other. Neither can know whether it was seen:
+// whoever sees a twin takes its own flow back and begins again.
+bool FlowTable::has_twin(size_t first, size_t second, const Flow& flow) const {
   for (const size_t bucket : {first, second}) {
     for (size_t i = 0; i < TANDEM_BUCKET_FLOWS; ++i) {
       const size_t index = bucket * TANDEM_BUCKET_FLOWS + i;
-      if (index == flow.index) return std::nullopt;
-      if (__atomic_load_n(&slot(index)->key, __ATOMIC_SEQ_CST) == flow.key) return at(index);
+      if (index != flow.index && __atomic_load_n(&slot(index)->key, __ATOMIC_SEQ_CST) == flow.key) return true;
     }
   }
-  return std::nullopt;
+  return false;
 }
 
 FlowTable::Inserted FlowTable::insert(uint8_t protocol, uint64_t key, uint64_t value) {
   using Outcome = Inserted::Outcome;
   const Ipv4Address client{tandem_key_client_address(key)};
-  const uint64_t hash = tandem_flow_hash(header_->seed, protocol, client.value, tandem_key_client_port(key));
+  const uint16_t client_port = tandem_key_client_port(key);
+  const uint64_t hash = tandem_flow_hash(header_->seed, protocol, client.value, client_port);
   const size_t first = tandem_first_bucket(hash, header_->bucket_count);
   const size_t second = tandem_second_bucket(hash, header_->bucket_count);
   const auto taken = [this](size_t bucket) {
     size_t count = 0;
-    for (const tandem_flow& flow : buckets_[bucket].flows) count += load(flow.key) != 0;
+    for (const tandem_flow& flow : buckets_[bucket].flows) count += load(flow.key) != TANDEM_KEY_EMPTY;
     return count;
   };
 
+  Inserted result;
   while (true) {
-    if (const auto there = find(protocol, client, tandem_key_client_port(key), tandem_key_service(key)))
-      return {Outcome::kExists, *there, {}};
-    const bool swap = taken(second) < taken(first);
-    const size_t emptier = swap ? second : first, fuller = swap ? first : second;
-    Inserted result;
-    std::optional<Flow> flow = claim(emptier, key, value);
-    if (!flow) flow = claim(fuller, key, value);
-    if (!flow) {
-      flow = evict(first, second, key, value, result.evicted);
-      result.outcome = Outcome::kEvicted;
-    }
-    if (!flow) continue;  // the buckets changed under us: look again
-    if (const auto twin = earlier_twin(first, second, *flow)) {
-      remove(*flow);
-      // An eviction stands even then: its flow is gone.
-      if (result.outcome == Outcome::kInserted) return {Outcome::kExists, *twin, {}};
-      result.flow = *twin;
+    if (const auto there = find(protocol, client, client_port, tandem_key_service(key))) {
+      result.outcome = Outcome::kExists;
+      result.flow = *there;
       return result;
+    }
+    const bool swap = taken(second) < taken(first);
+    std::optional<Flow> flow = claim(swap ? second : first, key, value);
+    if (!flow) flow = claim(swap ? first : second, key, value);
+    result.outcome = flow ? Outcome::kInserted : Outcome::kEvicted;
+    if (!flow) flow = evict(first, second, key, value, result.evicted);
+    if (!flow) continue;  // the buckets changed under us: look again
+    if (has_twin(first, second, *flow)) {
+      remove(*flow);
+      continue;
     }
     result.flow = *flow;
     return result;

@@ -95,10 +95,11 @@ class FlowTable {
     };
     Outcome outcome = Outcome::kInserted;
     Flow flow;
-    Flow evicted;
+    Flow evicted;  // key 0: none. In a race one may go and the outcome still be kExists
   };
   // Puts a flow in; does not mark it dirty. When both buckets are full the flow that is worth least
   // goes: not established before established, then the one not seen for longest.
+  // While two threads put in one key at the same moment, a third may find it missing until both have returned.
   Inserted insert(uint8_t protocol, uint64_t key, uint64_t value);
 
   // Replaces the value, if the slot is still as `flow` has it; then `flow` has the new one.
@@ -154,7 +155,7 @@ class FlowTable {
   }
   std::optional<Flow> claim(size_t bucket, uint64_t key, uint64_t value);
   std::optional<Flow> evict(size_t first, size_t second, uint64_t key, uint64_t value, Flow& evicted);
-  std::optional<Flow> earlier_twin(size_t first, size_t second, const Flow& flow) const;
+  bool has_twin(size_t first, size_t second, const Flow& flow) const;
 
   std::byte* base_ = nullptr;
   tandem_flows_header* header_ = nullptr;

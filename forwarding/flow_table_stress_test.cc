@@ -87,5 +87,53 @@ TEST(FlowTableStress, KeepsEveryFlowWholeUnderTwoThreads) {
   }
 }
 
+// Both put the same keys in, in the same order. Whoever is ahead has more to do, so they meet all the time.
+TEST(FlowTableStress, PutsAKeyInOnceWhenTwoThreadsComeAtOnce) {
+  constexpr uint32_t kBuckets = 4096, kKeys = 3000;  // far from full: nobody is pushed out
+  for (int round = 0; round < 50; ++round) {
+    Mapping mapping(FlowTable::bytes_needed(kBuckets));
+    FlowTable flows = format_table(mapping, kBuckets);
+    std::atomic<int> ready = 0;
+    std::atomic<uint64_t> inserted = 0, lost = 0;
+    const auto fill = [&] {
+      ++ready;
+      while (ready < 2) std::this_thread::yield();
+      for (uint32_t client = 1; client <= kKeys; ++client) {
+        const uint64_t key = tandem_flow_key(client, 1, 1);
+        const auto in = flows.insert(kTcp, key, value_for(key, 1));
+        inserted += in.outcome == FlowTable::Inserted::Outcome::kInserted;
+        if (in.flow.key != key) ++lost;
+      }
+    };
+    std::thread other(fill);
+    fill();
+    other.join();
+    size_t present = 0;
+    flows.scan(0, flows.slots(), [&](const Flow&) { ++present; });
+    for (uint32_t client = 1; client <= kKeys; ++client) lost += !flows.find(kTcp, {client}, 1, 1);
+    ASSERT_EQ(present, kKeys);
+    ASSERT_EQ(inserted, kKeys);
+    ASSERT_EQ(lost, 0u);
+  }
+}
+
+// One slot changes hands as fast as it can while another thread reads it.
+TEST(FlowTableStress, NeverReadsAFlowWithAnothersValue) {
+  Mapping mapping(FlowTable::bytes_needed(2));
+  FlowTable flows = format_table(mapping, 2);
+  std::atomic<bool> done = false;
+  std::thread writer([&] {
+    for (uint32_t i = 0; i < 1'000'000; ++i) {
+      const uint64_t key = tandem_flow_key(1 + i % 2, 1, 1);
+      flows.remove(flows.insert(kTcp, key, value_for(key, i)).flow);
+    }
+    done = true;
+  });
+  uint64_t foreign = 0;
+  while (!done) flows.scan(0, flows.slots(), [&](const Flow& flow) { foreign += !belongs(flow); });
+  writer.join();
+  EXPECT_EQ(foreign, 0u);
+}
+
 }  // namespace
 }  // namespace tandem::forwarding
