@@ -158,7 +158,7 @@ CheckedSite check_site_file(const std::string& path) {
   checked.errors = std::move(reading.errors);
   checked.warnings = std::move(reading.warnings);
   std::ranges::move(check_files(reading.files, path), std::back_inserter(checked.errors));
-  std::ranges::stable_sort(checked.errors, {}, [](const Diagnostic& d) { return std::tie(d.line, d.column); });
+  std::ranges::sort(checked.errors, {}, [](const Diagnostic& d) { return std::tie(d.line, d.column, d.text); });
   if (checked.errors.empty()) checked.site = std::move(reading.site);
   return checked;
 }

@@ -64,7 +64,7 @@ std::span<const Key> keys_of(Section section) {
 const Key& key(Section section, std::string_view name) {
   for (const Key& row : keys_of(section))
     if (row.name == name) return row;
-  TANDEM_ASSERT(!"a key that the table does not have");
+  TANDEM_ASSERT(false && "a key that the table does not have");
   return keys().front();
 }
 
@@ -120,7 +120,7 @@ std::string expectation(const Key& key) {
     case kNamedMaps:
       return "a map from names to maps of " + key_names(*key.inside);
   }
-  TANDEM_ASSERT(!"a type without words");
+  TANDEM_ASSERT(false && "a type without words");
   return {};
 }
 

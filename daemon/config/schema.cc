@@ -1,4 +1,5 @@
 // The JSON schema is written by hand, not by a JSON library: the cellar has none, and this is the only JSON made here.
+#include <algorithm>
 #include <string>
 #include <string_view>
 
@@ -91,11 +92,16 @@ std::string value_schema(const Key& key) {
       return reference(*key.inside);
     case Type::kOptionalMap:
       return R"("anyOf": [{"type": "null"}, {)" + reference(*key.inside) + "}]";
-    case Type::kNamedMaps:
+    case Type::kNamedMaps: {
+      // "dir-a:" with nothing behind is a map without keys, where none is required.
+      const bool may_be_bare = std::ranges::none_of(keys_of(*key.inside), &Key::required);
+      const std::string each =
+          may_be_bare ? R"("anyOf": [{"type": "null"}, {)" + reference(*key.inside) + "}]" : reference(*key.inside);
       return std::string(R"("type": ["object")") + (key.low == 0 ? R"(, "null")" : "") + "], " +
              member("minProperties", std::to_string(key.low)) + ", " +
              member("maxProperties", std::to_string(key.high)) + ", " + member("propertyNames", std::string(kName)) +
-             R"(, "additionalProperties": {)" + reference(*key.inside) + "}";
+             R"(, "additionalProperties": {)" + each + "}";
+    }
   }
   return {};
 }

@@ -246,7 +246,7 @@ Parsed<std::string> parse_text(const Key& key, const Node& node) {
       case Type::kHost:
         return !text.empty() && text.size() <= kLongestHost && all_of(text, "_.-:[]");
       default:
-        TANDEM_ASSERT(!"no text");
+        TANDEM_ASSERT(false && "no text");
         return false;
     }
   };

@@ -40,7 +40,7 @@ constexpr std::array kNoServers = {
 std::string_view word_in(std::span<const Choice> choices, uint8_t value) {
   for (const Choice& choice : choices)
     if (choice.value == value) return choice.word;
-  TANDEM_ASSERT(!"a value that no word was given");
+  TANDEM_ASSERT(false && "a value that no word was given");
   return {};
 }
 
@@ -82,7 +82,7 @@ std::string_view word(CheckType type) {
     case CheckType::kHttps:
       return "https";
   }
-  TANDEM_ASSERT(!"a check type that no word was given");
+  TANDEM_ASSERT(false && "a check type that no word was given");
   return {};
 }
 
