@@ -95,9 +95,12 @@ Result<FlowTable, FlowTableError> FlowTable::attach(MutableBytes mapping) {
 
   FlowTable table(mapping.data());
   for (size_t index = 0; index < table.slots(); ++index) {
-    uint64_t busy = TANDEM_KEY_BUSY;  // a process was killed in the middle of an insert
-    __atomic_compare_exchange_n(&table.slot(index)->key, &busy, TANDEM_KEY_EMPTY, false, __ATOMIC_RELAXED,
-                                __ATOMIC_RELAXED);
+    // A process was killed in the middle of an insert. Looked at before it is swapped: a swap that fails writes all the
+    // same, and a restart would pay 2 M of them.
+    uint64_t busy = TANDEM_KEY_BUSY;
+    uint64_t* const key = &table.slot(index)->key;
+    if (__atomic_load_n(key, __ATOMIC_RELAXED) == busy)
+      __atomic_compare_exchange_n(key, &busy, TANDEM_KEY_EMPTY, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
   }
   return table;
 }

@@ -14,9 +14,6 @@
 namespace tandem::netlink {
 namespace {
 
-// Room for about 2,000 changes, more than a restart of a box with hundreds of interfaces makes at
-// once.
-constexpr int kReceiveBufferBytes = 2 * 1024 * 1024;
 constexpr size_t kDatagramBytes = 64 * 1024;
 constexpr int kDatagramsPerRead = 64;
 
@@ -68,13 +65,13 @@ Monitor::~Monitor() {
   if (fd_ >= 0) close(fd_);
 }
 
-Outcome<Monitor> Monitor::open(Topics topics) {
+Outcome<Monitor> Monitor::open(Topics topics, int receive_buffer_bytes) {
   static constexpr const char* kDoing = "opening the netlink monitor";
   Monitor monitor(socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_ROUTE));
   if (monitor.fd_ < 0) return Failure(Error::from_errno(errno, kDoing));
   // The forced size needs CAP_NET_ADMIN; without it the system's limit applies.
-  if (setsockopt(monitor.fd_, SOL_SOCKET, SO_RCVBUFFORCE, &kReceiveBufferBytes, sizeof kReceiveBufferBytes) < 0)
-    setsockopt(monitor.fd_, SOL_SOCKET, SO_RCVBUF, &kReceiveBufferBytes, sizeof kReceiveBufferBytes);
+  if (setsockopt(monitor.fd_, SOL_SOCKET, SO_RCVBUFFORCE, &receive_buffer_bytes, sizeof receive_buffer_bytes) < 0)
+    setsockopt(monitor.fd_, SOL_SOCKET, SO_RCVBUF, &receive_buffer_bytes, sizeof receive_buffer_bytes);
   sockaddr_nl local{};
   local.nl_family = AF_NETLINK;
   if (bind(monitor.fd_, reinterpret_cast<sockaddr*>(&local), sizeof local) < 0)

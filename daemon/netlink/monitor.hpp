@@ -51,7 +51,9 @@ class Monitor {
     bool neighbours = false;
   };
 
-  static Outcome<Monitor> open(Topics topics);
+  // Room for about 2,000 changes, more than a restart of a box with hundreds of interfaces makes at once.
+  static constexpr int kReceiveBufferBytes = 2 * 1024 * 1024;
+  static Outcome<Monitor> open(Topics topics, int receive_buffer_bytes = kReceiveBufferBytes);
   ~Monitor();
   Monitor(Monitor&& other) noexcept;
   Monitor& operator=(Monitor&& other) noexcept;
