@@ -1,32 +1,24 @@
 // One virtual router (RFC 9568, section 6): events and time in, actions out.
 //
-// The machine decides who is active; it never sends, sleeps, logs or reads a clock. A timer is not
-// an action: the machine states one deadline() and its owner (the shell, or the simulator) keeps
-// one timer and says DeadlineReached. Every event may move the deadline, so it is asked for again
-// after each.
+// The machine decides who is active; it never sends, sleeps, logs or reads a clock. A timer is not an action: the machine
+// states one deadline() and its owner (the shell, or the simulator) keeps one timer and says DeadlineReached. Every event
+// may move the deadline, so it is asked for again after each.
 //
-//     Initialize --Start--> Backup <----> Active       Fault: an interface the router needs is
-//     down, or it has no
-//         ^                   |  ^          |                 primary address. Adverts are ignored
-//         there.
+//     Initialize --Start--> Backup <----> Active       Fault: an interface the router needs is down, or it has no
+//         ^                   |  ^          |                 primary address. Adverts are ignored there.
 //         +------Stop---------+  +---Fault--+
 //
 // Where the machine goes beyond the RFC, and why:
-// - A refused advert is counted and touches nothing (keepalived restarts its advert timer and can
-// be silenced).
-// - Priority 0 only ever shortens the wait: a stream of forged ones cannot keep a backup from
-// taking over.
+// - A refused advert is counted and touches nothing (keepalived restarts its advert timer and can be silenced).
+// - Priority 0 only ever shortens the wait: a stream of forged ones cannot keep a backup from taking over.
 // - A learned interval is bounded (timers.hpp).
-// - An active router that slept through its own down interval steps back first: somebody else has
-// taken over.
+// - An active router that slept through its own down interval steps back first: somebody else has taken over.
 //   A backup that wakes up late reads what is waiting before it takes over.
 // - An active router that gives way says one last advert, so that the winner knows to announce every address again.
-// - Preemption can be delayed and held; a router that waits so follows the lower active, and still
-// takes over at once
+// - Preemption can be delayed and held; a router that waits so follows the lower active, and still takes over at once
 //   when nobody is heard.
 // - A restarted room resumes as active without a transition.
-// - A longer interval is announced at the old pace first, so that no backup runs out of patience in
-// between.
+// - A longer interval is announced at the old pace first, so that no backup runs out of patience in between.
 #pragma once
 
 #include <cstdint>
@@ -88,8 +80,7 @@ struct Settings {
   bool operator==(const Settings&) const = default;
 };
 
-// ---- Events
-// -------------------------------------------------------------------------------------------------------
+// ---- Events -------------------------------------------------------------------------------------------------------
 
 // What the router was before its room was restarted.
 struct Resume {
@@ -135,8 +126,7 @@ struct AddressLost {  // somebody else removed it from its interface
 using Event = std::variant<Start, Stop, AdvertReceived, AdvertRejected, DeadlineReached, InterfaceUp, InterfaceDown,
                            PrimaryAddressChanged, SettingsChanged, PreemptHold, AddressLost>;
 
-// ---- Actions: to be carried out in their order
-// --------------------------------------------------------------------
+// ---- Actions: to be carried out in their order --------------------------------------------------------------------
 
 struct SendAdvert {
   uint8_t priority = 0;  // Machine::advert(priority) is the advertisement to encode
@@ -173,8 +163,7 @@ struct PeerDisagrees {
 using Action = std::variant<SendAdvert, AddAddresses, RemoveAddresses, Announce, StateChanged, PeerDisagrees>;
 using Actions = std::vector<Action>;
 
-// ---- The machine
-// --------------------------------------------------------------------------------------------------
+// ---- The machine --------------------------------------------------------------------------------------------------
 
 class Machine {
  public:
