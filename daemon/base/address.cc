@@ -28,8 +28,8 @@ std::optional<Ipv4Address> Ipv4Address::parse(std::string_view text) {
 
 std::string Ipv4Address::text() const {
   char text[INET_ADDRSTRLEN];
-  const int length = std::snprintf(text, sizeof(text), "%u.%u.%u.%u", value >> 24,
-                                   (value >> 16) & 255, (value >> 8) & 255, value & 255);
+  const int length = std::snprintf(text, sizeof(text), "%u.%u.%u.%u", value >> 24, (value >> 16) & 255,
+                                   (value >> 8) & 255, value & 255);
   return {text, static_cast<size_t>(length)};
 }
 
@@ -67,8 +67,7 @@ std::optional<Prefix> Prefix::parse(std::string_view text) {
   if (slash != std::string_view::npos) {
     const std::string_view digits = text.substr(slash + 1);
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), length);
-    if (error != std::errc() || end != digits.data() + digits.size() || length > longest)
-      return std::nullopt;
+    if (error != std::errc() || end != digits.data() + digits.size() || length > longest) return std::nullopt;
   }
   return Prefix{*address, static_cast<uint8_t>(length)};
 }
@@ -91,8 +90,8 @@ std::optional<MacAddress> MacAddress::parse(std::string_view text) {
 
 std::string MacAddress::text() const {
   char text[18];
-  std::snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", bytes[0], bytes[1], bytes[2],
-                bytes[3], bytes[4], bytes[5]);
+  std::snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", bytes[0], bytes[1], bytes[2], bytes[3], bytes[4],
+                bytes[5]);
   return text;
 }
 

@@ -9,6 +9,5 @@ namespace tandem {
 
 }  // namespace tandem
 
-#define TANDEM_ASSERT(expression)      \
-  ((expression) ? static_cast<void>(0) \
-                : ::tandem::assertion_failed(#expression, __FILE__, __LINE__))
+#define TANDEM_ASSERT(expression) \
+  ((expression) ? static_cast<void>(0) : ::tandem::assertion_failed(#expression, __FILE__, __LINE__))

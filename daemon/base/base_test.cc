@@ -19,8 +19,8 @@ TEST(Ipv4Address, ReadsADottedQuadAndWritesItBack) {
 }
 
 TEST(Ipv4Address, RefusesWhatOtherReadersWouldTakeForSomethingElse) {
-  for (const char* text : {"", "1.2.3", "1.2.3.4.5", "1.2.3.256", "01.2.3.4", "1.2.3.4 ",
-                           " 1.2.3.4", "1.2.3.-4", "0x1.2.3.4", "1..2.3"})
+  for (const char* text :
+       {"", "1.2.3", "1.2.3.4.5", "1.2.3.256", "01.2.3.4", "1.2.3.4 ", " 1.2.3.4", "1.2.3.-4", "0x1.2.3.4", "1..2.3"})
     EXPECT_FALSE(Ipv4Address::parse(text)) << text;
 }
 
@@ -68,8 +68,7 @@ TEST(Checksum, OfTheExampleOfRfc1071Section3) {
 TEST(Checksum, OddLengthPadsWithZero) {
   const uint8_t odd[] = {0x12, 0x34, 0x56};
   const uint8_t even[] = {0x12, 0x34, 0x56, 0x00};
-  EXPECT_EQ(internet_checksum(std::as_bytes(std::span(odd))),
-            internet_checksum(std::as_bytes(std::span(even))));
+  EXPECT_EQ(internet_checksum(std::as_bytes(std::span(odd))), internet_checksum(std::as_bytes(std::span(even))));
 }
 
 TEST(Checksum, UpdateEqualsAFullRecomputation) {

@@ -19,9 +19,7 @@ template <class T>
 class BigEndian {
  public:
   constexpr BigEndian() = default;
-  constexpr BigEndian(T value) {
-    store(value);
-  }  // NOLINT: assignment from a host number is the point of the type
+  constexpr BigEndian(T value) { store(value); }  // NOLINT: assignment from a host number is the point of the type
 
   constexpr T value() const {
     T number = 0;
@@ -32,8 +30,7 @@ class BigEndian {
 
  private:
   constexpr void store(T value) {
-    for (size_t i = sizeof(T); i-- > 0; value = static_cast<T>(value >> 8))
-      bytes_[i] = static_cast<uint8_t>(value);
+    for (size_t i = sizeof(T); i-- > 0; value = static_cast<T>(value >> 8)) bytes_[i] = static_cast<uint8_t>(value);
   }
   std::array<uint8_t, sizeof(T)> bytes_{};
 };

@@ -10,9 +10,7 @@
 namespace tandem::ctl {
 
 // The answer's JSON, or why there is none, in words.
-std::expected<boost::json::value, std::string> ask(const std::string& socket_path,
-                                                   const std::string& method,
-                                                   const std::string& target,
-                                                   std::chrono::seconds patience);
+std::expected<boost::json::value, std::string> ask(const std::string& socket_path, const std::string& method,
+                                                   const std::string& target, std::chrono::seconds patience);
 
 }  // namespace tandem::ctl

@@ -12,10 +12,9 @@ enum class Tone : unsigned char { kPlain, kGood, kBad, kDoubt, kFaint };
 struct Cell {
   std::string text;
   Tone tone = Tone::kPlain;
-  bool right = false;  // numbers stand right-aligned
-  Cell(std::string t, Tone how = Tone::kPlain)
-      : text(std::move(t)), tone(how) {}  // NOLINT: a cell is its text
-  Cell(const char* t) : text(t) {}        // NOLINT: a cell is its text
+  bool right = false;                                                              // numbers stand right-aligned
+  Cell(std::string t, Tone how = Tone::kPlain) : text(std::move(t)), tone(how) {}  // NOLINT: a cell is its text
+  Cell(const char* t) : text(t) {}                                                 // NOLINT: a cell is its text
   static Cell number(unsigned long long value) {
     Cell cell(std::to_string(value));
     cell.right = true;
