@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from certificates import Certificates
+from everybody import for_everybody
 from hostile import Hostile, answer, endless, reset, say_and_close, say_and_hold, silent, slow
 
 BIN = Path(os.environ.get("TANDEM_BIN", "/nonexistent"))
@@ -34,8 +35,8 @@ class Answer:
         return f"{self.verdict} after {self.seconds:.3f} s: {self.words}"
 
 
-def probe(kind, port, *options, timeout_ms=1000, before=None):
-    done = subprocess.run([BIN / "tandem-probe", kind, f"127.0.0.1:{port}", "--timeout", str(timeout_ms), *map(str, options)],
+def probe(kind, port, *options, timeout_ms=1000, before=None, program=BIN / "tandem-probe"):
+    done = subprocess.run([program, kind, f"127.0.0.1:{port}", "--timeout", str(timeout_ms), *map(str, options)],
                           capture_output=True, text=True, timeout=60, preexec_fn=before)
     assert done.returncode in (0, 1), done.stderr
     return Answer(done.stdout.splitlines(), done.returncode)
@@ -338,5 +339,6 @@ def test_a_ca_file_that_cannot_be_read_is_named(certificates, tmp_path):
             for folder in (tmp_path, *list(tmp_path.parents)[:2]):
                 folder.chmod(0o755)
             secret.chmod(0o600)
-            result = probe("https", server.port, "--ca", secret, before=lambda: os.setuid(65534))
+            with for_everybody(BIN / "tandem-probe") as program:
+                result = probe("https", server.port, "--ca", secret, before=lambda: os.setuid(65534), program=program)
             assert "Permission denied (checks run as a user of their own" in result.words

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from everybody import for_everybody
 from hostile import Hostile, answer, silent
 from supervisor import RoomProcess
 from world import run
@@ -156,7 +157,8 @@ def test_the_room_needs_no_right_at_all():
         os.setgid(65534)
         os.setuid(65534)
 
-    with listener() as well, RoomProcess(ROOM, site({"a": well.port}), before=become_nobody) as room:
+    with (for_everybody(ROOM) as program, listener() as well,
+          RoomProcess(program, site({"a": well.port}), before=become_nobody) as room):
         room.wait_for(server_is("a", True), 5)
         status = open(f"/proc/{room.process.pid}/status").read()
         assert "CapEff:\t0000000000000000" in status

@@ -1,6 +1,6 @@
 """A small world of network namespaces for tests and the demo: hosts, switches, cables, and the programs on them.
 
-Everything a World makes carries its prefix (td<pid>-) and is removed by close(), which also runs on SIGINT, SIGTERM and at
+Everything a World makes carries its prefix (td<pid>-<n>-) and is removed by close(), which also runs on SIGINT, SIGTERM and at
 exit. What a killed run left behind is swept by the next one, which finds namespaces whose maker is gone.
 Needs root. Traffic stays inside the namespaces.
 """
@@ -56,7 +56,12 @@ class Host:
         self.run("ip", "link", "set", "lo", "up")
 
     def run(self, *words, **more):
-        return run("ip", "netns", "exec", self.ns, *words, **more)
+        return run(*self.enter(), *words, **more)
+
+    def enter(self):
+        """The words before a command that is to run here. Not `ip netns exec`: that one also mounts /sys anew, which needs a
+        root that is a mount point, and a folder that one has changed root into is none."""
+        return ["nsenter", f"--net=/run/netns/{self.ns}", "--"]
 
     def ip(self, *words, **more):
         return run("ip", "-n", self.ns, *words, **more)
@@ -74,7 +79,7 @@ class Host:
         more.setdefault("stdout", out)
         more.setdefault("stderr", subprocess.DEVNULL)
         process = subprocess.Popen(
-            ["ip", "netns", "exec", self.ns, *map(str, words)],
+            [*self.enter(), *map(str, words)],
             stdin=subprocess.DEVNULL, preexec_fn=_die_with_parent, **more)
         self.world.processes.append(process)
         return process
@@ -97,9 +102,12 @@ class Host:
 
 
 class World:
+    made = 0
+
     def __init__(self):
         sweep()
-        self.prefix = f"td{os.getpid()}-"
+        World.made += 1
+        self.prefix = f"td{os.getpid()}-{World.made}-"
         self.folder = Path(tempfile.mkdtemp(prefix="tandem-lab-"))
         self.hosts = {}
         self.processes = []
