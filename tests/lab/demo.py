@@ -145,6 +145,7 @@ def main():
     with World() as world:
         site = Site(world, given.bin, given.method)
         board = Board(site, quiet=headless)
+        world.at_close.append(board.end)
         drill = Drill(site, board, headless)
         try:
             drill.run()

@@ -51,3 +51,4 @@ def test_what_a_killed_maker_left_is_swept_by_the_next():
     wait_until("programs end with their maker", lambda: not any(Path(f"/proc/{p}").exists() for p in programs), 2)
     sweep()
     assert namespaces_of(process.pid) == []
+    assert list(Path("/tmp").glob(f"tandem-lab-{process.pid}-*")) == []

@@ -108,7 +108,8 @@ class World:
         sweep()
         World.made += 1
         self.prefix = f"td{os.getpid()}-{World.made}-"
-        self.folder = Path(tempfile.mkdtemp(prefix="tandem-lab-"))
+        self.folder = Path(tempfile.mkdtemp(prefix=f"tandem-lab-{os.getpid()}-"))
+        self.at_close = []  # called first, however the world ends
         self.hosts = {}
         self.processes = []
         self.closed = False
@@ -158,6 +159,8 @@ class World:
         if self.closed:
             return
         self.closed = True
+        for last_word in self.at_close:
+            last_word()
         for host in self.hosts.values():
             host.kill_all()
         for process in self.processes:
@@ -172,7 +175,11 @@ class World:
 
 
 def sweep():
-    """Removes namespaces (and what runs in them) of worlds whose maker is gone."""
+    """Removes namespaces (and what runs in them) and folders of worlds whose maker is gone."""
+    for folder in Path(tempfile.gettempdir()).glob("tandem-lab-*-*"):
+        maker = folder.name.split("-")[2]
+        if maker.isdigit() and not Path(f"/proc/{maker}").exists() and not os.environ.get("TANDEM_LAB_KEEP"):
+            shutil.rmtree(folder, ignore_errors=True)
     for line in run("ip", "netns", "list", check=False).splitlines():
         name = line.split()[0]
         maker = name[2:].split("-")[0] if name.startswith("td") and "-" in name else ""
