@@ -118,7 +118,7 @@ class SupervisorTest(unittest.TestCase):
         daemon.process.send_signal(signal.SIGHUP)
         daemon.hear("RELOADING=1\nMONOTONIC_USEC=")
         daemon.hear("READY=1")
-        self.assertIn("RELOAD_APPLIED", daemon.log())
+        wait_until("the line in the log", lambda: "RELOAD_APPLIED" in daemon.log())  # written on a thread of its own
         daemon.process.send_signal(signal.SIGTERM)
         daemon.hear("STOPPING=1")
         self.assertEqual(daemon.process.wait(5), 0, daemon.log())

@@ -64,7 +64,7 @@ class Host:
         return ["nsenter", f"--net=/run/netns/{self.ns}", "--"]
 
     def ip(self, *words, **more):
-        return run("ip", "-n", self.ns, *words, **more)
+        return self.run("ip", *words, **more)
 
     def sysctl(self, **values):
         """Keys with '/' for '.', as in sysctl(**{'net/ipv4/ip_forward': 1})."""
