@@ -25,6 +25,7 @@ void Table::row(std::vector<Cell> cells) {
 std::string Table::render(bool colour) const {
   if (rows_.empty()) return {};
   std::vector<size_t> widths;
+  widths.reserve(heads_.size());
   for (const auto& head : heads_) widths.push_back(columns_of(head));
   for (const auto& row : rows_) {
     for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], columns_of(row[i].text));
@@ -58,8 +59,8 @@ std::string age(unsigned long long then_unix_ms, unsigned long long now_unix_ms)
   if (then_unix_ms == 0) return "-";
   const unsigned long long seconds = now_unix_ms > then_unix_ms ? (now_unix_ms - then_unix_ms) / 1000 : 0;
   if (seconds < 120) return std::to_string(seconds) + " s";
-  if (seconds < 2 * 3600) return std::to_string(seconds / 60) + " min";
-  if (seconds < 48 * 3600) return std::to_string(seconds / 3600) + " h";
+  if (seconds < 2 * 3600ULL) return std::to_string(seconds / 60) + " min";
+  if (seconds < 48 * 3600ULL) return std::to_string(seconds / 3600) + " h";
   return std::to_string(seconds / 86400) + " d";
 }
 
