@@ -4,6 +4,7 @@
 
 #include "daemon/netlink/address_book.hpp"
 #include "forwarding/io/silence.hpp"
+#include "vrrp/io/last_will.hpp"
 
 namespace tandem {
 
@@ -27,6 +28,12 @@ bool remove_addresses() {
   return all;
 }
 
+// A box that died without a word costs its site three intervals without an active router.
+bool announce_death(const std::filesystem::path& run_directory) {
+  const auto sent = vrrp::execute_will(run_directory / vrrp::kLastWillFile);
+  return sent ? true : complain("priority 0: " + sent.error());
+}
+
 // Nothing forwards any more, so nothing must be kept from the kernel.
 bool remove_filter() {
   if (const auto removed = forwarding::Silence::remove_leftovers(); !removed) return complain(removed.error());
@@ -35,9 +42,18 @@ bool remove_filter() {
 
 }  // namespace
 
-bool clean_up_after_crash() {
+bool clean_up_after_crash(const std::filesystem::path& run_directory) {
+  // The addresses first: the peer needs a skew time from the announcement on, and nobody may answer beside it. Priority 0
+  // does not come from one of them but from the interface's own address.
   const bool addresses = remove_addresses();
-  return remove_filter() && addresses;
+  const bool announced = announce_death(run_directory);
+  return remove_filter() && addresses && announced;
+}
+
+void give_up_room(const std::string& room, const std::filesystem::path& run_directory) {
+  if (room != "vrrp") return;
+  remove_addresses();
+  announce_death(run_directory);
 }
 
 }  // namespace tandem

@@ -26,7 +26,8 @@ int run_room(const std::string& name, const tandem::supervisor::RoomArguments& a
 
 int main(int argc, char** argv) {
   tandem::supervisor::SupervisorOptions options;
-  options.clean_up = [] { tandem::clean_up_after_crash(); };
+  options.abandon = [&options](const std::string& name) { tandem::give_up_room(name, options.run_directory); };
+  options.clean_up = [&options] { tandem::clean_up_after_crash(options.run_directory); };
   tandem::supervisor::RoomArguments room_arguments;
   std::string room;
   bool after_crash = false;
@@ -38,7 +39,7 @@ int main(int argc, char** argv) {
   app.add_option("--state-dir", state_directory, "What outlives a boot")->capture_default_str();
   app.add_option("--director", options.director, "Which of the site's directors this box is (default: its host name)");
   app.add_flag("--after-crash", after_crash,
-               "Take away addresses and filters that a killed daemon left behind, and end");
+               "Say priority 0 for a killed daemon, take away the addresses and filters it left behind, and end");
   app.set_version_flag("--version", "tandemd " TANDEM_VERSION);
   // The supervisor's words to its rooms; not for people.
   app.add_option("--room", room)->group("");
@@ -50,7 +51,7 @@ int main(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : kUsageError;
   }
 
-  if (after_crash) return tandem::clean_up_after_crash() ? 0 : 1;
+  if (after_crash) return tandem::clean_up_after_crash(run_directory) ? 0 : 1;
   if (!room.empty()) {
     room_arguments.run_directory = run_directory;
     room_arguments.state_directory = state_directory;

@@ -96,6 +96,13 @@ void RoomKeeper::died(Actions& actions, Room& room, const std::string& how, Time
   const size_t step = std::min<size_t>(room.quick_deaths == 0 ? 0 : room.quick_deaths - 1, std::size(kBackOff) - 1);
   say_death(actions, room, now);
   say_status(actions, room);
+  if (room.quick_deaths == kDeathsUntilAbandoned) {
+    actions.push_back(event(Severity::kError, "ROOM_ABANDONED", room.name,
+                            "died " + std::to_string(kDeathsUntilAbandoned) +
+                                " times in a row as soon as it was started; what it held is given up, and it is tried "
+                                "again for ever"));
+    actions.push_back(Abandon{room.name});
+  }
   room.restart_at = now + kBackOff[step];
   if (kBackOff[step] == Duration::zero()) start_room(actions, room, now);
 }

@@ -26,6 +26,8 @@ namespace tandem::supervisor {
 inline constexpr Duration kStopPatience = 5s;
 inline constexpr Duration kStableAfter = 5s;  // a room that lived so long did not "die at once"
 inline constexpr uint32_t kMostDeathsSaid = 10;
+// So many deaths at once in a row, and what the room held is given up for it (Abandon): it may not come back soon.
+inline constexpr uint32_t kDeathsUntilAbandoned = 4;
 inline constexpr Duration kBackOff[] = {0ms, 20ms, 50ms, 100ms};  // by deaths at once in a row; the last one stays
 
 struct StartRoom {
@@ -37,6 +39,9 @@ struct AskToStop {  // the Stop frame
 struct KillRoom {  // SIGKILL
   std::string room;
 };
+struct Abandon {  // the room keeps dying: nobody may rely on what it left in the kernel. Said once for each such series
+  std::string room;
+};
 struct Say {  // a RoomStatus or an Event of the supervisor
   bus::Message message;
 };
@@ -46,7 +51,7 @@ struct WholeReady {  // all rooms work with this generation; said once for each 
 struct AllEnded {
   bool orderly;  // no room had to be killed, none died on its own during the stop
 };
-using Action = std::variant<StartRoom, AskToStop, KillRoom, Say, WholeReady, AllEnded>;
+using Action = std::variant<StartRoom, AskToStop, KillRoom, Abandon, Say, WholeReady, AllEnded>;
 using Actions = std::vector<Action>;
 
 class RoomKeeper {

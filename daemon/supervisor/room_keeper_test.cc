@@ -21,6 +21,7 @@ std::vector<std::string> words(const Actions& actions, bool with_status = false)
     if (const auto* start = std::get_if<StartRoom>(&action)) out.push_back("start " + start->room);
     if (const auto* ask = std::get_if<AskToStop>(&action)) out.push_back("stop " + ask->room);
     if (const auto* kill = std::get_if<KillRoom>(&action)) out.push_back("kill " + kill->room);
+    if (const auto* abandon = std::get_if<Abandon>(&action)) out.push_back("abandon " + abandon->room);
     if (const auto* ready = std::get_if<WholeReady>(&action))
       out.push_back("ready " + std::to_string(ready->generation));
     if (const auto* end = std::get_if<AllEnded>(&action)) out.emplace_back(end->orderly ? "ended" : "ended badly");
@@ -82,6 +83,22 @@ TEST_F(Keeper, BacksOffOnlyWhileARoomKeepsDyingAtOnceAndNeverForMoreThan100Milli
   now += kStableAfter;
   keeper_.ended("vrrp", "signal 11", now);
   EXPECT_FALSE(keeper_.deadline()) << "it lived long enough to be started at once";
+}
+
+TEST_F(Keeper, GivesUpWhatARoomHeldOnceItKeepsDyingAndAgainOnlyAfterItLived) {
+  start_all();
+  const auto abandoned = [&](int deaths, TimePoint from) {
+    int count = 0;
+    for (int i = 0; i < deaths; ++i) {
+      const auto heard = words(keeper_.ended("vrrp", "signal 11", from + i * 200ms));
+      count += static_cast<int>(std::ranges::count(heard, "abandon vrrp"));
+      keeper_.deadline_reached(from + i * 200ms + 100ms);
+    }
+    return count;
+  };
+  EXPECT_EQ(abandoned(4, kStart + 60s), 0) << "the first death came after a long life";
+  EXPECT_EQ(abandoned(10, kStart + 61s), 1);
+  EXPECT_EQ(abandoned(5, kStart + 80s), 1) << "it lived in between";
 }
 
 TEST_F(Keeper, SaysOnlySoManyDeathsAMinuteAndSumsUpTheRest) {

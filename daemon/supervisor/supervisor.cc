@@ -109,6 +109,10 @@ class Supervisor {
     if (const auto process = processes_.find(kill.room); process != processes_.end()) process->second->kill();
   }
 
+  void perform(const Abandon& which) {
+    if (options_.abandon) options_.abandon(which.room);
+  }
+
   void perform(const Say& words) {
     Message message = words.message;
     if (auto* status = std::get_if<bus::RoomStatus>(&message)) status->since_unix_ms = loop::unix_ms_now();

@@ -21,6 +21,8 @@ struct SupervisorOptions {
   // Takes away what a room that was killed may have left in the kernel. Called after the last room has ended, when not
   // all of them ended in order.
   std::function<void()> clean_up;
+  // The named room cannot be kept alive: what it holds is given up in its place. May be called from the loop.
+  std::function<void(const std::string& room)> abandon;
 };
 
 // Runs until SIGTERM or SIGINT. `rooms` are given in the order in which they are to end. Returns the exit code: 0 after an

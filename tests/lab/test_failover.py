@@ -43,6 +43,30 @@ def test_a_killed_director_costs_one_takeover_and_no_connection(make_site, metho
     assert not b.holds(VIP) and not b.holds(GATEWAY)
 
 
+def test_a_crash_that_is_announced_costs_one_skew_time_and_leaves_nothing_behind(make_site):
+    site = make_site()
+    a, b = site.directors["dir-a"], site.directors["dir-b"]
+    site.start()
+    client = Client(site, VIP, rate=200, seconds=60)
+    wait_until("traffic", lambda: len(client.requests) > 50 and client.download_state()[0] > 0, 10)
+
+    killed = time.monotonic()
+    a.kill()
+    a.after_crash()
+    cleaned = time.monotonic()
+    assert not a.holds(VIP) and not a.holds(GATEWAY)
+    assert a.host.run("nft", "list", "tables").strip() == ""
+    wait_until("dir-b active", b.is_active, 2)  # never three intervals: the peer was told
+    wait_until("answers again", lambda: client.requests[-1]["start"] > killed + 0.2 and client.requests[-1]["ok"], 3)
+    time.sleep(0.5)
+    outage = client.outage_ms(killed)
+    print(f"announced crash: cleaned after {(cleaned - killed) * 1000:.0f} ms, outage {outage:.0f} ms")
+    at_kill = client.download_state()[0]
+    wait_until("the download goes on", lambda: client.download_state()[0] > at_kill, 5)
+    client.stop()
+    assert client.download_state()[1] == ""
+
+
 def test_a_pulled_cable_moves_everything_and_the_box_that_lost_it_gives_up_at_once(make_site):
     site = make_site()
     a, b = site.directors["dir-a"], site.directors["dir-b"]

@@ -93,6 +93,10 @@ class Director:
         self.host.kill_all(signal.SIGKILL)
         self.process.wait()
 
+    def after_crash(self):
+        """What systemd's ExecStopPost runs once every process of the unit is gone."""
+        self.host.run(self.site.bin / "tandemd", "--after-crash", "--run-dir", self.run_folder)
+
     def log(self):
         return (self.site.world.folder / f"{self.name}.log").read_text(errors="replace")
 

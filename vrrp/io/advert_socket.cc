@@ -76,14 +76,17 @@ std::optional<Bytes> AdvertSocket::receive(MutableBytes buffer) {
 }
 
 int AdvertSocket::send(const Advert& advert) {
-  const std::vector<std::byte> message = encode_message(advert);
+  return send_message(encode_message(advert), advert.source, advert.destination);
+}
+
+int AdvertSocket::send_message(Bytes message, const IpAddress& source, const IpAddress& destination) {
   sockaddr_in to{};
   to.sin_family = AF_INET;
-  to.sin_addr.s_addr = htonl(advert.destination.v4.value);
+  to.sin_addr.s_addr = htonl(destination.v4.value);
   // The source is said with each packet: the checksum was made for it, and the tie-break goes by it.
   in_pktinfo from{};
   from.ipi_ifindex = interface_index_;
-  from.ipi_spec_dst.s_addr = htonl(advert.source.v4.value);
+  from.ipi_spec_dst.s_addr = htonl(source.v4.value);
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof from)> control{};
   iovec vector{const_cast<std::byte*>(message.data()), message.size()};
   msghdr header{};

@@ -26,6 +26,8 @@ class AdvertSocket {
 
   // From `advert.source`, which must be an address of this box. Returns 0 or an errno.
   int send(const Advert& advert);
+  // The same for a message that is encoded already.
+  int send_message(Bytes message, const IpAddress& source, const IpAddress& destination);
 
  private:
   explicit AdvertSocket(loop::UniqueFd fd, int interface_index)

@@ -190,6 +190,10 @@ void Hands::look(std::function<void(InterfaceSnapshot)> answer) {
   });
 }
 
+void Hands::perform(std::function<void()> work) {
+  ask([work = std::move(work)](Tools&) { work(); });
+}
+
 void Hands::afterwards(std::function<void()> answer) {
   ask([loop = loop_, answer = std::move(answer)](Tools&) { boost::asio::post(loop, answer); });
 }

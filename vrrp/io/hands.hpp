@@ -44,6 +44,8 @@ class Hands {
   void remove_leftovers(std::vector<VirtualAddress> keep, std::function<void(std::vector<VirtualAddress>)> answer);
   // Everything anew. Asked again by itself until the kernel answers.
   void look(std::function<void(InterfaceSnapshot)> answer);
+  // Anything else that may take its time; it runs on the hands' thread.
+  void perform(std::function<void()> work);
   // When everything asked before is done.
   void afterwards(std::function<void()> answer);
 

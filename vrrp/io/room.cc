@@ -1,6 +1,7 @@
 #include "vrrp/io/room.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <utility>
@@ -11,6 +12,7 @@
 #include "daemon/loop/clock.hpp"
 #include "vrrp/io/hands.hpp"
 #include "vrrp/io/interface_watch.hpp"
+#include "vrrp/io/last_will.hpp"
 #include "vrrp/io/plan.hpp"
 #include "vrrp/io/pulse.hpp"
 #include "vrrp/io/real_time.hpp"
@@ -39,9 +41,15 @@ class Room {
                 .failed = [this](const std::string& why) { give_up("watching interfaces failed: " + why); }}),
         report_timer_(io_.get_executor(), [this] { report(); }),
         gate_timer_(io_.get_executor(), [this] { apply_hold(); }),
-        house_{io_, bus_, hands_, pulse_, [this](const std::string& router, const VirtualAddress& address) {
+        will_file_(context.run_directory / kLastWillFile),
+        house_{io_,
+               bus_,
+               hands_,
+               pulse_,
+               [this](const std::string& router, const VirtualAddress& address) {
                  return had_by_another(router, address);
-               }} {}
+               },
+               [this] { write_will(); }} {}
 
   void run() {
     bus_.subscribe<bus::SiteText>([this](const bus::SiteText& site) { hear(site); });
@@ -195,6 +203,23 @@ class Room {
     });
   }
 
+  // Several routers change together more often than not: the file is written once, after all of them have.
+  void write_will() {
+    if (std::exchange(will_due_, true)) return;
+    boost::asio::post(io_, [this] { write_will_now(); });
+  }
+
+  void write_will_now() {
+    will_due_ = false;
+    std::vector<Bequest> will;
+    for (const auto& [name, router] : routers_)
+      if (auto bequest = router->will()) will.push_back(std::move(*bequest));
+    std::string text = to_text(will);
+    if (text == will_) return;
+    will_ = text;
+    hands_.perform([file = will_file_, text = std::move(text)] { static_cast<void>(vrrp::write_will(file, text)); });
+  }
+
   void check_addresses() {
     auto held = held_addresses();
     if (held.empty() || stopping_) return;
@@ -232,6 +257,7 @@ class Room {
     if (std::exchange(stopping_, true)) return;
     watch_.stop();
     for (const auto& [name, router] : routers_) router->stop();
+    write_will_now();
     // The last adverts are out; the addresses are on their way.
     hands_.afterwards([this] { io_.stop(); });
   }
@@ -250,6 +276,9 @@ class Room {
   InterfaceWatch watch_;
   loop::DeadlineTimer report_timer_, gate_timer_;
   boost::asio::thread_pool reader_{1};
+  std::filesystem::path will_file_;
+  std::string will_;  // as last written
+  bool will_due_ = false;
   Router::House house_;
 
   std::optional<bus::SiteText> site_;

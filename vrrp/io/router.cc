@@ -46,6 +46,12 @@ bool Router::has(const VirtualAddress& address) const {
   return active() && std::ranges::find(settings().addresses, address) != settings().addresses.end();
 }
 
+std::optional<Bequest> Router::will() const {
+  if (!active()) return std::nullopt;
+  const Advert release = machine_.advert(kPriorityRelease);
+  return Bequest{settings().interface, release.source, release.destination, encode_message(release)};
+}
+
 void Router::start(const InterfaceTable& table, const std::optional<bus::InstanceState>& before,
                    std::optional<Duration> silence, const std::optional<std::string>& reason) {
   tell_interfaces(table);
@@ -139,7 +145,10 @@ void Router::feed(const Event& event) {
   const TimePoint now = loop::monotonic_now();
   house_.pulse.beat(now);
   measure_lateness(now, false);
+  const bool was_active = active();
   for (const Action& action : machine_.on(event, now)) carry_out(action);
+  // An active router's words change by a reload, with its address, and with the checksum its peers use.
+  if (was_active != active() || (active() && !std::holds_alternative<DeadlineReached>(event))) house_.will_changed();
   timer_.set(machine_.deadline());
   if (started_) reporter_.publish(machine_, down_, Reporter::What::kMoves);
 }

@@ -12,6 +12,7 @@
 #include "daemon/loop/deadline_timer.hpp"
 #include "vrrp/io/hands.hpp"
 #include "vrrp/io/interface_table.hpp"
+#include "vrrp/io/last_will.hpp"
 #include "vrrp/io/pulse.hpp"
 #include "vrrp/io/reporter.hpp"
 #include "vrrp/io/segment.hpp"
@@ -30,6 +31,8 @@ class Router : public std::enable_shared_from_this<Router> {
     Pulse& pulse;
     // Whether a router other than the named one has this address now: then it must stay.
     std::function<bool(const std::string& router, const VirtualAddress&)> had_by_another;
+    // What a router would say last may be another thing now.
+    std::function<void()> will_changed;
   };
 
   Router(House& house, std::string name, Settings settings, Segment& segment);
@@ -50,6 +53,8 @@ class Router : public std::enable_shared_from_this<Router> {
   const Settings& settings() const { return machine_.settings(); }
   bool active() const { return machine_.state() == State::kActive; }
   bool has(const VirtualAddress& address) const;
+  // What is to be said for it if the room dies; nothing unless it is active.
+  std::optional<Bequest> will() const;
 
  private:
   void feed(const Event& event);
