@@ -3,6 +3,8 @@
 
 #include <array>
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include "vrrp/packet.hpp"
 
@@ -34,5 +36,13 @@ struct Counters {
 
   uint64_t rejected_for(AdvertError error) const { return rejected[static_cast<size_t>(error)]; }
 };
+
+struct NamedCount {
+  std::string name;
+  uint64_t value = 0;
+};
+
+// Every counter with its name, in a fixed order: RFC 6527's first, ours after them, the refusals by reason at the end.
+std::vector<NamedCount> named(const Counters& counters);
 
 }  // namespace tandem::vrrp

@@ -35,10 +35,13 @@ Actions Machine::on(const Event& event, TimePoint now) {
 }
 
 std::optional<TimePoint> Machine::deadline() const {
-  if (state_ == State::kActive)
-    return active_.announce_at ? std::min(active_.advert_at, *active_.announce_at) : active_.advert_at;
+  if (state_ == State::kActive) {
+    if (active_.leaving) return active_.leaving->at;
+    const TimePoint due = active_.yields_until.value_or(active_.advert_at);
+    return active_.announce_at ? std::min(due, *active_.announce_at) : due;
+  }
   if (state_ != State::kBackup) return std::nullopt;
-  if (!backup_.lower_since || (held_ && !is_owner())) return backup_.timer_at;
+  if (!backup_.lower_since || yielded_ || (held_ && !is_owner())) return backup_.timer_at;
   return std::min(backup_.timer_at, *backup_.lower_since + settings_.preempt_delay);
 }
 
@@ -80,6 +83,8 @@ void Machine::begin(Reason backup_reason, TimePoint now) {
   backup_ = {.advertised = settings_.advert_interval};
   change_state(State::kBackup, backup_reason);
   start_down_timer(now);
+  if (link_heard_ || now + settings_.start_hold <= backup_.timer_at) return;
+  backup_.hold_until = backup_.timer_at = now + settings_.start_hold;
 }
 
 // ---- 6.4.2 Backup -------------------------------------------------------------------------------------------------
@@ -97,6 +102,7 @@ void Machine::backup_hears(const Advert& advert, TimePoint now) {
   if (advert.priority >= settings_.priority || !preempts()) {
     backup_.lower_since.reset();
     backup_.lower_discarded.reset();
+    yielded_ = false;  // there is a better one now than the one it was handed to
     return follow(advert, now);
   }
   if (!backup_.lower_since && must_wait_to_preempt(now)) backup_.lower_since = now;
@@ -125,6 +131,7 @@ void Machine::become_active(Reason reason, TimePoint now) {
                                 : reason == Reason::kPreempted ? NewActiveReason::kPreempted
                                                                : NewActiveReason::kActiveNoResponse;
   active_ = {};
+  yielded_ = false;
   send_advert(settings_.priority, now);
   actions_.push_back(AddAddresses{settings_.addresses});
   announce(settings_.addresses, now);  // only now: 8.1.2 wants the addresses configured first
@@ -134,16 +141,16 @@ void Machine::become_active(Reason reason, TimePoint now) {
 // ---- 6.4.3 Active -------------------------------------------------------------------------------------------------
 
 void Machine::active_hears(const Advert& advert, TimePoint now) {
-  if (advert.priority == kPriorityRelease) return assert_active(now);
-  const bool equal = advert.priority == settings_.priority;
-  if (advert.priority > settings_.priority || (equal && advert.source > *primary_)) {
-    become_backup(equal ? Reason::kHigherAddress : Reason::kHigherPriority, now);
-    // Goodbye, after the addresses are gone: the winner may never have heard us (a split that healed), and then nobody
-    // would tell the hosts that still believe us. A losing advert makes it announce every address again.
-    actions_.insert(actions_.begin() + 1, SendAdvert{settings_.priority});
-    ++counters_.adverts_sent;
-    return follow(advert, now);
+  if (advert.priority == kPriorityRelease) {
+    if (active_.leaving) return stay(now);
+    if (active_.yields_until) return;
+    return assert_active(now);
   }
+  if (active_.yields_until) return leave(Reason::kHandedOver, advert, now);
+  const bool equal = advert.priority == settings_.priority;
+  if (advert.priority > settings_.priority || (equal && advert.source > *primary_))
+    return leave(equal ? Reason::kHigherAddress : Reason::kHigherPriority, advert, now);
+  if (active_.leaving) return;  // not before the better one, but after it
   assert_active(now);
 }
 
@@ -177,7 +184,11 @@ void Machine::become_backup(Reason reason, TimePoint now) {
 // An active router that has been silent for its own down interval is not active any more, whatever it believes: every
 // backup waits at least as long as 3 intervals and then acts. So it listens first, and sends nothing stale.
 void Machine::step_back_when_late(TimePoint now) {
-  if (state_ != State::kActive || now - active_.last_advert <= active_down_interval()) return;
+  if (state_ != State::kActive) return;
+  // Who gives way is silent on purpose until then.
+  const TimePoint silent_since =
+      active_.leaving ? active_.leaving->at : active_.yields_until.value_or(active_.last_advert);
+  if (now - silent_since <= active_down_interval()) return;
   ++counters_.late_wakeups;
   become_backup(Reason::kLateWakeup, now);
 }
@@ -189,6 +200,7 @@ void Machine::handle(const Stop&, TimePoint now) {
     actions_.push_back(RemoveAddresses{settings_.addresses});
     counters_.new_active_reason = NewActiveReason::kNotActive;
   }
+  yielded_ = false;
   change_state(State::kInitialize, Reason::kStopped);
 }
 
@@ -196,7 +208,15 @@ void Machine::handle(const Stop&, TimePoint now) {
 
 void Machine::handle(const DeadlineReached&, TimePoint now) {
   if (state_ == State::kActive) {
-    if (const TimePoint due = active_.advert_at; now >= due) {
+    if (active_.leaving) {
+      if (now >= active_.leaving->at) finish_leaving(now);
+      return;
+    }
+    if (active_.yields_until && now >= *active_.yields_until) {  // nobody came
+      active_.yields_until.reset();
+      active_.advert_at = now;
+    }
+    if (const TimePoint due = active_.advert_at; now >= due && !active_.yields_until) {
       send_advert(settings_.priority, now);
       // From when it was due, so that small delays do not add up to a slower pace.
       const Duration interval = active_.advert_at - now;
@@ -228,6 +248,7 @@ void Machine::handle(const AdvertReceived& event, TimePoint now) {
   TANDEM_ASSERT(advert.vrid == settings_.vrid);
   if (state_ == State::kInitialize) return;
   ++counters_.adverts_received;
+  link_heard(now);
   ++(advert.checksum_form == ChecksumForm::kMessageOnly ? counters_.message_only_checksums
                                                         : counters_.pseudo_header_checksums);
   if (advert.priority == kPriorityRelease) ++counters_.priority_zero_received;

@@ -17,6 +17,8 @@
 // - An active router that gives way says one last advert, so that the winner knows to announce every address again.
 // - Preemption can be delayed and held; a router that waits so follows the lower active, and still takes over at once
 //   when nobody is heard.
+// - A planned change is made before it breaks (machine_handover.cc).
+// - A link that just came up may be deaf: until somebody is heard on it, silence proves nothing for a while.
 // - A restarted room resumes as active without a transition.
 // - A longer interval is announced at the old pace first, so that no backup runs out of patience in between.
 #pragma once
@@ -48,8 +50,10 @@ enum class Reason : uint8_t {
   kActiveSilent,      // to Active: no advert for a whole Active_Down_Interval
   kActiveReleased,    // to Active: the active router gave up with priority 0
   kPreempted,         // to Active: a lower one was active
+  kTakenOver,         // to Active: the active router asked for it
   kHigherPriority,    // to Backup: an advert with a higher priority
   kHigherAddress,     // to Backup: equal priority, higher source address
+  kHandedOver,        // to Backup: a planned change
   kLateWakeup,        // to Backup: the process slept longer than others wait
   kInterfaceDown,     // to Fault
   kNoPrimaryAddress,  // to Fault
@@ -73,6 +77,8 @@ struct Settings {
   Duration advert_interval = 1s;              // 10 ms - 40.95 s in steps of 10 ms
   bool preempt = true;                        // an owner preempts always
   Duration preempt_delay{};                   // counted from the first advert of a lower active
+  Duration linger{};                          // who gives way answers so much longer; at most an interval
+  Duration start_hold{};                      // a link that just came up may be deaf for so long
   std::string interface;                      // the one adverts go out of
   std::vector<std::string> track_interfaces;  // their loss is a fault too
   std::vector<VirtualAddress> addresses;      // 1-255, advertised in this order
@@ -119,12 +125,22 @@ struct PreemptHold {
   bool held = false;
   std::string reason;  // for people
 };
+// Somebody was heard on the router's link since it came up: it is not deaf (spanning tree, a bond). A valid advert says the
+// same.
+struct LinkHeard {};
+// A planned change: let another router take over, and give up the attempt after `patience`.
+struct GiveWay {
+  Duration patience{};
+};
+// The active router asked for it: become active now.
+struct TakeOver {};
 struct AddressLost {  // somebody else removed it from its interface
   VirtualAddress address;
 };
 
-using Event = std::variant<Start, Stop, AdvertReceived, AdvertRejected, DeadlineReached, InterfaceUp, InterfaceDown,
-                           PrimaryAddressChanged, SettingsChanged, PreemptHold, AddressLost>;
+using Event =
+    std::variant<Start, Stop, AdvertReceived, AdvertRejected, DeadlineReached, InterfaceUp, InterfaceDown,
+                 PrimaryAddressChanged, SettingsChanged, PreemptHold, LinkHeard, GiveWay, TakeOver, AddressLost>;
 
 // ---- Actions: to be carried out in their order --------------------------------------------------------------------
 
@@ -202,6 +218,9 @@ class Machine {
   void handle(const PrimaryAddressChanged& event, TimePoint now);
   void handle(const SettingsChanged& event, TimePoint now);
   void handle(const PreemptHold& event, TimePoint now);
+  void handle(const LinkHeard& event, TimePoint now);
+  void handle(const GiveWay& event, TimePoint now);
+  void handle(const TakeOver& event, TimePoint now);
   void handle(const AddressLost& event, TimePoint now);
 
   // machine.cc: RFC 9568, section 6.4
@@ -217,6 +236,12 @@ class Machine {
   void send_advert(uint8_t priority, TimePoint now);
   void announce(std::vector<VirtualAddress> addresses, TimePoint now);
   void change_state(State to, Reason reason);
+
+  // machine_handover.cc: make before break
+  void leave(Reason reason, const Advert& successor, TimePoint now);
+  void finish_leaving(TimePoint now);
+  void stay(TimePoint now);
+  void link_heard(TimePoint now);
 
   // machine_operation.cc: what operators and the box do to a router
   void compare_with_ours(const Advert& advert);
@@ -235,6 +260,8 @@ class Machine {
   std::set<std::string> interfaces_down_;
   bool held_ = false;
   std::string hold_reason_;
+  bool yielded_ = false;     // handed over: it is not taken back from who took it
+  bool link_heard_ = false;  // since the interface came up
   ChecksumChooser checksum_;
   Counters counters_;
   Actions actions_;                                   // of the event under way
@@ -246,15 +273,25 @@ class Machine {
     TimePoint timer_since{};
     TimePoint timer_at{};                      // Active_Down_Timer
     bool released = false;                     // priority 0 was heard: the timer is a skew timer
+    std::optional<TimePoint> hold_until;       // the link may be deaf: no takeover before
     bool grace_given = false;                  // this timer has been put off once for a late wakeup
     std::optional<IpAddress> active;           // source of the last advert followed
     std::optional<TimePoint> lower_since;      // waiting to preempt: first advert of the lower active
     std::optional<TimePoint> lower_discarded;  // preempting: its last advert, discarded
   } backup_;
+  // A better one was heard; the addresses stay until `at`.
+  struct Leaving {
+    TimePoint at{};
+    Reason reason = Reason::kNone;
+    Advert successor;  // its last advert
+    TimePoint heard{};
+  };
   struct Active {
     TimePoint advert_at{};  // Adver_Timer
     TimePoint last_advert{};
-    std::optional<TimePoint> announce_at;  // the second burst
+    std::optional<TimePoint> announce_at;   // the second burst
+    std::optional<TimePoint> yields_until;  // silent, waiting for a successor
+    std::optional<Leaving> leaving;
     std::optional<TimePoint> last_assertion;
     std::optional<TimePoint> last_reannouncement;
     uint32_t quick_adverts = 0;  // still to be sent at quick_interval after a reload

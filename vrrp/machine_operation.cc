@@ -48,7 +48,10 @@ std::optional<IpAddress> Machine::active_address() const {
 }
 
 std::string Machine::waiting_for() const {
+  if (state_ == State::kBackup && backup_.hold_until)
+    return "nobody was heard on this link yet, which may be deaf; waiting until start_hold_down is over";
   if (state_ != State::kBackup || !backup_.lower_since) return {};
+  if (yielded_) return "handed over: it stays there until it is handed back or nobody is heard";
   if (held_ && !is_owner()) return "preemption held: " + hold_reason_;
   return "preemption delayed";
 }
@@ -111,6 +114,7 @@ void Machine::handle(const InterfaceUp& event, TimePoint now) {
 
 void Machine::handle(const InterfaceDown& event, TimePoint now) {
   interfaces_down_.insert(event.interface);
+  if (event.interface == settings_.interface) link_heard_ = false;
   settle_fault(now);
 }
 
@@ -155,6 +159,7 @@ void Machine::handle(const SettingsChanged& event, TimePoint now) {
     // A timer under way keeps its beginning, so a reload never costs the peers or us an interval.
     if (!backup_.active) backup_.advertised = settings_.advert_interval;
     if (!backup_.released) backup_.timer_at = backup_.timer_since + active_down_interval();
+    if (backup_.hold_until) backup_.timer_at = std::max(backup_.timer_at, *backup_.hold_until);
     if (!preempts()) backup_.lower_since.reset();
   }
   settle_fault(now);
@@ -185,6 +190,7 @@ void Machine::handle(const PreemptHold& event, TimePoint now) {
 }
 
 bool Machine::must_wait_to_preempt(TimePoint now) const {
+  if (yielded_) return true;
   if (is_owner()) return false;
   if (held_) return true;
   return now < backup_.lower_since.value_or(now) + settings_.preempt_delay;

@@ -33,6 +33,10 @@ std::string_view text(Reason reason) {
       return "the active router gave up";
     case Reason::kPreempted:
       return "a router with a lower priority was active";
+    case Reason::kTakenOver:
+      return "the active router handed over";
+    case Reason::kHandedOver:
+      return "handed over to another router";
     case Reason::kHigherPriority:
       return "a router with a higher priority is active";
     case Reason::kHigherAddress:

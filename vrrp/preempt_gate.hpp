@@ -9,6 +9,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "daemon/base/time.hpp"
 
@@ -31,6 +32,11 @@ class PreemptGate {
   // Of a peer that is no longer in the site.
   void forget_peer(const std::string& name) { peers_.erase(name); }
 
+  // An operator took this box out of service: it takes over from nobody that works.
+  void set_maintenance(bool on) { maintenance_ = on; }
+  // The peers that could take over now without losing a connection, by name.
+  std::vector<std::string> peers_in_step() const;
+
   // Why preemption is held, for people; nothing when it is not.
   std::optional<std::string> held(TimePoint now) const;
 
@@ -42,6 +48,7 @@ class PreemptGate {
 
   TimePoint patience_ends_;
   bool peer_link_ = false;
+  bool maintenance_ = false;
   std::map<std::string, Peer> peers_;
 };
 

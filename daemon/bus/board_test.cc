@@ -93,11 +93,15 @@ TEST(Board, RefusesWhatARoomNeverSays) {
   Board board;
   EXPECT_EQ(board.publish("checkers", SiteText{}).error(), BoardError::kNotItsWord);
   EXPECT_EQ(board.publish("checkers", InstanceState{}).error(), BoardError::kNotItsWord);
+  // Each room its own step of a handover: only the peer's word makes this box take over.
+  EXPECT_EQ(board.publish("control", Handover{.step = HandoverStep::kTake}).error(), BoardError::kNotItsWord);
+  EXPECT_EQ(board.publish("vrrp", Handover{.step = HandoverStep::kTake}).error(), BoardError::kNotItsWord);
+  EXPECT_EQ(board.publish("forwarding", Handover{.step = HandoverStep::kOffer}).error(), BoardError::kNotItsWord);
   EXPECT_EQ(board.publish("checkers", ReloadRequest{}).error(), BoardError::kNotItsWord);
   EXPECT_EQ(board.publish("checkers", Forget{"InstanceState", "web"}).error(), BoardError::kNotItsWord);
   EXPECT_EQ(board.publish("checkers", Forget{"Event", ""}).error(), BoardError::kNotItsWord);
   EXPECT_EQ(board.publish("stranger", server("w1")).error(), BoardError::kNotItsWord);
-  EXPECT_EQ(board.refused(), 6U);
+  EXPECT_EQ(board.refused(), 9U);
   EXPECT_EQ(board.retained(), 0U);
 }
 

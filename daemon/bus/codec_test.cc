@@ -43,6 +43,9 @@ TEST(Codec, HearsWhatWasSaidOfEveryKind) {
       RoomReady{.room = "vrrp"},
       ReloadRequest{.id = 1},
       ReloadResult{.applied = true, .lines = {"a", ""}},
+      Handover{.step = HandoverStep::kOffer, .router = "web", .peer = "b", .id = 3},
+      HandoverResult{.id = 3, .done = true, .lines = {"web: b has it"}},
+      Maintenance{.on = true, .since_unix_ms = 5},
       Event{.severity = Severity::kError, .id = "X", .text = "caf\xc3\xa9"},
       Forget{.kind = "ServerHealth", .of_key = "web/w1"},
   };

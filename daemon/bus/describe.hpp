@@ -35,6 +35,10 @@ struct EnumWords<RouterState> {
   static constexpr std::array<std::string_view, 4> kWords{"initialize", "backup", "active", "fault"};
 };
 template <>
+struct EnumWords<HandoverStep> {
+  static constexpr std::array<std::string_view, 3> kWords{"ask", "offer", "take"};
+};
+template <>
 struct EnumWords<RoomPhase> {
   static constexpr std::array<std::string_view, 4> kWords{"starting", "running", "stopping", "dead"};
 };

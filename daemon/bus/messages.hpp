@@ -35,7 +35,24 @@ struct SiteText {
   }
 };
 
+struct NamedCounter {
+  std::string name;
+  uint64_t value = 0;
+  static auto fields(auto& m, auto&& f) { f("name", m.name), f("value", m.value); }
+};
+
 enum class RouterState : uint8_t { kInitialize, kBackup, kActive, kFault };
+
+// One change of a virtual router's state, with its reason in words.
+struct Transition {
+  uint64_t unix_ms = 0;
+  RouterState from = RouterState::kInitialize;
+  RouterState to = RouterState::kInitialize;
+  std::string reason;
+  static auto fields(auto& m, auto&& f) {
+    f("unix_ms", m.unix_ms), f("from", m.from), f("to", m.to), f("reason", m.reason);
+  }
+};
 
 // Where a virtual router stands on this box. Said by vrrp, which also reads its own last one after
 // a restart.
@@ -55,14 +72,55 @@ struct InstanceState {
   uint64_t adverts_sent = 0;
   uint64_t adverts_received = 0;
   uint64_t adverts_rejected = 0;
+  std::vector<NamedCounter> counters;  // every one of RFC 6527's and ours, by name
+  std::vector<Transition> history;     // the last ones, oldest first
   std::string key() const { return router; }
   static auto fields(auto& m, auto&& f) {
     f("router", m.router), f("state", m.state), f("reason", m.reason), f("since_unix_ms", m.since_unix_ms);
     f("interface", m.interface), f("vrid", m.vrid), f("priority", m.priority), f("addresses", m.addresses);
     f("active_address", m.active_address), f("transitions", m.transitions);
     f("adverts_sent", m.adverts_sent), f("adverts_received", m.adverts_received);
-    f("adverts_rejected", m.adverts_rejected);
+    f("adverts_rejected", m.adverts_rejected), f("counters", m.counters), f("history", m.history);
   }
+};
+
+// A planned change of the active director, from word to word: an operator asks (control to vrrp), the active router offers
+// (vrrp to forwarding, which has the peer link), the peer's router takes (its forwarding to its vrrp).
+enum class HandoverStep : uint8_t { kAsk, kOffer, kTake };
+
+struct Handover {
+  static constexpr std::string_view kKind = "Handover";
+  static constexpr bool kRetained = false;
+  HandoverStep step = HandoverStep::kAsk;
+  std::string router;  // kAsk: empty means every one that is active here
+  std::string peer;    // the other director; empty in kAsk
+  uint64_t id = 0;     // chosen by who asks; HandoverResult carries it back
+  std::string key() const { return router; }
+  static auto fields(auto& m, auto&& f) {
+    f("step", m.step), f("router", m.router), f("peer", m.peer), f("id", m.id);
+  }
+};
+
+// What became of a Handover that was asked for. Said by vrrp.
+struct HandoverResult {
+  static constexpr std::string_view kKind = "HandoverResult";
+  static constexpr bool kRetained = false;
+  uint64_t id = 0;
+  bool done = false;               // every router asked for is active on a peer
+  std::vector<std::string> lines;  // one for each router, in words
+  std::string key() const { return {}; }
+  static auto fields(auto& m, auto&& f) { f("id", m.id), f("done", m.done), f("lines", m.lines); }
+};
+
+// Whether an operator has taken this box out of service: it hands over what it has, and takes over only from silence.
+// Kept by the supervisor over restarts of the rooms.
+struct Maintenance {
+  static constexpr std::string_view kKind = "Maintenance";
+  static constexpr bool kRetained = true;
+  bool on = false;
+  uint64_t since_unix_ms = 0;
+  std::string key() const { return {}; }
+  static auto fields(auto& m, auto&& f) { f("on", m.on), f("since_unix_ms", m.since_unix_ms); }
 };
 
 // What the checkers think of one server of one service.
@@ -140,12 +198,6 @@ struct ServerStats {
     f("packets_in", m.packets_in), f("bytes_in", m.bytes_in);
     f("packets_out", m.packets_out), f("bytes_out", m.bytes_out);
   }
-};
-
-struct NamedCounter {
-  std::string name;
-  uint64_t value = 0;
-  static auto fields(auto& m, auto&& f) { f("name", m.name), f("value", m.value); }
 };
 
 // The engine as a whole.
@@ -243,6 +295,6 @@ struct Forget {
 };
 
 using Message = std::variant<SiteText, InstanceState, ServerHealth, ServiceHealth, SyncStatus, ServerStats, EngineStats,
-                             RoomStatus, RoomReady, ReloadRequest, ReloadResult, Event, Forget>;
+                             RoomStatus, RoomReady, ReloadRequest, ReloadResult, Handover, HandoverResult, Maintenance, Event, Forget>;
 
 }  // namespace tandem::bus

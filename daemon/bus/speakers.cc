@@ -18,8 +18,21 @@ constexpr Right kRights[] = {
     {SiteText::kKind, kSupervisor},    {RoomStatus::kKind, kSupervisor},   {ReloadResult::kKind, kSupervisor},
     {InstanceState::kKind, "vrrp"},    {ServerHealth::kKind, "checkers"},  {ServiceHealth::kKind, "checkers"},
     {SyncStatus::kKind, "forwarding"}, {ServerStats::kKind, "forwarding"}, {EngineStats::kKind, "forwarding"},
-    {ReloadRequest::kKind, "control"},
+    {ReloadRequest::kKind, "control"}, {HandoverResult::kKind, "vrrp"},    {Maintenance::kKind, "control"},
 };
+
+// A room may take only its own step of a handover: nobody but the peer's word makes this box take over.
+std::string_view speaker_of(HandoverStep step) {
+  switch (step) {
+    case HandoverStep::kAsk:
+      return "control";
+    case HandoverStep::kOffer:
+      return "vrrp";
+    case HandoverStep::kTake:
+      return "forwarding";
+  }
+  return {};
+}
 
 bool has_right(std::string_view room, std::string_view kind) {
   return std::ranges::any_of(kRights, [&](const Right& right) { return right.kind == kind && right.room == room; });
@@ -40,6 +53,8 @@ bool may_say(std::string_view room, const Message& message, Refusal* why) {
   if (const auto* ready = std::get_if<RoomReady>(&message)) return answer(ready->room == room, Refusal::kInAnotherName);
   if (const auto* forget = std::get_if<Forget>(&message))
     return answer(is_retained_kind(forget->kind) && has_right(room, forget->kind), Refusal::kNotItsWord);
+  if (const auto* handover = std::get_if<Handover>(&message))
+    return answer(speaker_of(handover->step) == room, Refusal::kNotItsWord);
   return answer(has_right(room, kind_of(message)), Refusal::kNotItsWord);
 }
 

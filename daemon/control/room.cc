@@ -24,10 +24,13 @@ namespace json = boost::json;
 namespace {
 
 constexpr auto kReloadPatience = std::chrono::seconds(50);
+constexpr auto kHandoverPatience = std::chrono::seconds(10);
+constexpr std::string_view kHandoverPath = "/v1/handover";
+constexpr std::string_view kMaintenancePath = "/v1/maintenance/";
 
 class Room {
  public:
-  explicit Room(bus::RoomContext& context) : context_(context), next_reload_(loop::unix_ms_now()) {}
+  explicit Room(bus::RoomContext& context) : context_(context), next_id_(loop::unix_ms_now()) {}
 
   void open() {
     subscribe_all(static_cast<bus::Message*>(nullptr));
@@ -49,11 +52,17 @@ class Room {
     if constexpr (std::is_same_v<M, bus::SiteText>) {
       context_.bus.publish(bus::RoomReady{.room = "control", .generation = message.generation});
     } else if constexpr (std::is_same_v<M, bus::ReloadResult>) {
-      if (const auto waiting = reloads_.find(message.id); waiting != reloads_.end()) {
-        waiting->second->result = message;
-        waiting->second->timer.cancel();
-      }
+      answered(message.id, message);
+    } else if constexpr (std::is_same_v<M, bus::HandoverResult>) {
+      answered(message.id, message);
     }
+  }
+
+  void answered(uint64_t id, const bus::Message& result) {
+    const auto waiting = waiting_.find(id);
+    if (waiting == waiting_.end()) return;
+    waiting->second->result = result;
+    waiting->second->timer.cancel();
   }
 
   // Answers are named before they are returned: g++ 12 destroys a braced temporary of a co_return twice.
@@ -65,8 +74,18 @@ class Room {
       answer.content_type = "text/plain; version=0.0.4";
       answer.body = metrics_text(view_);
     } else if (request.target == "/v1/reload" && request.method == "POST") {
-      answer = co_await reload();
-    } else if (request.target == "/v1/status" || request.target == "/metrics" || request.target == "/v1/reload") {
+      bus::ReloadRequest question;
+      question.id = ++next_id_;
+      answer = co_await ask(question.id, question, kReloadPatience, "the supervisor gave no verdict in time");
+    } else if (const auto router = handover_of(request); router && request.method == "POST") {
+      bus::Handover question;
+      question.id = ++next_id_;
+      question.router = *router;
+      answer = co_await ask(question.id, question, kHandoverPatience, "the vrrp room gave no verdict in time");
+    } else if (request.target.starts_with(kMaintenancePath) && request.method == "POST") {
+      answer = maintenance(std::string_view(request.target).substr(kMaintenancePath.size()));
+    } else if (request.target == "/v1/status" || request.target == "/metrics" || request.target == "/v1/reload" ||
+               request.target.starts_with(kMaintenancePath) || handover_of(request)) {
       answer = refusal(405, "another method is wanted");
     } else {
       answer = refusal(404, "no such thing");
@@ -81,23 +100,40 @@ class Room {
     return answer;
   }
 
-  // Asks the supervisor, and waits for the answer with the same number.
-  asio::awaitable<Answer> reload() {
-    const uint64_t id = ++next_reload_;
+  // "/v1/handover" is every router, "/v1/handover/web" is one.
+  static std::optional<std::string> handover_of(const Request& request) {
+    const std::string_view target = request.target;
+    if (target == kHandoverPath) return "";
+    if (!target.starts_with(kHandoverPath) || target[kHandoverPath.size()] != '/') return std::nullopt;
+    return std::string(target.substr(kHandoverPath.size() + 1));
+  }
+
+  Answer maintenance(std::string_view word) {
+    if (word != "on" && word != "off") return refusal(404, "expected on or off");
+    bus::Maintenance message;
+    message.on = word == "on";
+    message.since_unix_ms = loop::unix_ms_now();
+    context_.bus.publish(message);
+    Answer answer;
+    answer.body = bus::encode_body(message) + '\n';
+    return answer;
+  }
+
+  // Asks another room, and waits for the answer with the same number.
+  asio::awaitable<Answer> ask(uint64_t id, bus::Message question, std::chrono::seconds patience,
+                              std::string_view late) {
     const auto waiting = std::make_shared<Waiting>(context_.io);
-    waiting->timer.expires_after(kReloadPatience);
-    reloads_[id] = waiting;
-    bus::ReloadRequest request;
-    request.id = id;
-    context_.bus.publish(request);
+    waiting->timer.expires_after(patience);
+    waiting_[id] = waiting;
+    context_.bus.publish(std::move(question));
     boost::system::error_code cancelled;
     co_await waiting->timer.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
-    reloads_.erase(id);
+    waiting_.erase(id);
     Answer answer;
     if (waiting->result) {
       answer.body = bus::encode_body(*waiting->result) + '\n';
     } else {
-      answer = refusal(504, "the supervisor gave no verdict in time");
+      answer = refusal(504, late);
     }
     co_return answer;
   }
@@ -105,13 +141,13 @@ class Room {
   struct Waiting {
     explicit Waiting(asio::io_context& io) : timer(io) {}
     asio::steady_timer timer;
-    std::optional<bus::ReloadResult> result;
+    std::optional<bus::Message> result;
   };
 
   bus::RoomContext& context_;
   View view_;
-  uint64_t next_reload_;  // starts at the clock, so that a restarted room does not take an old verdict for its own
-  std::map<uint64_t, std::shared_ptr<Waiting>> reloads_;
+  uint64_t next_id_;  // starts at the clock, so that a restarted room does not take an old verdict for its own
+  std::map<uint64_t, std::shared_ptr<Waiting>> waiting_;
 };
 
 }  // namespace

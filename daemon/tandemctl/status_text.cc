@@ -172,4 +172,33 @@ std::string status_text(const json::value& status, const StatusStyle& style) {
   return text;
 }
 
+std::expected<std::string, std::string> why_text(const json::value& status, const std::string& router,
+                                                 const StatusStyle& style) {
+  const json::array& all = list_of(status, "InstanceState");
+  std::string names;
+  for (const auto& each : all) {
+    if (text_of(each, "router") != router) {
+      names += (names.empty() ? "" : ", ") + text_of(each, "router");
+      continue;
+    }
+    const std::string state = text_of(each, "state");
+    std::string text = router + " is " + toned(state, tone_of_state(state), style.colour) + " since " +
+                       age(number_of(each, "since_unix_ms"), style.now_unix_ms) + ": " + text_of(each, "reason") + '\n';
+    if (const std::string active = text_of(each, "active_address"); !active.empty() && state != "active")
+      text += "active is " + active + '\n';
+    Table history({"AGO", "FROM", "TO", "BECAUSE"});
+    for (const auto& step : list_of(each, "history"))
+      history.row({age(number_of(step, "unix_ms"), style.now_unix_ms), text_of(step, "from"),
+                   Cell(text_of(step, "to"), tone_of_state(text_of(step, "to"))), text_of(step, "reason")});
+    text += '\n' + history.render(style.colour);
+    Table counters({"COUNTER", "VALUE"});
+    for (const auto& counter : list_of(each, "counters"))
+      if (number_of(counter, "value") > 0)
+        counters.row({text_of(counter, "name"), Cell::number(number_of(counter, "value"))});
+    return text + '\n' + counters.render(style.colour);
+  }
+  return std::unexpected("there is no virtual router '" + router + "' here" +
+                         (names.empty() ? std::string() : "; there are: " + names));
+}
+
 }  // namespace tandem::ctl

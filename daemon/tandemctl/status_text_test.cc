@@ -88,6 +88,20 @@ TEST(StatusText, TellsWhoIsActiveWhatIsUpAndWhatIsNot) {
       "  a.yaml:3:5: unknown key 'x'\n");
 }
 
+TEST(WhyText, TellsTheLastTransitionsAndWhatWasCounted) {
+  const auto status = boost::json::parse(R"({"InstanceState":[{"router":"mail"},{"router":"web","state":"backup",
+    "reason":"handed over to another router","since_unix_ms":1000,"active_address":"192.0.2.2",
+    "history":[{"unix_ms":500,"from":"backup","to":"active","reason":"no advertisement from an active router"}],
+    "counters":[{"name":"adverts_sent","value":7},{"name":"assertions","value":0}]}]})");
+  const auto text = why_text(status, "web", {.now_unix_ms = 61'000});
+  ASSERT_TRUE(text);
+  for (const char* word :
+       {"web is backup since 60 s", "handed over", "active is 192.0.2.2", "no advertisement from", "adverts_sent", "7"})
+    EXPECT_NE(text->find(word), std::string::npos) << word << " in:\n" << *text;
+  EXPECT_EQ(text->find("assertions"), std::string::npos) << "zeros are left out";
+  EXPECT_EQ(why_text(status, "wep", {}).error(), "there is no virtual router 'wep' here; there are: mail, web");
+}
+
 TEST(StatusText, ShowsWhatItUnderstandsOfADaemonOfAnotherVersion) {
   for (const char* text : {"{}", "[]", "null", R"({"InstanceState": 7, "ServerHealth": [1, "x", {"up": "yes"}]})"}) {
     EXPECT_FALSE(status_text(boost::json::parse(text), {}).empty()) << text;

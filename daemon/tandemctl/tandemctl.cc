@@ -87,6 +87,45 @@ int reload(const std::string& socket, bool as_json) {
   return applied->as_bool() ? 0 : kBadNews;
 }
 
+// What the daemon says to a planned change: {"done":..., "lines":[...]}.
+int handover(const std::string& socket, const std::string& router) {
+  const auto answer =
+      ask(socket, "POST", "/v1/handover" + (router.empty() ? "" : "/" + router), std::chrono::seconds(15));
+  if (!answer) return cannot_ask(answer.error());
+  const auto* object = answer->if_object();
+  const auto* done = object ? object->if_contains("done") : nullptr;
+  if (!done || !done->is_bool()) return cannot_ask("tandemd gave no verdict: " + boost::json::serialize(*answer));
+  std::ostream& out = done->as_bool() ? std::cout : std::cerr;
+  size_t said = 0;
+  if (const auto* lines = object->if_contains("lines"); lines && lines->is_array()) {
+    for (const auto& line : lines->as_array()) {
+      if (line.is_string()) out << line.as_string().c_str() << '\n', ++said;
+    }
+  }
+  if (said == 0) out << "no router is active here; nothing to hand over\n";
+  return done->as_bool() ? 0 : kBadNews;
+}
+
+int maintenance(const std::string& socket, const std::string& word) {
+  const auto answer = ask(socket, "POST", "/v1/maintenance/" + word, std::chrono::seconds(5));
+  if (!answer) return cannot_ask(answer.error());
+  std::cout << (word == "on" ? "in maintenance: routers are handed over, and taken back only from silence\n"
+                             : "back in service: routers are taken back as their priorities say\n");
+  return 0;
+}
+
+int why(const std::string& socket, const std::string& router) {
+  const auto answer = ask(socket, "GET", "/v1/status", std::chrono::seconds(5));
+  if (!answer) return cannot_ask(answer.error());
+  const auto text = why_text(*answer, router, {.colour = wants_colour(), .now_unix_ms = unix_ms_now()});
+  if (!text) {
+    std::cerr << "tandemctl: " << text.error() << '\n';
+    return kBadNews;
+  }
+  std::cout << *text;
+  return 0;
+}
+
 // The live board. Redraws in place; without a terminal it prints one status after the other.
 int top(const std::string& socket, double every, int rounds) {
   static volatile std::sig_atomic_t interrupted = 0;
@@ -132,6 +171,15 @@ int run(int argc, char** argv) {
   check_command->add_option("FILE", file, "The site file")->capture_default_str();
   auto* reload_command = app.add_subcommand("reload", "Validate the site file and apply what changed");
   reload_command->add_flag("--json", as_json, "The verdict as JSON");
+  std::string router;
+  auto* handover_command = app.add_subcommand("handover", "Let the peer take over, without losing a packet");
+  handover_command->add_option("ROUTER", router, "A virtual router; without it every one that is active here");
+  std::string word;
+  auto* maintenance_command =
+      app.add_subcommand("maintenance", "Take this director out of service (on), or back into it (off)");
+  maintenance_command->add_option("on|off", word)->required()->check(CLI::IsMember({"on", "off"}));
+  auto* why_command = app.add_subcommand("why", "Why a virtual router stands as it does, and what happened before");
+  why_command->add_option("ROUTER", router, "A virtual router")->required();
   double every = 1.0;
   int rounds = 0;
   auto* top_command = app.add_subcommand("top", "The live board; Ctrl-C ends it");
@@ -147,6 +195,9 @@ int run(int argc, char** argv) {
   if (check_command->parsed()) return check(file);
   if (status_command->parsed()) return status(socket, as_json);
   if (reload_command->parsed()) return reload(socket, as_json);
+  if (handover_command->parsed()) return handover(socket, router);
+  if (maintenance_command->parsed()) return maintenance(socket, word);
+  if (why_command->parsed()) return why(socket, router);
   if (top_command->parsed()) return top(socket, every, rounds);
   return 2;
 }

@@ -97,6 +97,10 @@ void PeerSession::carry_out(const sync::RoutersHeard&) {
   if (callbacks_.on_peer_routers) callbacks_.on_peer_routers(peer(), machine_.peer_routers());
 }
 
+void PeerSession::carry_out(const sync::HandoverHeard& action) {
+  if (callbacks_.on_handover) callbacks_.on_handover(peer(), action.router);
+}
+
 void PeerSession::publish() {
   if (stopped_ || !callbacks_.on_status) return;
   const sync::PeerStatus status = machine_.status();

@@ -102,6 +102,9 @@ PeerLinkCallbacks Room::peer_callbacks() {
   callbacks.on_forgotten = [this](const std::string& peer) {
     context_.bus.publish(bus::Forget{.kind = std::string(bus::SyncStatus::kKind), .of_key = peer});
   };
+  callbacks.on_handover = [this](const std::string& peer, const std::string& router) {
+    context_.bus.publish(bus::Handover{.step = bus::HandoverStep::kTake, .router = router, .peer = peer});
+  };
   callbacks.on_event = [this](bus::Severity severity, std::string id, std::string subject, std::string text) {
     event(severity, std::move(id), std::move(subject), std::move(text));
   };
@@ -134,6 +137,9 @@ void Room::subscribe() {
   context_.bus.subscribe<bus::ServerHealth>([this](const auto& health) { on_health(health); });
   context_.bus.subscribe<bus::InstanceState>([this](const auto& state) { on_router(state); });
   context_.bus.subscribe<bus::Forget>([this](const auto& forget) { on_forget(forget); });
+  context_.bus.subscribe<bus::Handover>([this](const auto& handover) {
+    if (handover.step == bus::HandoverStep::kOffer) peer_link_.offer_handover(handover.peer, handover.router);
+  });
   context_.bus.on_caught_up([this] {
     caught_up_ = true;
     apply();

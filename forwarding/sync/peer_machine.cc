@@ -17,6 +17,11 @@ PeerMachine::PeerMachine(PeerSettings settings, FlowTable& table, std::shared_pt
   receiver_.numbers().set_own(*names_);
 }
 
+namespace {
+// Far more routers than a box has; the rest of a flood is dropped.
+constexpr size_t kMostOffers = 256;
+}  // namespace
+
 PeerActions PeerMachine::on(const PeerEvent& event, TimePoint now) {
   actions_.clear();
   std::visit([&](const auto& e) { handle(e, now); }, event);
@@ -46,7 +51,7 @@ std::optional<TimePoint> PeerMachine::next_word() const {
   if (busy_since_) return std::nullopt;
   if (hello_due_ || !names_due_.empty()) return TimePoint::min();
   if (phase_ != PeerPhase::kUp) return std::nullopt;
-  if (request_due_) return TimePoint::min();
+  if (request_due_ || !offers_due_.empty()) return TimePoint::min();
   return std::min(alive_at_, flush_at_);
 }
 
@@ -75,6 +80,7 @@ void PeerMachine::handle(const LinkUp&, TimePoint now) {
   names_due_ = parts_of(*names_);
   std::ranges::reverse(names_due_);
   request_due_ = false;
+  offers_due_.clear();
   busy_since_.reset();
   prompt();
 }
@@ -217,6 +223,9 @@ bool PeerMachine::fill(Buffer& out, TimePoint now) {
     encode(out, Alive{routers_});
     alive_at_ = now + settings_.alive_interval;
   }
+  // Before names and flows: the router that offers is silent meanwhile, and what it knows of flows was said already.
+  if (phase_ == PeerPhase::kUp)
+    for (const std::string& router : std::exchange(offers_due_, {})) encode(out, HandoverOffer{router});
   if (!names_due_.empty()) {
     encode(out, names_due_.back());
     names_due_.pop_back();
@@ -254,6 +263,17 @@ void PeerMachine::handle(const RoutersChanged& event, TimePoint now) {
   if (phase_ != PeerPhase::kUp) return;
   alive_at_ = now;
   prompt();
+}
+
+void PeerMachine::handle(const OfferHandover& event, TimePoint) {
+  if (phase_ != PeerPhase::kUp || offers_due_.size() >= kMostOffers) return;
+  offers_due_.push_back(event.router);
+  prompt();
+}
+
+void PeerMachine::receive(const HandoverOffer& offer, TimePoint) {
+  // Who has not said HELLO does not command.
+  if (phase_ == PeerPhase::kUp) actions_.emplace_back(HandoverHeard{offer.router});
 }
 
 void PeerMachine::handle(const DigestChanged& event, TimePoint) {

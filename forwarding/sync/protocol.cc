@@ -141,6 +141,11 @@ Result<Frame, FrameError> decode_alive(Reader reader) {
   return finish(reader, std::move(alive), true);
 }
 
+Result<Frame, FrameError> decode_handover(Reader reader) {
+  HandoverOffer offer{.router = reader.read_name()};
+  return finish(reader, std::move(offer), true);
+}
+
 // Appends a frame and sets its length when it is done.
 class Writer {
  public:
@@ -187,7 +192,7 @@ Result<Frame, FrameError> decode(uint8_t type, Bytes body) {
     case FrameType::kAlive:
       return decode_alive(Reader(body));
     case FrameType::kHandover:
-      break;
+      return decode_handover(Reader(body));
   }
   return Frame(UnknownFrame{type});
 }
@@ -237,6 +242,10 @@ void encode(Buffer& out, const Alive& alive) {
     writer.add(RouterReportWire{.state = router.state, .priority = router.priority});
     writer.add_text(router.name);
   }
+}
+
+void encode(Buffer& out, const HandoverOffer& offer) {
+  Writer(out, FrameType::kHandover).add_text(offer.router);
 }
 
 void encode(Buffer& out, std::span<const FlowRecord> records) {

@@ -9,10 +9,10 @@
 //   TABLE_END      every flow I had when we connected has now been said
 //   TABLE_REQUEST  say your whole table again (I can place flows now that I had to refuse)
 //   ALIVE          I live, and my virtual routers stand like this
-//   HANDOVER       reserved for the planned change of the active director
+//   HANDOVER       take this virtual router over from me, now: I wait for your first advertisement
 //
 // To grow: a reader skips types it does not know, and ignores what follows the fields it knows in HELLO, TABLE_END,
-// TABLE_REQUEST and ALIVE. IPv6 flows will be a type of their own. kVersion changes only when that does not suffice.
+// TABLE_REQUEST, ALIVE and HANDOVER. IPv6 flows will be a type of their own. kVersion changes only when that does not suffice.
 //
 // Numbers of services and servers are each sender's own. They stay small on the wire, and because NAMES tells what they
 // mean, two directors never need to agree on them; during a reload the two sites differ for a while, and only the flows of
@@ -46,7 +46,7 @@ enum class FrameType : uint8_t {
   kTableEnd = 4,
   kAlive = 5,
   kTableRequest = 6,
-  kHandover = 7,  // reserved
+  kHandover = 7,
 };
 
 struct FrameHeader {
@@ -131,6 +131,12 @@ struct Alive {
   bool operator==(const Alive&) const = default;
 };
 
+// The planned change of the active director of one virtual router.
+struct HandoverOffer {
+  std::string router;
+  bool operator==(const HandoverOffer&) const = default;
+};
+
 // Records as they lie in the received bytes: valid as long as those are.
 struct Flows {
   std::span<const FlowRecord> records;
@@ -141,7 +147,7 @@ struct UnknownFrame {
   bool operator==(const UnknownFrame&) const = default;
 };
 
-using Frame = std::variant<Hello, NamesPart, Flows, TableEnd, TableRequest, Alive, UnknownFrame>;
+using Frame = std::variant<Hello, NamesPart, Flows, TableEnd, TableRequest, Alive, HandoverOffer, UnknownFrame>;
 
 enum class FrameError : uint8_t {
   kEmpty,      // length 0: not even a type
@@ -159,6 +165,7 @@ void encode(Buffer& out, const NamesPart& part);
 void encode(Buffer& out, const TableEnd& end);
 void encode(Buffer& out, const TableRequest& request);
 void encode(Buffer& out, const Alive& alive);
+void encode(Buffer& out, const HandoverOffer& offer);
 void encode(Buffer& out, std::span<const FlowRecord> records);
 
 // The names cut into parts of which each fits kMaxFrameSent. At least one part.

@@ -5,6 +5,12 @@
 #include "daemon/config/reader.hpp"
 
 namespace tandem::vrrp {
+namespace {
+
+// A gratuitous ARP reaches every host in far less; two boxes answering for so long harm nobody, because both forward.
+constexpr Duration kLinger = 30ms;
+
+}  // namespace
 
 bool Plan::gives(const std::string& router, const VirtualAddress& address) const {
   const auto found = routers.find(router);
@@ -22,6 +28,7 @@ Result<Plan, std::string> make_plan(const config::Site& site, const std::string&
                       .advert_interval = router.advert_interval,
                       .preempt = router.preempt.enabled,
                       .preempt_delay = router.preempt.delay,
+                      .linger = kLinger,
                       .interface = router.interface,
                       .track_interfaces = router.track_interfaces};
     for (const config::VirtualAddress& address : router.addresses)

@@ -34,6 +34,9 @@ std::string in_ms(Duration duration) {
   return std::to_string(std::chrono::ceil<std::chrono::milliseconds>(duration).count()) + " ms";
 }
 
+// Transitions remembered for `tandemctl why`.
+constexpr size_t kHistory = 20;
+
 // Why the machine is where it is, with the names it does not carry.
 std::string why(const Machine& machine, const std::set<std::string>& down) {
   std::string words(text(machine.reason()));
@@ -73,6 +76,9 @@ void Reporter::say(Severity severity, std::string id, std::string words) {
 
 void Reporter::continue_from(const bus::InstanceState& before, bool same_state) {
   earlier_ = before;
+  // What happened since the room is back comes after what happened before.
+  history_.insert(history_.begin(), before.history.begin(), before.history.end());
+  if (history_.size() > kHistory) history_.erase(history_.begin(), history_.end() - kHistory);
   if (same_state) since_unix_ms_ = before.since_unix_ms;
 }
 
@@ -92,6 +98,15 @@ bus::InstanceState Reporter::describe(const Machine& machine, const std::set<std
   state.adverts_sent = earlier_.adverts_sent + counters.adverts_sent;
   state.adverts_received = earlier_.adverts_received + counters.adverts_received;
   state.adverts_rejected = earlier_.adverts_rejected + counters.adverts_rejected;
+  for (const NamedCount& each : named(counters)) {
+    uint64_t value = each.value;
+    // What an earlier life counted is added, but a reason is no count.
+    if (each.name != "new_active_reason")
+      for (const bus::NamedCounter& before : earlier_.counters)
+        if (before.name == each.name) value += before.value;
+    state.counters.push_back({each.name, value});
+  }
+  state.history = history_;
   return state;
 }
 
@@ -110,6 +125,8 @@ void Reporter::publish(const Machine& machine, const std::set<std::string>& down
 
 void Reporter::state_changed(const StateChanged& change, const Machine& machine, const std::set<std::string>& down) {
   since_unix_ms_ = loop::unix_ms_now();
+  history_.push_back({since_unix_ms_, to_bus(change.from), to_bus(change.to), why(machine, down)});
+  if (history_.size() > kHistory) history_.erase(history_.begin());
   const std::string because = why(machine, down) + " (" + place(machine) + ")";
   switch (change.to) {
     case State::kActive:

@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "daemon/bus/room_link.hpp"
 #include "vrrp/io/hands.hpp"
@@ -47,7 +48,8 @@ class Reporter {
   bus::RoomLink& bus_;
   std::string router_;
   uint64_t since_unix_ms_ = 0;
-  bus::InstanceState earlier_;  // counters of earlier lives
+  bus::InstanceState earlier_;            // counters of earlier lives
+  std::vector<bus::Transition> history_;  // the last kHistory, oldest first
   struct Moves {
     State state = State::kInitialize;
     Reason reason = Reason::kNone;

@@ -10,6 +10,7 @@
 #include <boost/asio/thread_pool.hpp>
 
 #include "daemon/loop/clock.hpp"
+#include "vrrp/handover_desk.hpp"
 #include "vrrp/io/hands.hpp"
 #include "vrrp/io/interface_watch.hpp"
 #include "vrrp/io/last_will.hpp"
@@ -26,6 +27,9 @@ namespace {
 using bus::Severity;
 
 constexpr Duration kReportEvery = 1s;
+// Handovers that no operator waits for. Those that one does have a clock's number.
+constexpr uint64_t kAtStop = 1;
+constexpr uint64_t kForMaintenance = 2;
 
 class Room {
  public:
@@ -41,6 +45,7 @@ class Room {
                 .failed = [this](const std::string& why) { give_up("watching interfaces failed: " + why); }}),
         report_timer_(io_.get_executor(), [this] { report(); }),
         gate_timer_(io_.get_executor(), [this] { apply_hold(); }),
+        handover_timer_(io_.get_executor(), [this] { carry_out(desk_.deadline_reached(loop::monotonic_now())); }),
         will_file_(context.run_directory / kLastWillFile),
         house_{io_,
                bus_,
@@ -49,7 +54,7 @@ class Room {
                [this](const std::string& router, const VirtualAddress& address) {
                  return had_by_another(router, address);
                },
-               [this] { write_will(); }} {}
+               [this] { standing_changed(); }} {}
 
   void run() {
     bus_.subscribe<bus::SiteText>([this](const bus::SiteText& site) { hear(site); });
@@ -65,6 +70,8 @@ class Room {
       gate_.forget_peer(forget.of_key);
       apply_hold();
     });
+    bus_.subscribe<bus::Handover>([this](const bus::Handover& handover) { hear(handover); });
+    bus_.subscribe<bus::Maintenance>([this](const bus::Maintenance& maintenance) { hear(maintenance); });
     bus_.on_caught_up([this] {
       caught_up_ = true;
       if (site_) read_site();
@@ -203,14 +210,17 @@ class Room {
     });
   }
 
-  // Several routers change together more often than not: the file is written once, after all of them have.
-  void write_will() {
-    if (std::exchange(will_due_, true)) return;
-    boost::asio::post(io_, [this] { write_will_now(); });
+  // Several routers change together more often than not: looked at once, after all of them have.
+  void standing_changed() {
+    if (std::exchange(look_due_, true)) return;
+    boost::asio::post(io_, [this] {
+      look_due_ = false;
+      write_will();
+      settle_handovers();
+    });
   }
 
-  void write_will_now() {
-    will_due_ = false;
+  void write_will() {
     std::vector<Bequest> will;
     for (const auto& [name, router] : routers_)
       if (auto bequest = router->will()) will.push_back(std::move(*bequest));
@@ -235,6 +245,55 @@ class Room {
     for (const auto& [name, router] : routers_) router->look_at(watch_.table());
   }
 
+  // ---- Planned changes ----------------------------------------------------------------------------------------------
+
+  void hear(const bus::Handover& handover) {
+    if (handover.step == bus::HandoverStep::kAsk) ask_to_hand_over(handover.id, handover.router);
+    if (handover.step != bus::HandoverStep::kTake || stopping_) return;
+    if (const auto router = routers_.find(handover.router); router != routers_.end()) router->second->take_over();
+  }
+
+  void hear(const bus::Maintenance& maintenance) {
+    gate_.set_maintenance(maintenance.on);
+    apply_hold();
+    if (maintenance.on && !stopping_) ask_to_hand_over(kForMaintenance, "");
+  }
+
+  // `only`: one router, or all that are active when empty.
+  void ask_to_hand_over(uint64_t id, const std::string& only) {
+    std::vector<std::string> active, refused;
+    for (const auto& [name, router] : routers_)
+      if (router->active() && (only.empty() || only == name)) active.push_back(name);
+    if (!only.empty() && active.empty())
+      refused.push_back(only + (routers_.contains(only) ? ": is not active here" : ": there is no such router"));
+    carry_out(desk_.ask(id, active, gate_.peers_in_step(), std::move(refused), loop::monotonic_now()));
+  }
+
+  void settle_handovers() {
+    for (const auto& [name, router] : routers_)
+      if (desk_.has(name) && !router->active()) carry_out(desk_.released(name, loop::monotonic_now()));
+  }
+
+  void carry_out(const HandoverDesk::Outcome& outcome) {
+    for (const auto& [router, peer] : outcome.offers) {
+      const auto found = routers_.find(router);
+      if (found == routers_.end()) continue;  // a reload took it away; the offer's time runs out
+      found->second->give_way(kHandoverPatience);
+      bus_.publish(bus::Handover{.step = bus::HandoverStep::kOffer, .router = router, .peer = peer});
+    }
+    for (const HandoverDesk::Verdict& verdict : outcome.verdicts) {
+      if (verdict.id == kAtStop) {
+        stop_routers();
+        continue;
+      }
+      for (const std::string& line : verdict.lines)
+        bus_.event(verdict.done ? Severity::kNotice : Severity::kWarning, "VRRP_HANDOVER", "", line);
+      if (verdict.id != kForMaintenance)
+        bus_.publish(bus::HandoverResult{.id = verdict.id, .done = verdict.done, .lines = verdict.lines});
+    }
+    handover_timer_.set(desk_.deadline());
+  }
+
   // ---- Preemption, reports, the end ---------------------------------------------------------------------------------
 
   void apply_hold() {
@@ -255,9 +314,14 @@ class Room {
 
   void stop() {
     if (std::exchange(stopping_, true)) return;
+    // Make before break: who can take over does so before this box lets go.
+    ask_to_hand_over(kAtStop, "");
+  }
+
+  void stop_routers() {
     watch_.stop();
     for (const auto& [name, router] : routers_) router->stop();
-    write_will_now();
+    write_will();
     // The last adverts are out; the addresses are on their way.
     hands_.afterwards([this] { io_.stop(); });
   }
@@ -274,11 +338,12 @@ class Room {
   std::optional<Duration> silence_;  // of the room's earlier life
   PreemptGate gate_;
   InterfaceWatch watch_;
-  loop::DeadlineTimer report_timer_, gate_timer_;
+  loop::DeadlineTimer report_timer_, gate_timer_, handover_timer_;
+  HandoverDesk desk_;
   boost::asio::thread_pool reader_{1};
   std::filesystem::path will_file_;
   std::string will_;  // as last written
-  bool will_due_ = false;
+  bool look_due_ = false;
   Router::House house_;
 
   std::optional<bus::SiteText> site_;

@@ -79,6 +79,16 @@ void Router::change(Settings settings) {
   reporter_.publish(machine_, down_, Reporter::What::kEverything);
 }
 
+void Router::give_way(Duration patience) {
+  feed(GiveWay{patience});
+}
+
+void Router::take_over() {
+  // What the active router said before it fell silent must not be heard after it.
+  segment_.drain();
+  feed(TakeOver{});
+}
+
 void Router::hold(const std::optional<std::string>& reason) {
   if (reason == hold_) return;
   hold_ = reason;

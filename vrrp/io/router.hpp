@@ -43,6 +43,9 @@ class Router : public std::enable_shared_from_this<Router> {
              std::optional<Duration> silence, const std::optional<std::string>& hold);
   void stop();
   void change(Settings settings);
+  // A planned change (machine_handover.cc).
+  void give_way(Duration patience);
+  void take_over();
   void hold(const std::optional<std::string>& reason);
   // Something about interfaces changed.
   void look_at(const InterfaceTable& table);
