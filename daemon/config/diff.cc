@@ -125,6 +125,8 @@ void compare_routers(std::vector<std::string>& lines, const Site& before, const 
                   router.value("interface", a.interface, b.interface);
                   router.value("id", a.id, b.id);
                   router.value("advert_interval", a.advert_interval, b.advert_interval);
+                  router.value("start_hold_down", a.start_hold_down, b.start_hold_down);
+                  router.value("checksum", a.checksum, b.checksum);
                   router.list("priorities", a.priorities, b.priorities);
                   router.value("preempt", a.preempt.enabled, b.preempt.enabled);
                   router.value("preempt.delay", a.preempt.delay, b.preempt.delay);

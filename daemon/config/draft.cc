@@ -61,6 +61,8 @@ class DraftReader {
     take(router.interface, fields.text("interface"));
     take(router.id, fields.integer("id"));
     take(router.advert_interval, fields.time("advert_interval"));
+    take(router.start_hold_down, fields.time("start_hold_down"));
+    take(router.checksum, fields.choice<Checksum>("checksum"));
     places.name = entry.key_place;
     places.id = fields.place_of("id");
     places.preempt = fields.place_of("preempt");

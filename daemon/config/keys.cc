@@ -59,6 +59,13 @@ std::span<const Key> keys() {
     Key{.section = kVirtualRouter, .name = "preempt", .type = kBooleanOrMap, .standard = "true", .inside = kPreempt,
         .also = "nopreempt",
         .meaning = "Whether a director with more priority takes over from an active one with less."},
+    Key{.section = kVirtualRouter, .name = "start_hold_down", .type = kDuration, .standard = "30s", .low = 0,
+        .high = ns(600s), .also = "vrrp_startup_delay startup_delay",
+        .meaning = "A link that just came up may be deaf (spanning tree, a bond): nobody is given up for silent for so "
+                   "long, or until the first frame from another station is heard."},
+    Key{.section = kVirtualRouter, .name = "checksum", .type = kChoice, .standard = "auto",
+        .choices = checksum_choices(), .also = "v3_checksum_as_v2 checksum-with-ipv4-pseudoheader",
+        .meaning = "What the checksum of IPv4 advertisements covers. Both forms are accepted."},
     Key{.section = kVirtualRouter, .name = "track", .type = kMap, .otherwise = "only its own interface",
         .inside = kTrack, .also = "track_interface", .meaning = "What else must be well."},
 

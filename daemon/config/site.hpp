@@ -48,6 +48,9 @@ struct DirectorPriority {
   bool operator==(const DirectorPriority&) const = default;
 };
 
+// What the checksum of an IPv4 advertisement covers (RFC 9568, 5.2.8).
+enum class Checksum : uint8_t { kAuto, kRfc9568, kRfc5798 };
+
 struct VirtualRouter {
   std::string name;
   std::string interface;
@@ -55,6 +58,8 @@ struct VirtualRouter {
   Duration advert_interval = 1s;             // 10 ms - 40.95 s in steps of 10 ms (RFC 9568, 5.2.7)
   std::vector<DirectorPriority> priorities;  // where it differs from the director's own
   Preempt preempt;
+  Checksum checksum = Checksum::kAuto;
+  Duration start_hold_down = 30s;             // 0-10 min; a link that just came up may be deaf for so long
   std::vector<VirtualAddress> addresses;      // advertised in this order
   std::vector<std::string> track_interfaces;  // their loss is a fault
   bool operator==(const VirtualRouter&) const = default;

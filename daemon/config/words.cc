@@ -8,6 +8,13 @@
 namespace tandem::config {
 namespace {
 
+constexpr std::array kChecksums = {
+    Choice{std::to_underlying(Checksum::kAuto), "auto", "as the last valid advertisement heard; before that with a pseudo-header", ""},
+    Choice{std::to_underlying(Checksum::kRfc9568), "rfc9568", "the message alone (Cisco, Juniper)",
+           "v3_checksum_as_v2"},
+    Choice{std::to_underlying(Checksum::kRfc5798), "rfc5798", "with a pseudo-header (keepalived, FRR)", ""},
+};
+
 constexpr std::array kProtocols = {
     Choice{std::to_underlying(Protocol::kTcp), "tcp", "connections with their states", ""},
     Choice{std::to_underlying(Protocol::kUdp), "udp", "a flow lives as long as it is used", ""},
@@ -46,6 +53,9 @@ std::string_view word_in(std::span<const Choice> choices, uint8_t value) {
 
 }  // namespace
 
+std::span<const Choice> checksum_choices() {
+  return kChecksums;
+}
 std::span<const Choice> protocol_choices() {
   return kProtocols;
 }
@@ -59,6 +69,9 @@ std::span<const Choice> no_server_choices() {
   return kNoServers;
 }
 
+std::string_view word(Checksum checksum) {
+  return word_in(kChecksums, std::to_underlying(checksum));
+}
 std::string_view word(Protocol protocol) {
   return word_in(kProtocols, std::to_underlying(protocol));
 }

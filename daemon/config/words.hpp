@@ -16,12 +16,14 @@ struct Choice {
   std::string_view also;  // what the same thing is called elsewhere, blanks between: for "did you mean"
 };
 
+std::span<const Choice> checksum_choices();
 std::span<const Choice> protocol_choices();
 std::span<const Choice> forward_choices();
 std::span<const Choice> scheduler_choices();
 std::span<const Choice> no_server_choices();
 
 // As it is written in the site file: "tcp", "dr", "wlc", "reject", "https".
+std::string_view word(Checksum checksum);
 std::string_view word(Protocol protocol);
 std::string_view word(ForwardMethod method);
 std::string_view word(Scheduler scheduler);

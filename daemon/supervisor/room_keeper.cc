@@ -78,6 +78,8 @@ Actions RoomKeeper::ended(const std::string& name, const std::string& how, TimeP
 void RoomKeeper::died(Actions& actions, Room& room, const std::string& how, TimePoint now) {
   // A clean exit is the answer to being asked to stop; on its own, or any other way, it is a death.
   const bool asked = room.phase == RoomPhase::kStopping;
+  // One that came to work in between is back where it stood; nothing of its is to be given up.
+  room.stillbirths = room.phase == RoomPhase::kRunning ? 0 : room.stillbirths + 1;
   if (stopping_ && !(asked && how == "exit code 0")) orderly_ = false;
   room.phase = RoomPhase::kDead;
   room.pid = 0;
@@ -96,10 +98,10 @@ void RoomKeeper::died(Actions& actions, Room& room, const std::string& how, Time
   const size_t step = std::min<size_t>(room.quick_deaths == 0 ? 0 : room.quick_deaths - 1, std::size(kBackOff) - 1);
   say_death(actions, room, now);
   say_status(actions, room);
-  if (room.quick_deaths == kDeathsUntilAbandoned) {
+  if (room.stillbirths == kDeathsUntilAbandoned) {
     actions.push_back(event(Severity::kError, "ROOM_ABANDONED", room.name,
                             "died " + std::to_string(kDeathsUntilAbandoned) +
-                                " times in a row as soon as it was started; what it held is given up, and it is tried "
+                                " times in a row before it worked; what it held is given up, and it is tried "
                                 "again for ever"));
     actions.push_back(Abandon{room.name});
   }

@@ -26,7 +26,7 @@ namespace tandem::supervisor {
 inline constexpr Duration kStopPatience = 5s;
 inline constexpr Duration kStableAfter = 5s;  // a room that lived so long did not "die at once"
 inline constexpr uint32_t kMostDeathsSaid = 10;
-// So many deaths at once in a row, and what the room held is given up for it (Abandon): it may not come back soon.
+// So many deaths in a row without having worked, and what the room held is given up for it (Abandon): it may not come back soon.
 inline constexpr uint32_t kDeathsUntilAbandoned = 4;
 inline constexpr Duration kBackOff[] = {0ms, 20ms, 50ms, 100ms};  // by deaths at once in a row; the last one stays
 
@@ -93,7 +93,8 @@ class RoomKeeper {
     std::optional<TimePoint> restart_at;  // when a dead one is started again
     std::optional<TimePoint> kill_at;     // when a stopping one is killed
     uint32_t quick_deaths = 0;
-    TimePoint minute_began;  // the window of kMostDeathsSaid
+    uint32_t stillbirths = 0;  // deaths in a row before it was ready
+    TimePoint minute_began;    // the window of kMostDeathsSaid
     uint32_t deaths_this_minute = 0;
   };
 

@@ -85,7 +85,7 @@ TEST_F(Keeper, BacksOffOnlyWhileARoomKeepsDyingAtOnceAndNeverForMoreThan100Milli
   EXPECT_FALSE(keeper_.deadline()) << "it lived long enough to be started at once";
 }
 
-TEST_F(Keeper, GivesUpWhatARoomHeldOnceItKeepsDyingAndAgainOnlyAfterItLived) {
+TEST_F(Keeper, GivesUpWhatARoomHeldOnceItKeepsDyingAndAgainOnlyAfterItWorked) {
   start_all();
   const auto abandoned = [&](int deaths, TimePoint from) {
     int count = 0;
@@ -96,9 +96,22 @@ TEST_F(Keeper, GivesUpWhatARoomHeldOnceItKeepsDyingAndAgainOnlyAfterItLived) {
     }
     return count;
   };
-  EXPECT_EQ(abandoned(4, kStart + 60s), 0) << "the first death came after a long life";
+  EXPECT_EQ(abandoned(4, kStart + 60s), 0) << "the first one had worked";
   EXPECT_EQ(abandoned(10, kStart + 61s), 1);
-  EXPECT_EQ(abandoned(5, kStart + 80s), 1) << "it lived in between";
+  keeper_.started("vrrp", 9);
+  keeper_.ready("vrrp", 1, kStart + 80s);
+  EXPECT_EQ(abandoned(5, kStart + 80s), 1) << "it worked in between";
+}
+
+TEST_F(Keeper, GivesNothingUpOfARoomThatWorksEachTimeItIsBack) {
+  start_all();
+  for (int i = 0; i < 20; ++i) {
+    const TimePoint now = kStart + 60s + i * 200ms;
+    EXPECT_EQ(std::ranges::count(words(keeper_.ended("vrrp", "signal 9", now)), "abandon vrrp"), 0);
+    keeper_.deadline_reached(now + 100ms);
+    keeper_.started("vrrp", 10 + i);
+    keeper_.ready("vrrp", 1, now + 120ms);
+  }
 }
 
 TEST_F(Keeper, SaysOnlySoManyDeathsAMinuteAndSumsUpTheRest) {

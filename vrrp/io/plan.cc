@@ -10,6 +10,18 @@ namespace {
 // A gratuitous ARP reaches every host in far less; two boxes answering for so long harm nobody, because both forward.
 constexpr Duration kLinger = 30ms;
 
+ChecksumPolicy to_policy(config::Checksum checksum) {
+  switch (checksum) {
+    case config::Checksum::kRfc9568:
+      return ChecksumPolicy::kRfc9568;
+    case config::Checksum::kRfc5798:
+      return ChecksumPolicy::kRfc5798;
+    case config::Checksum::kAuto:
+      break;
+  }
+  return ChecksumPolicy::kAuto;
+}
+
 }  // namespace
 
 bool Plan::gives(const std::string& router, const VirtualAddress& address) const {
@@ -29,8 +41,10 @@ Result<Plan, std::string> make_plan(const config::Site& site, const std::string&
                       .preempt = router.preempt.enabled,
                       .preempt_delay = router.preempt.delay,
                       .linger = kLinger,
+                      .start_hold = router.start_hold_down,
                       .interface = router.interface,
-                      .track_interfaces = router.track_interfaces};
+                      .track_interfaces = router.track_interfaces,
+                      .checksum = to_policy(router.checksum)};
     for (const config::VirtualAddress& address : router.addresses)
       settings.addresses.push_back({address.prefix, address.interface.empty() ? router.interface : address.interface});
     plan.routers.emplace(router.name, std::move(settings));

@@ -34,6 +34,7 @@ TEST(Plan, TakesEveryWordOfARouterOver) {
                 .preempt = false,
                 .preempt_delay = 3s,
                 .linger = 30ms,
+                .start_hold = 30s,
                 .interface = "eth0",
                 .track_interfaces = {"eth2"},
                 .addresses = {{*Prefix::parse("192.0.2.10/24"), "eth0"}, {*Prefix::parse("10.0.0.1/24"), "eth1"}}}));

@@ -14,6 +14,7 @@
 #include "vrrp/io/hands.hpp"
 #include "vrrp/io/interface_watch.hpp"
 #include "vrrp/io/last_will.hpp"
+#include "vrrp/io/link_ear.hpp"
 #include "vrrp/io/plan.hpp"
 #include "vrrp/io/pulse.hpp"
 #include "vrrp/io/real_time.hpp"
@@ -132,6 +133,7 @@ class Room {
       each = routers_.erase(each);
     }
     std::erase_if(segments_, [](const auto& each) { return each.second->idle(); });
+    std::erase_if(ears_, [this](const auto& each) { return !segments_.contains(each.first); });
 
     for (const auto& [name, settings] : plan.routers) {
       const auto known = routers_.find(name);
@@ -157,6 +159,8 @@ class Room {
     const auto before = earlier_.find(name);
     router->start(watch_.table(), before != earlier_.end() ? std::optional(before->second) : std::nullopt, silence_,
                   gate_.held(loop::monotonic_now()));
+    listen_to(settings.interface);
+    if (ears_.at(settings.interface)->has_heard()) router->link_heard();
   }
 
   Segment& segment_of(const std::string& interface) {
@@ -178,6 +182,22 @@ class Room {
       segment->refresh(watch_.table());
     }
     return *segment;
+  }
+
+  void set_link(const std::string& interface, LinkEar& ear) {
+    const netlink::Link* link = watch_.table().find(interface);
+    ear.set_link(link != nullptr && watch_.table().usable(interface) ? link->index : 0);
+  }
+
+  void link_heard(const std::string& interface) {
+    for (const auto& [name, router] : routers_)
+      if (router->settings().interface == interface) router->link_heard();
+  }
+
+  void listen_to(const std::string& interface) {
+    std::unique_ptr<LinkEar>& ear = ears_[interface];
+    if (!ear) ear = std::make_unique<LinkEar>(io_, [this, interface] { link_heard(interface); });
+    set_link(interface, *ear);
   }
 
   void forget(const std::string& router) {
@@ -243,6 +263,8 @@ class Room {
     if (stopping_) return;
     for (const auto& [name, segment] : segments_) segment->refresh(watch_.table());
     for (const auto& [name, router] : routers_) router->look_at(watch_.table());
+    // After the routers have learned that a link is up.
+    for (const auto& [name, ear] : ears_) set_link(name, *ear);
   }
 
   // ---- Planned changes ----------------------------------------------------------------------------------------------
@@ -352,6 +374,7 @@ class Room {
   std::optional<Plan> plan_;
   std::map<std::string, bus::InstanceState> earlier_;
   std::map<std::string, std::unique_ptr<Segment>> segments_;  // outlive the routers
+  std::map<std::string, std::unique_ptr<LinkEar>> ears_;      // by interface
   std::map<std::string, std::shared_ptr<Router>> routers_;
 };
 

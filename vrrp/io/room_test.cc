@@ -23,6 +23,7 @@ struct Words {
   std::string mail_addresses = "[192.0.2.20/24]";
   std::string track;
   std::string peer_link;
+  std::string hold = "0s";
   uint64_t generation = 1;
 };
 
@@ -35,10 +36,11 @@ bus::SiteText site(const std::string& director, const Words& words) {
               words.peer_link +
               "virtual_routers:\n"
               "  web: { interface: eth0, id: 51, advert_interval: " +
-              words.interval + ", addresses: " + words.web_addresses + words.track +
+              words.interval + ", start_hold_down: " + words.hold + ", addresses: " + words.web_addresses +
+              words.track +
               " }\n"
               "  mail: { interface: eth0, id: 52, advert_interval: " +
-              words.interval + ", addresses: " + words.mail_addresses + " }\n",
+              words.interval + ", start_hold_down: 0s, addresses: " + words.mail_addresses + " }\n",
           .path = "test.yaml",
           .director = director,
           .generation = words.generation};
@@ -277,6 +279,22 @@ TEST_F(TwoBoxes, ARoomThatWasFrozenStepsBackBeforeItSpeaks) {
   ASSERT_TRUE(a->wait(1s, [&] { return a->count("VRRP_BECAME_BACKUP") > 0; }));
   EXPECT_GE(a->count("VRRP_LATE"), 1);
   ASSERT_TRUE(a->becomes("web", RouterState::kActive));
+}
+
+TEST_F(TwoBoxes, ALinkOnWhichNobodyIsHeardIsNotBelievedToBeSilentBeforeTheHoldIsOver) {
+  ASSERT_TRUE(box_a->run("sysctl -qw net.ipv6.conf.eth0.disable_ipv6=1; ip link set eth0 arp off"));
+  ASSERT_TRUE(box_b->run("sysctl -qw net.ipv6.conf.eth0.disable_ipv6=1; ip link set eth0 arp off"));
+  usleep(200'000);  // what was under way has arrived
+  a->say(site("a", {.hold = "60s"}));
+  a->start();
+  ASSERT_TRUE(a->becomes("mail", RouterState::kActive)) << "it has no hold";
+  ASSERT_TRUE(a->becomes("web", RouterState::kBackup));
+  EXPECT_NE(a->state("web")->reason.find("deaf"), std::string::npos) << a->state("web")->reason;
+  EXPECT_FALSE(a->becomes("web", RouterState::kActive, 1s));
+  // One frame from the other station, of whatever kind.
+  ASSERT_TRUE(
+      box_b->run("ip link set eth0 arp on; ip neigh flush dev eth0; ping -c1 -W1 192.0.2.77 >/dev/null || true"));
+  EXPECT_TRUE(a->becomes("web", RouterState::kActive, 2s));
 }
 
 }  // namespace

@@ -79,6 +79,10 @@ void Router::change(Settings settings) {
   reporter_.publish(machine_, down_, Reporter::What::kEverything);
 }
 
+void Router::link_heard() {
+  feed(LinkHeard{});
+}
+
 void Router::give_way(Duration patience) {
   feed(GiveWay{patience});
 }

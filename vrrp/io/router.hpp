@@ -43,6 +43,7 @@ class Router : public std::enable_shared_from_this<Router> {
              std::optional<Duration> silence, const std::optional<std::string>& hold);
   void stop();
   void change(Settings settings);
+  void link_heard();
   // A planned change (machine_handover.cc).
   void give_way(Duration patience);
   void take_over();
