@@ -19,6 +19,10 @@ std::vector<NamedCount> named(const Counters& c) {
       {"packet_length_errors", rejected(AdvertError::kLength)},
       {"router_checksum_errors", rejected(AdvertError::kChecksum)},
       {"router_version_errors", rejected(AdvertError::kVersion)},
+      // RFC 2787, version 2.
+      {"invalid_auth_type", rejected(AdvertError::kAuthType)},
+      {"auth_type_mismatch", rejected(AdvertError::kAuthMismatch)},
+      {"auth_failures", rejected(AdvertError::kAuthFailure)},
       // Ours.
       {"adverts_rejected", c.adverts_rejected},
       {"message_only_checksums", c.message_only_checksums},

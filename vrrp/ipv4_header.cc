@@ -30,9 +30,14 @@ bool can_be_a_host(Ipv4Address source) {
          source.value != kLimitedBroadcast;
 }
 
+// RFC 4291, 2.5.6: fe80::/10.
+bool is_link_local(const Ipv6Address& address) {
+  return address.bytes[0] == 0xfe && (address.bytes[1] & 0xc0) == 0x80;
+}
+
 }  // namespace
 
-Result<Ipv4Envelope, AdvertError> open_ipv4(Bytes packet) {
+Result<Envelope, AdvertError> open_ipv4(Bytes packet) {
   const auto* header = wire_at<wire::Ipv4Header>(packet);
   if (header == nullptr || header->version_ihl >> 4 != 4) return Failure(AdvertError::kIpHeader);
   const size_t header_size = size_t{4} * (header->version_ihl & 0xf);
@@ -43,19 +48,34 @@ Result<Ipv4Envelope, AdvertError> open_ipv4(Bytes packet) {
   if ((header->flags_offset & (wire::kMoreFragments | wire::kFragmentOffset)) != 0)
     return Failure(AdvertError::kFragment);
   if (header_size != sizeof(*header)) return Failure(AdvertError::kIpOptions);
-  return Ipv4Envelope{.source = {header->source},
-                      .destination = {header->destination},
-                      .ttl = header->ttl,
-                      .payload = packet.subspan(header_size, total - header_size)};
+  return Envelope{.source = Ipv4Address{header->source},
+                  .destination = Ipv4Address{header->destination},
+                  .ttl = header->ttl,
+                  .payload = packet.subspan(header_size, total - header_size)};
 }
 
-Result<void, AdvertError> check_ipv4(const Ipv4Envelope& envelope, const ReceiveContext& context) {
-  if (envelope.ttl != kVrrpTtl) return Failure(AdvertError::kTtl);
-  if (envelope.destination != kMulticastIpv4) return Failure(AdvertError::kDestination);
-  const auto is_own = [&](const Prefix& local) { return local.address == IpAddress(envelope.source); };
-  if (std::ranges::any_of(context.local, is_own)) return Failure(AdvertError::kOwnAddress);
-  const auto has_source = [&](const Prefix& local) { return on_link(envelope.source, local); };
-  if (!can_be_a_host(envelope.source) || !std::ranges::any_of(context.local, has_source))
+Result<void, AdvertError> check_envelope(const Envelope& envelope, const Acceptance& acceptance,
+                                         const ReceiveContext& context) {
+  const IpAddress group = envelope.source.is_v4() ? IpAddress(kMulticastIpv4) : IpAddress(kMulticastIpv6);
+  const bool to_group = envelope.destination == group;
+  const bool unicast = !acceptance.peers.empty();
+  if (envelope.ttl < (unicast && !to_group ? acceptance.min_ttl : kVrrpTtl)) return Failure(AdvertError::kTtl);
+  const auto is = [](const IpAddress& address) {
+    return [&address](const Prefix& local) { return local.address == address; };
+  };
+  // A router with a list of peers listens to nobody else: what comes by the group is not from them.
+  const bool for_us = unicast ? std::ranges::any_of(context.local, is(envelope.destination)) : to_group;
+  if (!for_us) return Failure(AdvertError::kDestination);
+  if (std::ranges::any_of(context.local, is(envelope.source))) return Failure(AdvertError::kOwnAddress);
+  if (unicast) {
+    if (std::ranges::find(acceptance.peers, envelope.source) == acceptance.peers.end())
+      return Failure(AdvertError::kNotPeer);
+    return {};
+  }
+  if (!envelope.source.is_v4())
+    return is_link_local(envelope.source.v6) ? Result<void, AdvertError>() : Failure(AdvertError::kSource);
+  const auto has_source = [&](const Prefix& local) { return on_link(envelope.source.v4, local); };
+  if (!can_be_a_host(envelope.source.v4) || !std::ranges::any_of(context.local, has_source))
     return Failure(AdvertError::kSource);
   return {};
 }

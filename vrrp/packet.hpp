@@ -1,8 +1,9 @@
 // VRRP advertisements: from bytes to a value and back.
 //
-// This is the only place of the room that sees bytes. decode_ipv4() makes every check of RFC 9568
-// section 7.1 in the section's order, after those of the IP header a raw socket hands over with the
-// message; what comes out is a value that the machine may believe. Nothing here knows a router, a
+// This is the only place of the room that sees bytes. decode_ipv4() and decode_ipv6() make every check of RFC 9568 section
+// 7.1 (version 2: RFC 3768 section 7.1) in the section's order, after those of the IP header; what comes out is a value
+// that the machine may believe. An IPv4 raw socket hands the header over with the message, an IPv6 one tells what matters
+// of it beside the message. Nothing here knows a router, a
 // timer or a state.
 //
 // Versions and families are branches below one value type: `Advert` holds addresses of either
@@ -10,8 +11,10 @@
 // its version (wire.hpp has one struct per version).
 #pragma once
 
+#include <array>
 #include <bitset>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -24,10 +27,12 @@
 
 namespace tandem::vrrp {
 
-inline constexpr uint8_t kVrrpProtocol = 112;                             // RFC 9568, 5.1.1.4
-inline constexpr uint8_t kVrrpTtl = 255;                                  // RFC 9568, 5.1.1.3
-inline constexpr uint8_t kTrafficClass = 0xc0;                            // CS6, as every router sends
-inline constexpr Ipv4Address kMulticastIpv4{0xe0000012};                  // 224.0.0.18, RFC 9568, 5.1.1.2
+inline constexpr uint8_t kVrrpProtocol = 112;             // RFC 9568, 5.1.1.4
+inline constexpr uint8_t kVrrpTtl = 255;                  // RFC 9568, 5.1.1.3
+inline constexpr uint8_t kTrafficClass = 0xc0;            // CS6, as every router sends
+inline constexpr Ipv4Address kMulticastIpv4{0xe0000012};  // 224.0.0.18, RFC 9568, 5.1.1.2
+inline constexpr Ipv6Address kMulticastIpv6{              // ff02::12, RFC 9568, 5.1.2.2
+                                            {0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x12}};
 inline constexpr uint8_t kPriorityOwner = 255;                            // RFC 9568, 5.2.4
 inline constexpr uint8_t kPriorityRelease = 0;                            // RFC 9568, 5.2.4
 inline constexpr Duration kIntervalUnit = std::chrono::milliseconds(10);  // centiseconds, RFC 9568, 5.2.7
@@ -38,44 +43,68 @@ inline constexpr int64_t kMaxIntervalUnits = 4095;                        // 12 
 // that.
 enum class ChecksumForm : uint8_t { kMessageOnly, kPseudoHeader };
 
-// An advertisement, of either family.
+enum class Version : uint8_t { kV2 = 2, kV3 = 3 };
+
+// RFC 2338, 5.3.10: a simple text password of version 2, padded with zeros. Everybody on the link can read it.
+using Password = std::array<std::byte, 8>;
+
+// An advertisement, of either family and version.
 struct Advert {
   uint8_t vrid = 0;            // 1-255
   uint8_t priority = 0;        // 0: the sender gives up; 255: it owns the addresses
-  Duration advert_interval{};  // of the sender; 10 ms - 40.95 s in steps of 10 ms
+  Duration advert_interval{};  // of the sender; 10 ms - 40.95 s in steps of 10 ms; version 2: 1-255 whole seconds
   IpAddress source;            // the sender's primary address
   IpAddress destination = kMulticastIpv4;
   std::vector<IpAddress> addresses;  // the virtual addresses, in the sender's order; 1-255
+  // Version 3 in IPv4 alone; IPv6 always has the pseudo-header, version 2 never.
   ChecksumForm checksum_form = ChecksumForm::kPseudoHeader;
+  Version version = Version::kV3;
+  std::optional<Password> password;  // version 2 alone
   bool operator==(const Advert&) const = default;
 };
 
 // Why a packet is not an advertisement for us, in the order of the checks.
 enum class AdvertError : uint8_t {
-  kIpHeader,     // not an IPv4 header, or lengths that do not fit the bytes
-  kProtocol,     // not protocol 112
-  kFragment,     // adverts are never fragmented; half of one is somebody's trick
-  kIpOptions,    // no router sends them; source routes are a way around the TTL check
-  kTtl,          // RFC 9568, 7.1: not 255, so it may have come through a router
-  kDestination,  // neither the group nor, for unicast, one of our addresses
-  kOwnAddress,   // from one of our own addresses: our echo, or an address conflict
-  kSource,       // not a host on this link
-  kVersion,      // RFC 9568, 7.1
-  kType,         // RFC 9568, 7.1
-  kLength,       // RFC 9568, 7.1: shorter or longer than its address count says
-  kChecksum,     // RFC 9568, 7.1: right by neither form
-  kVrid,         // RFC 9568, 7.1: not configured on this interface
-  kCount,        // erratum 8299: no address
-  kInterval,     // erratum 8301: interval 0
+  kIpHeader,      // not an IP header, or lengths that do not fit the bytes
+  kProtocol,      // not protocol 112
+  kFragment,      // adverts are never fragmented; half of one is somebody's trick
+  kIpOptions,     // no router sends them; source routes are a way around the TTL check
+  kTtl,           // RFC 9568, 7.1: not 255, so it may have come through a router
+  kDestination,   // neither the group nor, for unicast, one of our addresses
+  kOwnAddress,    // from one of our own addresses: our echo, or an address conflict
+  kSource,        // not a host on this link
+  kVersion,       // RFC 9568, 7.1
+  kType,          // RFC 9568, 7.1
+  kLength,        // RFC 9568, 7.1: shorter or longer than its address count says
+  kChecksum,      // RFC 9568, 7.1: right by neither form
+  kVrid,          // RFC 9568, 7.1: not configured on this interface
+  kCount,         // erratum 8299: no address
+  kInterval,      // erratum 8301: interval 0; version 2: another than ours (RFC 3768, 7.1)
+  kAuthType,      // version 2: neither none nor a password
+  kAuthMismatch,  // version 2: a password where we have none, or none where we have one
+  kAuthFailure,   // version 2: another password
+  kNotPeer,       // from none of the routers of a unicast list
 };
-inline constexpr size_t kAdvertErrors = 15;
+inline constexpr size_t kAdvertErrors = 19;
 
 std::string_view text(AdvertError error);
+
+// What one virtual router accepts.
+struct Acceptance {
+  Version version = Version::kV3;
+  std::optional<Password> password;  // version 2
+  Duration advert_interval = 1s;     // version 2: another one is refused
+  // Unicast: adverts come from these alone, to our own addresses alone. Empty: to the group alone.
+  std::vector<IpAddress> peers;
+  // Unicast: keepalived's IPv6 unicast leaves with hop limit 64. What is sent to the group must have 255.
+  uint8_t min_ttl = kVrrpTtl;
+};
 
 // What the receiving side knows.
 struct ReceiveContext {
   std::span<const Prefix> local;  // the interface's own addresses; a source outside their networks is off-link
   std::bitset<256> vrids;         // the virtual routers of this interface and family
+  const std::map<uint8_t, Acceptance>* acceptance = nullptr;  // by VRID; what is not there is as Acceptance{} says
 };
 
 // The advertisement in `packet`: an IPv4 header and what follows, as a raw socket delivers it
@@ -83,13 +112,25 @@ struct ReceiveContext {
 // ignored.
 Result<Advert, AdvertError> decode_ipv4(Bytes packet, const ReceiveContext& context);
 
+// What an IPv6 raw socket delivers: the message, and what of its header came as ancillary data.
+struct Ipv6Envelope {
+  Ipv6Address source;
+  Ipv6Address destination;
+  uint8_t hop_limit = 0;
+  Bytes payload;
+};
+
+// The advertisement of an IPv6 packet. Its source must be link-local (RFC 9568, 5.1.2.1) unless it is a unicast peer; the
+// checksum is verified here, whatever the kernel did.
+Result<Advert, AdvertError> decode_ipv6(const Ipv6Envelope& envelope, const ReceiveContext& context);
+
 // The VRID a refused packet seems to be meant for, to count it at that router. No check is made but
 // for the length.
 std::optional<uint8_t> peek_vrid_ipv4(Bytes packet);
+std::optional<uint8_t> peek_vrid(Bytes message);
 
-// The VRRP message alone, for a raw socket whose kernel writes the IP header. The checksum has the
-// form `advert.checksum_form`. REQUIRES: an IPv4 source and destination, 1-255 IPv4 addresses, an
-// interval of 1-4095 whole units, vrid > 0.
+// The VRRP message alone, for a raw socket whose kernel writes the IP header. REQUIRES: source, destination and 1-255
+// addresses of one family; an interval in the version's range and steps; vrid > 0; version 2: IPv4.
 std::vector<std::byte> encode_message(const Advert& advert);
 
 // The same with its IPv4 header before it (TTL 255, traffic class 0xc0), for a socket that writes

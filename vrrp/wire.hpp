@@ -39,6 +39,22 @@ struct AdvertV3 {
 };
 static_assert(sizeof(AdvertV3) == 8 && alignof(AdvertV3) == 1);
 
+// RFC 3768, section 5.3: version 2, IPv4 alone. The addresses follow, then eight octets of authentication data, always.
+struct AdvertV2 {
+  uint8_t version_type = 0;  // 5.3.1 and 5.3.2: 4 bits each
+  uint8_t vrid = 0;          // 5.3.3: 1-255
+  uint8_t priority = 0;      // 5.3.4
+  uint8_t count = 0;         // 5.3.5
+  uint8_t auth_type = 0;     // 5.3.6: 0; RFC 2338: 1 is a simple text password, 2 is the IP Authentication Header
+  uint8_t interval = 0;      // 5.3.7: seconds
+  be16 checksum;             // 5.3.8: over the whole message, without a pseudo-header
+};
+static_assert(sizeof(AdvertV2) == 8 && alignof(AdvertV2) == 1);
+
+inline constexpr size_t kAuthDataBytes = 8;  // 5.3.10
+inline constexpr uint8_t kAuthNone = 0;
+inline constexpr uint8_t kAuthPassword = 1;
+inline constexpr uint8_t kVersion2 = 2;
 inline constexpr uint8_t kVersion3 = 3;
 inline constexpr uint8_t kTypeAdvertisement = 1;  // 5.2.2: the only one
 inline constexpr uint16_t kIntervalMask = 0x0fff;

@@ -17,7 +17,7 @@ constexpr int kPacketsPerTurn = 64;
 
 std::optional<Ipv4Address> source_of(Bytes packet) {
   const auto envelope = open_ipv4(packet);
-  return envelope ? std::optional(envelope->source) : std::nullopt;
+  return envelope ? std::optional(envelope->source.v4) : std::nullopt;
 }
 
 }  // namespace
