@@ -50,8 +50,13 @@ Duration Machine::active_adver_interval() const {
   return learned_interval(backup_.advertised, settings_.advert_interval);
 }
 
+Duration Machine::skew_time() const {
+  // Version 2 counts it in fractions of a second whatever the interval.
+  return vrrp::skew_time(settings_.priority, settings_.version == Version::kV2 ? 1s : active_adver_interval());
+}
+
 Duration Machine::active_down_interval() const {
-  return vrrp::active_down_interval(settings_.priority, active_adver_interval());
+  return 3 * active_adver_interval() + skew_time();
 }
 
 // ---- 6.4.1 Initialize ---------------------------------------------------------------------------------------------
@@ -94,7 +99,7 @@ void Machine::backup_hears(const Advert& advert, TimePoint now) {
     // The RFC sets the timer to Skew_Time. It is only ever brought forward here, or a stream of forged releases would
     // put off the takeover for as long as it lasts.
     if (backup_.released) ++counters_.repeated_releases;
-    const TimePoint skewed = now + skew_time(settings_.priority, active_adver_interval());
+    const TimePoint skewed = now + skew_time();
     backup_.timer_at = std::min(backup_.timer_at, skewed);
     backup_.released = true;
     return;
@@ -233,7 +238,7 @@ void Machine::handle(const DeadlineReached&, TimePoint now) {
     // So late that adverts may be waiting unread. One skew time to read them.
     ++counters_.late_wakeups;
     backup_.grace_given = true;
-    backup_.timer_at = now + skew_time(settings_.priority, active_adver_interval());
+    backup_.timer_at = now + skew_time();
     return;
   }
   const bool lower_is_active = backup_.lower_discarded && now - *backup_.lower_discarded <= active_down_interval();
@@ -249,8 +254,9 @@ void Machine::handle(const AdvertReceived& event, TimePoint now) {
   if (state_ == State::kInitialize) return;
   ++counters_.adverts_received;
   link_heard(now);
-  ++(advert.checksum_form == ChecksumForm::kMessageOnly ? counters_.message_only_checksums
-                                                        : counters_.pseudo_header_checksums);
+  if (advert.version == Version::kV3)
+    ++(advert.checksum_form == ChecksumForm::kMessageOnly ? counters_.message_only_checksums
+                                                          : counters_.pseudo_header_checksums);
   if (advert.priority == kPriorityRelease) ++counters_.priority_zero_received;
   checksum_.heard(advert.checksum_form);
   compare_with_ours(advert);

@@ -83,8 +83,13 @@ struct Settings {
   std::vector<std::string> track_interfaces;  // their loss is a fault too
   std::vector<VirtualAddress> addresses;      // 1-255, advertised in this order
   ChecksumPolicy checksum = ChecksumPolicy::kAuto;
+  Version version = Version::kV3;    // 2: IPv4, whole seconds (RFC 3768)
+  std::optional<Password> password;  // version 2 alone
   bool operator==(const Settings&) const = default;
 };
+
+// What a router with these settings accepts.
+Acceptance acceptance_of(const Settings& settings);
 
 // ---- Events -------------------------------------------------------------------------------------------------------
 
@@ -205,6 +210,7 @@ class Machine {
   // What keeps a backup from preempting the lower active it hears; empty when nothing does.
   std::string waiting_for() const;
   Duration active_adver_interval() const;  // RFC 9568, 6.1: learned and bounded; our own when active
+  Duration skew_time() const;              // RFC 9568, 6.1; version 2: RFC 3768, 6.1
   Duration active_down_interval() const;   // RFC 9568, 6.1
 
  private:

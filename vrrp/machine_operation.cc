@@ -32,6 +32,10 @@ std::vector<T> without(const std::vector<T>& all, const std::vector<T>& taken) {
 
 }  // namespace
 
+Acceptance acceptance_of(const Settings& settings) {
+  return {.version = settings.version, .password = settings.password, .advert_interval = settings.advert_interval};
+}
+
 Advert Machine::advert(uint8_t priority) const {
   TANDEM_ASSERT(primary_.has_value());
   return {.vrid = settings_.vrid,
@@ -39,7 +43,9 @@ Advert Machine::advert(uint8_t priority) const {
           .advert_interval = settings_.advert_interval,
           .source = *primary_,
           .addresses = advertised(settings_.addresses),
-          .checksum_form = checksum_.form()};
+          .checksum_form = settings_.version == Version::kV2 ? ChecksumForm::kMessageOnly : checksum_.form(),
+          .version = settings_.version,
+          .password = settings_.password};
 }
 
 std::optional<IpAddress> Machine::active_address() const {

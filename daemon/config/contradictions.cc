@@ -73,6 +73,7 @@ class Search {
                                        at_line(first->second.place) + "; expected one that is free on this interface");
     }
     for (size_t i = 0; i < router.addresses.size(); ++i) virtual_address(router, i, places.addresses[i]);
+    version(router, places);
     priorities(router, places);
     std::set<std::string> tracked;
     for (size_t i = 0; i < router.track_interfaces.size(); ++i) {
@@ -80,6 +81,18 @@ class Search {
       if (!name.empty() && !tracked.insert(name).second)
         findings_.error(places.track_interfaces[i], "interfaces: " + quote(name) + " stands here a second time");
     }
+  }
+
+  void version(const VirtualRouter& router, const RouterPlaces& places) {
+    if (router.version == 3) {
+      if (!router.password.empty())
+        findings_.error(places.password, "password: only version 2 has passwords; expected version: 2, or none");
+      return;
+    }
+    if (router.advert_interval % 1s != Duration::zero())
+      findings_.error(places.advert_interval, "advert_interval: version 2 counts whole seconds; expected 1s to 40s");
+    if (router.checksum != Checksum::kAuto)
+      findings_.warning(places.version, "checksum: has no effect with version: 2");
   }
 
   void virtual_address(const VirtualRouter& router, size_t index, Place place) {

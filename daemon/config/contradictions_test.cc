@@ -29,6 +29,16 @@ TEST(Contradiction, SameVridOnAnotherInterfaceIsNone) {
               IsEmpty());
 }
 
+TEST(Contradiction, PasswordWithVersionThreeIsAnError) {
+  EXPECT_THAT(errors_of(site_with("id: 51", "id: 51\n    password: secret")),
+              ElementsAre(HasSubstr("password: only version 2 has passwords; expected version: 2, or none")));
+}
+
+TEST(Contradiction, VersionTwoWithPartsOfASecondIsAnError) {
+  EXPECT_THAT(errors_of(site_with("advert_interval: 1s", "version: 2\n    advert_interval: 1500ms")),
+              ElementsAre(HasSubstr("advert_interval: version 2 counts whole seconds; expected 1s to 40s")));
+}
+
 TEST(Contradiction, SameVipInTwoRoutersIsAnError) {
   EXPECT_THAT(errors_of(with_second_router("interface: eth0\n    id: 52\n    addresses: [198.51.100.10/32]")),
               ElementsAre("s:17:17: addresses: 198.51.100.10 is also an address of virtual router 'web', line 12"));

@@ -126,6 +126,8 @@ void compare_routers(std::vector<std::string>& lines, const Site& before, const 
                   router.value("id", a.id, b.id);
                   router.value("advert_interval", a.advert_interval, b.advert_interval);
                   router.value("start_hold_down", a.start_hold_down, b.start_hold_down);
+                  router.value("version", a.version, b.version);
+                  if (a.password != b.password) router.say("password: changed");
                   router.value("checksum", a.checksum, b.checksum);
                   router.list("priorities", a.priorities, b.priorities);
                   router.value("preempt", a.preempt.enabled, b.preempt.enabled);

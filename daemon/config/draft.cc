@@ -62,6 +62,11 @@ class DraftReader {
     take(router.id, fields.integer("id"));
     take(router.advert_interval, fields.time("advert_interval"));
     take(router.start_hold_down, fields.time("start_hold_down"));
+    take(router.version, fields.integer("version"));
+    take(router.password, fields.text("password"));
+    places.version = fields.place_of("version");
+    places.password = fields.place_of("password");
+    places.advert_interval = fields.place_of("advert_interval");
     take(router.checksum, fields.choice<Checksum>("checksum"));
     places.name = entry.key_place;
     places.id = fields.place_of("id");

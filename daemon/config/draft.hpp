@@ -19,7 +19,7 @@ struct DirectorPlaces {
 };
 
 struct RouterPlaces {
-  Place name, id, preempt;
+  Place name, id, preempt, version, password, advert_interval;
   std::vector<Place> priorities, addresses, track_interfaces;
 };
 

@@ -102,6 +102,8 @@ std::string expectation(const Key& key) {
       return "a path that begins with '/' and has no blank";
     case kHost:
       return "a host name or an address";
+    case kPassword:
+      return "1 to 8 printable characters without a blank";
     case kStatuses:
       return "HTTP statuses from 100 to 599 such as 200, 200-299 or 200,301-302";
     case kInterfaces:

@@ -63,6 +63,12 @@ std::span<const Key> keys() {
         .high = ns(600s), .also = "vrrp_startup_delay startup_delay",
         .meaning = "A link that just came up may be deaf (spanning tree, a bond): nobody is given up for silent for so "
                    "long, or until the first frame from another station is heard."},
+    Key{.section = kVirtualRouter, .name = "version", .type = kInteger, .standard = "3", .low = 2, .high = 3,
+        .also = "vrrp_version", .meaning = "Of VRRP. 2 is for neighbours that know nothing else: whole seconds, the same "
+                                           "advert_interval everywhere."},
+    Key{.section = kVirtualRouter, .name = "password", .type = kPassword, .otherwise = "none",
+        .also = "auth_pass authentication", .meaning = "Version 2's simple password. Everybody on the link can read it: it "
+                                                       "keeps mistakes out, not attackers."},
     Key{.section = kVirtualRouter, .name = "checksum", .type = kChoice, .standard = "auto",
         .choices = checksum_choices(), .also = "v3_checksum_as_v2 checksum-with-ipv4-pseudoheader",
         .meaning = "What the checksum of IPv4 advertisements covers. Both forms are accepted."},

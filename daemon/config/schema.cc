@@ -72,6 +72,8 @@ std::string value_schema(const Key& key) {
       return pattern("^/.*[^/]$");
     case Type::kUrlPath:
       return pattern("^/\\S*$");
+    case Type::kPassword:
+      return pattern("^[!-~]{1,8}$");
     case Type::kHost:
       return pattern("^[A-Za-z0-9_.:\\[\\]-]+$");
     case Type::kStatuses:

@@ -58,6 +58,8 @@ struct VirtualRouter {
   Duration advert_interval = 1s;             // 10 ms - 40.95 s in steps of 10 ms (RFC 9568, 5.2.7)
   std::vector<DirectorPriority> priorities;  // where it differs from the director's own
   Preempt preempt;
+  uint8_t version = 3;   // of VRRP: 2 or 3
+  std::string password;  // version 2: 1-8 characters; empty: none
   Checksum checksum = Checksum::kAuto;
   Duration start_hold_down = 30s;             // 0-10 min; a link that just came up may be deaf for so long
   std::vector<VirtualAddress> addresses;      // advertised in this order

@@ -243,6 +243,8 @@ Parsed<std::string> parse_text(const Key& key, const Node& node) {
         return text.starts_with('/') && text.size() <= kLongestPath && !text.ends_with('/');
       case Type::kUrlPath:
         return text.starts_with('/') && text.size() <= kLongestUrlPath && is_graphic(text);
+      case Type::kPassword:
+        return !text.empty() && text.size() <= 8 && is_graphic(text);
       case Type::kHost:
         return !text.empty() && text.size() <= kLongestHost && all_of(text, "_.-:[]");
       default:

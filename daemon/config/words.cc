@@ -9,7 +9,8 @@ namespace tandem::config {
 namespace {
 
 constexpr std::array kChecksums = {
-    Choice{std::to_underlying(Checksum::kAuto), "auto", "as the last valid advertisement heard; before that with a pseudo-header", ""},
+    Choice{std::to_underlying(Checksum::kAuto), "auto",
+           "as the last valid advertisement heard; before that with a pseudo-header", ""},
     Choice{std::to_underlying(Checksum::kRfc9568), "rfc9568", "the message alone (Cisco, Juniper)",
            "v3_checksum_as_v2"},
     Choice{std::to_underlying(Checksum::kRfc5798), "rfc5798", "with a pseudo-header (keepalived, FRR)", ""},

@@ -66,14 +66,43 @@ class WithKeepalived : public ::testing::Test {
     Box::cable(*us, *them);
     room.emplace(*us, folder_);
     keepalived.emplace(*them, folder_);
+    configure("advert_interval: 100ms");
+  }
+
+  void configure(const std::string& keys) {
     room->say(bus::SiteText{.text = "site: test\n"
                                     "directors: { us: { priority: 100, peer_address: 192.0.2.1 } }\n"
                                     "virtual_routers:\n"
-                                    "  web: { interface: eth0, id: 51, advert_interval: 100ms,"
-                                    " addresses: [192.0.2.10/24, 192.0.2.11/24] }\n",
+                                    "  web: { interface: eth0, id: 51, addresses: [192.0.2.10/24, 192.0.2.11/24], " +
+                                    keys + " }\n",
                             .path = "test.yaml",
                             .director = "us",
                             .generation = 1});
+  }
+
+  // Election both ways, preemption both ways and priority 0 both ways, whatever is spoken. `theirs`: the lines of
+  // keepalived's file that say the same as our `keys`.
+  void take_turns(const std::string& keys, const std::string& theirs) {
+    configure(keys);
+    room->start();
+    ASSERT_TRUE(room->becomes("web", RouterState::kActive, 5s));
+    keepalived->start(150, theirs);
+    ASSERT_TRUE(room->becomes("web", RouterState::kBackup, 8s)) << "it preempts";
+    EXPECT_TRUE(wait_until_it_is_active(true));
+    EXPECT_TRUE(room->wait(1s, [&] { return !us->has_address("192.0.2.10"); }));
+    keepalived->end(SIGTERM);
+    ASSERT_TRUE(room->becomes("web", RouterState::kActive, 1s)) << "its priority 0 is understood";
+    EXPECT_NE(room->state("web")->reason.find("gave up"), std::string::npos) << room->state("web")->reason;
+
+    keepalived->start(50, theirs);
+    EXPECT_FALSE(room->becomes("web", RouterState::kBackup, 2s)) << "it is the lower one";
+    EXPECT_FALSE(it_is_active());
+    room->stop();
+    EXPECT_TRUE(room->wait(2s, [&] { return it_is_active(); })) << "our priority 0 is understood";
+    room->start();
+    ASSERT_TRUE(room->becomes("web", RouterState::kActive, 8s)) << "we preempt";
+    EXPECT_TRUE(wait_until_it_is_active(false));
+    EXPECT_EQ(room->state("web")->adverts_rejected, 0);
   }
   void TearDown() override {
     if (HasFailure()) {
@@ -150,6 +179,25 @@ TEST_F(WithKeepalived, WithEqualPrioritiesTheHigherAddressWins) {
   ASSERT_TRUE(us->run("nft delete table ip cut"));
   EXPECT_TRUE(room->becomes("web", RouterState::kBackup, 2s));
   EXPECT_TRUE(it_is_active());
+}
+
+TEST_F(WithKeepalived, InVersionTwoBothTakeTurns) {
+  take_turns("version: 2", "  version 2\n  advert_int 1\n");
+}
+
+TEST_F(WithKeepalived, InVersionTwoWithAPasswordBothTakeTurns) {
+  take_turns("version: 2, password: s3cret",
+             "  version 2\n  advert_int 1\n  authentication { auth_type PASS\n auth_pass s3cret\n }\n");
+}
+
+TEST_F(WithKeepalived, WhoseVersionTwoPasswordIsAnotherIsRefusedWithAdvice) {
+  configure("version: 2, password: s3cret");
+  room->start();
+  ASSERT_TRUE(room->becomes("web", RouterState::kActive, 5s));
+  keepalived->start(150, "  version 2\n  advert_int 1\n  authentication { auth_type PASS\n auth_pass other\n }\n");
+  ASSERT_TRUE(room->wait(8s, [&] { return room->count("VRRP_ADVERT_REJECTED") > 0; }));
+  const auto said = std::ranges::find(room->events, "VRRP_ADVERT_REJECTED", &bus::Event::id);
+  EXPECT_NE(said->text.find("wrong password; give both routers the same password"), std::string::npos) << said->text;
 }
 
 TEST_F(WithKeepalived, AVersionTwoPeerIsRefusedWithAdvice) {

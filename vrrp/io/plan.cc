@@ -1,6 +1,7 @@
 #include "vrrp/io/plan.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 #include "daemon/config/reader.hpp"
 
@@ -9,6 +10,13 @@ namespace {
 
 // A gratuitous ARP reaches every host in far less; two boxes answering for so long harm nobody, because both forward.
 constexpr Duration kLinger = 30ms;
+
+std::optional<Password> to_password(const std::string& words) {
+  if (words.empty()) return std::nullopt;
+  Password password{};
+  std::memcpy(password.data(), words.data(), std::min(words.size(), password.size()));
+  return password;
+}
 
 ChecksumPolicy to_policy(config::Checksum checksum) {
   switch (checksum) {
@@ -44,7 +52,9 @@ Result<Plan, std::string> make_plan(const config::Site& site, const std::string&
                       .start_hold = router.start_hold_down,
                       .interface = router.interface,
                       .track_interfaces = router.track_interfaces,
-                      .checksum = to_policy(router.checksum)};
+                      .checksum = to_policy(router.checksum),
+                      .version = router.version == 2 ? Version::kV2 : Version::kV3,
+                      .password = to_password(router.password)};
     for (const config::VirtualAddress& address : router.addresses)
       settings.addresses.push_back({address.prefix, address.interface.empty() ? router.interface : address.interface});
     plan.routers.emplace(router.name, std::move(settings));

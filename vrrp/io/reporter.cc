@@ -56,7 +56,12 @@ std::string place(const Machine& machine) {
 std::string_view advice(AdvertError error) {
   switch (error) {
     case AdvertError::kVersion:
-      return "; it must speak VRRP version 3 (keepalived: vrrp_version 3)";
+      return "; both must speak the same VRRP version (version: here, vrrp_version in keepalived)";
+    case AdvertError::kAuthMismatch:
+    case AdvertError::kAuthFailure:
+      return "; give both routers the same password, or none";
+    case AdvertError::kInterval:
+      return "; version 2 needs the same advert_interval on both";
     case AdvertError::kSource:
       return "; give both routers an address of the same network on this interface";
     case AdvertError::kOwnAddress:

@@ -30,12 +30,13 @@ Router::Router(House& house, std::string name, Settings settings, Segment& segme
       retry_(house.io.get_executor(), [this] {
         for (const VirtualAddress& address : std::exchange(failed_, {})) feed(AddressLost{address});
       }) {
-  segment_.attach(machine_.settings().vrid, {.heard = [this](const Advert& advert) { feed(AdvertReceived{advert}); },
-                                             .refused =
-                                                 [this](AdvertError error, std::optional<Ipv4Address> source) {
-                                                   feed(AdvertRejected{error});
-                                                   reporter_.refused(error, source, loop::monotonic_now());
-                                                 }});
+  segment_.attach(machine_.settings().vrid, acceptance_of(machine_.settings()),
+                  {.heard = [this](const Advert& advert) { feed(AdvertReceived{advert}); },
+                   .refused =
+                       [this](AdvertError error, std::optional<Ipv4Address> source) {
+                         feed(AdvertRejected{error});
+                         reporter_.refused(error, source, loop::monotonic_now());
+                       }});
 }
 
 Router::~Router() {
@@ -75,6 +76,7 @@ void Router::stop() {
 }
 
 void Router::change(Settings settings) {
+  segment_.accept(settings.vrid, acceptance_of(settings));
   feed(SettingsChanged{std::move(settings)});
   reporter_.publish(machine_, down_, Reporter::What::kEverything);
 }

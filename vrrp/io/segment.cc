@@ -51,13 +51,15 @@ void Segment::refresh(const InterfaceTable& table) {
   wait();
 }
 
-void Segment::attach(uint8_t vrid, Ear ear) {
+void Segment::attach(uint8_t vrid, const Acceptance& acceptance, Ear ear) {
+  accept(vrid, acceptance);
   ears_.insert_or_assign(vrid, std::move(ear));
   vrids_.set(vrid);
 }
 
 void Segment::detach(uint8_t vrid) {
   ears_.erase(vrid);
+  acceptance_.erase(vrid);
   vrids_.reset(vrid);
 }
 
@@ -81,7 +83,7 @@ void Segment::drain() {
 }
 
 void Segment::judge(Bytes packet) {
-  const auto advert = decode_ipv4(packet, {.local = local_, .vrids = vrids_});
+  const auto advert = decode_ipv4(packet, {.local = local_, .vrids = vrids_, .acceptance = &acceptance_});
   const std::optional<uint8_t> vrid = advert ? std::optional(advert->vrid) : peek_vrid_ipv4(packet);
   const auto ear = vrid ? ears_.find(*vrid) : ears_.end();
   if (ear == ears_.end()) {

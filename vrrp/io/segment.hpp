@@ -38,7 +38,9 @@ class Segment {
   // Opens, reopens or closes the socket as the interface is there, is another one, or is not.
   void refresh(const InterfaceTable& table);
 
-  void attach(uint8_t vrid, Ear ear);
+  void attach(uint8_t vrid, const Acceptance& acceptance, Ear ear);
+  // A reload may change what is accepted.
+  void accept(uint8_t vrid, const Acceptance& acceptance) { acceptance_[vrid] = acceptance; }
   void detach(uint8_t vrid);
   // Whether anything can be heard here. Routers that cannot hear must not believe that nobody else is active.
   bool open() const { return socket_.has_value(); }
@@ -65,6 +67,7 @@ class Segment {
   std::bitset<256> others_;  // already said
   std::string trouble_;      // as last said
   std::map<uint8_t, Ear> ears_;
+  std::map<uint8_t, Acceptance> acceptance_;
   std::vector<std::byte> buffer_;
 };
 
