@@ -5,6 +5,7 @@
 #include <string>
 
 #include "daemon/base/bytes.hpp"
+#include "vrrp/neighbour_advert.hpp"
 
 namespace tandem::vrrp {
 namespace {
@@ -29,6 +30,22 @@ TEST(GratuitousArp, IsABroadcastRequestForTheAddressByTheAddress) {
             "0001080006040001"
             "02000000000ac000020a"
             "ffffffffffffc000020a");
+}
+
+// RFC 9568 8.2.2: Router and Override set, Solicited clear. The checksum was reckoned apart.
+TEST(NeighbourAdvert, IsUnsolicitedToAllNodesWithTheTargetsLinkLayerAddress) {
+  const auto frame =
+      unsolicited_neighbour_advert(*MacAddress::parse("02:00:00:00:00:0a"), *Ipv6Address::parse("2001:db8::10"));
+  EXPECT_EQ(hex(frame),
+            "333300000001"
+            "02000000000a"
+            "86dd"
+            "6000000000203aff"
+            "20010db8000000000000000000000010"
+            "ff020000000000000000000000000001"
+            "88007903a0000000"
+            "20010db8000000000000000000000010"
+            "020102000000000a");
 }
 
 }  // namespace

@@ -20,9 +20,11 @@ constexpr Duration kReannouncementSpacing = 1s;
 }  // namespace
 
 Machine::Machine(Settings settings) : settings_(std::move(settings)) {
-  TANDEM_ASSERT(settings_.vrid > 0 && settings_.priority > 0);
-  TANDEM_ASSERT(!settings_.addresses.empty() && settings_.addresses.size() <= 255);
-  checksum_.set_policy(settings_.checksum);
+  TANDEM_ASSERT(settings_.priority > 0 && !settings_.legs.empty());
+  for (const Leg& leg : settings_.legs) {
+    TANDEM_ASSERT(leg.vrid > 0 && !leg.addresses.empty() && leg.addresses.size() <= 255);
+    legs_.emplace_back().checksum.set_policy(leg.checksum);
+  }
   backup_.advertised = settings_.advert_interval;
 }
 
@@ -52,7 +54,8 @@ Duration Machine::active_adver_interval() const {
 
 Duration Machine::skew_time() const {
   // Version 2 counts it in fractions of a second whatever the interval.
-  return vrrp::skew_time(settings_.priority, settings_.version == Version::kV2 ? 1s : active_adver_interval());
+  return vrrp::skew_time(settings_.priority,
+                         settings_.legs.front().version == Version::kV2 ? 1s : active_adver_interval());
 }
 
 Duration Machine::active_down_interval() const {
@@ -70,12 +73,12 @@ void Machine::handle(const Start& event, TimePoint now) {
     reason_ = Reason::kResumed;
     active_ = {};
     send_advert(settings_.priority, now);
-    actions_.push_back(AddAddresses{settings_.addresses});
-    announce(settings_.addresses, now);
+    actions_.push_back(AddAddresses{addresses_of(settings_)});
+    announce(addresses_of(settings_), now);
     return;
   }
   // What an earlier life left behind would answer for the addresses beside the active router.
-  if (faulty || !is_owner()) actions_.push_back(RemoveAddresses{settings_.addresses});
+  if (faulty || !is_owner()) actions_.push_back(RemoveAddresses{addresses_of(settings_)});
   if (faulty)
     change_state(State::kFault, *fault());
   else
@@ -138,14 +141,21 @@ void Machine::become_active(Reason reason, TimePoint now) {
   active_ = {};
   yielded_ = false;
   send_advert(settings_.priority, now);
-  actions_.push_back(AddAddresses{settings_.addresses});
-  announce(settings_.addresses, now);  // only now: 8.1.2 wants the addresses configured first
+  actions_.push_back(AddAddresses{addresses_of(settings_)});
+  announce(addresses_of(settings_), now);  // only now: 8.1.2 wants the addresses configured first
   change_state(State::kActive, reason);
 }
 
 // ---- 6.4.3 Active -------------------------------------------------------------------------------------------------
 
-void Machine::active_hears(const Advert& advert, TimePoint now) {
+// The addresses of one leg decide, or two boxes whose orders differ by leg would both give way. Another one has a say
+// only while that leg is deaf.
+bool Machine::wins_by_address(const Advert& advert, size_t leg, TimePoint now) const {
+  if (leg != 0 && legs_[0].heard && now - *legs_[0].heard <= active_down_interval()) return false;
+  return advert.source > *legs_[leg].primary;
+}
+
+void Machine::active_hears(const Advert& advert, size_t leg, TimePoint now) {
   if (advert.priority == kPriorityRelease) {
     if (active_.leaving) return stay(now);
     if (active_.yields_until) return;
@@ -153,7 +163,7 @@ void Machine::active_hears(const Advert& advert, TimePoint now) {
   }
   if (active_.yields_until) return leave(Reason::kHandedOver, advert, now);
   const bool equal = advert.priority == settings_.priority;
-  if (advert.priority > settings_.priority || (equal && advert.source > *primary_))
+  if (advert.priority > settings_.priority || (equal && wins_by_address(advert, leg, now)))
     return leave(equal ? Reason::kHigherAddress : Reason::kHigherPriority, advert, now);
   if (active_.leaving) return;  // not before the better one, but after it
   assert_active(now);
@@ -170,7 +180,7 @@ void Machine::assert_active(TimePoint now) {
   }
   if (!active_.last_reannouncement || now - *active_.last_reannouncement >= kReannouncementSpacing) {
     active_.last_reannouncement = now;
-    return announce(settings_.addresses, now);
+    return announce(addresses_of(settings_), now);
   }
   // The loser's last word often comes right after our answer to the one before, and only after it has let go of the
   // addresses: there is always an announcement after it.
@@ -179,7 +189,7 @@ void Machine::assert_active(TimePoint now) {
 }
 
 void Machine::become_backup(Reason reason, TimePoint now) {
-  actions_.push_back(RemoveAddresses{settings_.addresses});
+  actions_.push_back(RemoveAddresses{addresses_of(settings_)});
   backup_ = {.advertised = settings_.advert_interval};
   counters_.new_active_reason = NewActiveReason::kNotActive;
   change_state(State::kBackup, reason);
@@ -202,7 +212,7 @@ void Machine::handle(const Stop&, TimePoint now) {
   if (state_ == State::kInitialize) return;
   if (state_ == State::kActive) {
     send_advert(kPriorityRelease, now);
-    actions_.push_back(RemoveAddresses{settings_.addresses});
+    actions_.push_back(RemoveAddresses{addresses_of(settings_)});
     counters_.new_active_reason = NewActiveReason::kNotActive;
   }
   yielded_ = false;
@@ -229,7 +239,7 @@ void Machine::handle(const DeadlineReached&, TimePoint now) {
     }
     if (active_.announce_at && now >= *active_.announce_at) {
       active_.announce_at.reset();
-      actions_.push_back(Announce{settings_.addresses});
+      actions_.push_back(Announce{addresses_of(settings_)});
     }
     return;
   }
@@ -250,21 +260,23 @@ void Machine::handle(const DeadlineReached&, TimePoint now) {
 
 void Machine::handle(const AdvertReceived& event, TimePoint now) {
   const Advert& advert = event.advert;
-  TANDEM_ASSERT(advert.vrid == settings_.vrid);
+  TANDEM_ASSERT(event.leg < legs_.size() && advert.vrid == settings_.legs[event.leg].vrid);
   if (state_ == State::kInitialize) return;
+  LegState& leg = legs_[event.leg];
+  leg.heard = now;
   ++counters_.adverts_received;
   link_heard(now);
   if (advert.version == Version::kV3)
     ++(advert.checksum_form == ChecksumForm::kMessageOnly ? counters_.message_only_checksums
                                                           : counters_.pseudo_header_checksums);
   if (advert.priority == kPriorityRelease) ++counters_.priority_zero_received;
-  checksum_.heard(advert.checksum_form);
-  compare_with_ours(advert);
+  leg.checksum.heard(advert.checksum_form);
+  compare_with_ours(advert, event.leg);
   switch (state_) {
     case State::kBackup:
       return backup_hears(advert, now);
     case State::kActive:
-      return active_hears(advert, now);
+      return active_hears(advert, event.leg, now);
     case State::kFault:
       ++counters_.ignored_in_fault;
       return;

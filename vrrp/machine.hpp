@@ -1,4 +1,9 @@
-// One virtual router (RFC 9568, section 6): events and time in, actions out.
+// One election (RFC 9568, section 6): events and time in, actions out.
+//
+// An election has one or more legs. A leg is what the RFC calls a virtual router: a VRID of one family on one interface.
+// Most have one; a dual-stack router has two, a sync group those of all its members. They are one machine rather than
+// several that follow each other, so they cannot disagree: an advert heard on any leg keeps the whole backup, every leg
+// says what the whole decided, and a fault of any leg is the fault of all.
 //
 // The machine decides who is active; it never sends, sleeps, logs or reads a clock. A timer is not an action: the machine
 // states one deadline() and its owner (the shell, or the simulator) keeps one timer and says DeadlineReached. Every event
@@ -29,6 +34,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -71,25 +77,45 @@ struct VirtualAddress {
   auto operator<=>(const VirtualAddress&) const = default;
 };
 
+// One virtual router in the RFC's sense.
+struct Leg {
+  std::string router;  // its name in the site
+  uint8_t vrid = 0;    // 1-255
+  std::string interface;
+  IpAddress::Family family = IpAddress::Family::kIpv4;
+  std::vector<VirtualAddress> addresses;  // 1-255 of the family, advertised in this order
+  Version version = Version::kV3;         // 2: IPv4, whole seconds (RFC 3768)
+  std::optional<Password> password;       // version 2 alone
+  ChecksumPolicy checksum = ChecksumPolicy::kAuto;
+  // Unicast: adverts go from `source` to each of `peers` and come from those alone. Without peers they go to the group.
+  std::optional<IpAddress> source;
+  std::vector<IpAddress> peers;
+  uint8_t min_ttl = kVrrpTtl;
+  bool operator==(const Leg&) const = default;
+
+  // The same one, whatever else a reload changed.
+  bool is_same(const Leg& other) const {
+    return vrid == other.vrid && interface == other.interface && family == other.family;
+  }
+};
+
 struct Settings {
-  uint8_t vrid = 0;                           // 1-255; never changes in a machine's life
   uint8_t priority = 100;                     // 1-255; 255 is the owner of the addresses
   Duration advert_interval = 1s;              // 10 ms - 40.95 s in steps of 10 ms
   bool preempt = true;                        // an owner preempts always
   Duration preempt_delay{};                   // counted from the first advert of a lower active
   Duration linger{};                          // who gives way answers so much longer; at most an interval
   Duration start_hold{};                      // a link that just came up may be deaf for so long
-  std::string interface;                      // the one adverts go out of
+  std::vector<Leg> legs;                      // 1 or more; the first never changes in a machine's life
   std::vector<std::string> track_interfaces;  // their loss is a fault too
-  std::vector<VirtualAddress> addresses;      // 1-255, advertised in this order
-  ChecksumPolicy checksum = ChecksumPolicy::kAuto;
-  Version version = Version::kV3;    // 2: IPv4, whole seconds (RFC 3768)
-  std::optional<Password> password;  // version 2 alone
+  std::vector<VirtualAddress> excluded;       // move along without being advertised
   bool operator==(const Settings&) const = default;
 };
 
-// What a router with these settings accepts.
-Acceptance acceptance_of(const Settings& settings);
+// Everything that moves: the legs' addresses in their order, then the excluded ones.
+std::vector<VirtualAddress> addresses_of(const Settings& settings);
+// What a leg of a router with these settings accepts.
+Acceptance acceptance_of(const Settings& settings, const Leg& leg);
 
 // ---- Events -------------------------------------------------------------------------------------------------------
 
@@ -105,7 +131,8 @@ struct Start {
 };
 struct Stop {};  // orderly: give up with priority 0, take the addresses away
 struct AdvertReceived {
-  Advert advert;  // decoded, of this router's VRID
+  Advert advert;  // decoded, of the leg's VRID and family
+  size_t leg = 0;
 };
 struct AdvertRejected {
   AdvertError error;
@@ -118,11 +145,14 @@ struct InterfaceDown {  // carrier lost or interface gone; any name may be said,
                         // settings matter
   std::string interface;
 };
-struct PrimaryAddressChanged {  // known before Start, or the router starts in Fault
+struct PrimaryAddressChanged {  // known for each leg before Start, or the router starts in Fault
   std::optional<IpAddress> address;
+  size_t leg = 0;
 };
 struct SettingsChanged {
   Settings settings;
+  // By leg, where the legs are not the same as before: a new leg without one would be a fault.
+  std::vector<std::optional<IpAddress>> primaries;
 };
 // While held, the router does not take over from a lower active (say: its connection table is not
 // in step yet). An owner is not held. May be said before Start.
@@ -150,7 +180,7 @@ using Event =
 // ---- Actions: to be carried out in their order --------------------------------------------------------------------
 
 struct SendAdvert {
-  uint8_t priority = 0;  // Machine::advert(priority) is the advertisement to encode
+  uint8_t priority = 0;  // Machine::adverts(priority) are the advertisements to encode
   bool operator==(const SendAdvert&) const = default;
 };
 struct AddAddresses {  // those that are there already stay
@@ -184,6 +214,12 @@ struct PeerDisagrees {
 using Action = std::variant<SendAdvert, AddAddresses, RemoveAddresses, Announce, StateChanged, PeerDisagrees>;
 using Actions = std::vector<Action>;
 
+// An advertisement to encode, and the leg it goes out of.
+struct Outgoing {
+  size_t leg = 0;
+  Advert advert;
+};
+
 // ---- The machine --------------------------------------------------------------------------------------------------
 
 class Machine {
@@ -191,15 +227,18 @@ class Machine {
   // REQUIRES: settings within the ranges above.
   explicit Machine(Settings settings);
 
-  // REQUIRES: `now` never goes back. SettingsChanged: same vrid and interface. AdvertReceived: our
-  // vrid.
+  // REQUIRES: `now` never goes back. SettingsChanged: the first leg is the same. AdvertReceived: the leg's VRID and
+  // family.
   Actions on(const Event& event, TimePoint now);
 
   // When to say DeadlineReached; nothing when the router waits for nothing.
   std::optional<TimePoint> deadline() const;
 
-  // The advertisement to send for SendAdvert{priority}. REQUIRES: a primary address is known.
-  Advert advert(uint8_t priority) const;
+  // The advertisements to send for SendAdvert{priority}: of every leg, to every peer. REQUIRES: a primary address is
+  // known for each leg.
+  std::vector<Outgoing> adverts(uint8_t priority) const;
+  // The one of a leg, to the group or to its first peer.
+  Advert advert(uint8_t priority, size_t leg = 0) const;
 
   State state() const { return state_; }
   Reason reason() const { return reason_; }  // of the last transition
@@ -231,7 +270,8 @@ class Machine {
 
   // machine.cc: RFC 9568, section 6.4
   void backup_hears(const Advert& advert, TimePoint now);
-  void active_hears(const Advert& advert, TimePoint now);
+  void active_hears(const Advert& advert, size_t leg, TimePoint now);
+  bool wins_by_address(const Advert& advert, size_t leg, TimePoint now) const;
   void begin(Reason backup_reason, TimePoint now);
   void become_active(Reason reason, TimePoint now);
   void become_backup(Reason reason, TimePoint now);
@@ -250,9 +290,11 @@ class Machine {
   void link_heard(TimePoint now);
 
   // machine_operation.cc: what operators and the box do to a router
-  void compare_with_ours(const Advert& advert);
+  void compare_with_ours(const Advert& advert, size_t leg);
   std::optional<Reason> fault() const;
   void settle_fault(TimePoint now);
+  bool speaks() const;  // a primary address is known for each leg
+  void change_legs(const std::vector<Leg>& before, const std::vector<std::optional<IpAddress>>& primaries);
   void change_addresses(const std::vector<VirtualAddress>& before, TimePoint now);
   bool is_owner() const { return settings_.priority == kPriorityOwner; }
   bool preempts() const { return settings_.preempt || is_owner(); }
@@ -262,16 +304,21 @@ class Machine {
   Settings settings_;
   State state_ = State::kInitialize;
   Reason reason_ = Reason::kNone;
-  std::optional<IpAddress> primary_;
+  // What one leg knows; as many as settings_.legs.
+  struct LegState {
+    std::optional<IpAddress> primary;
+    ChecksumChooser checksum;
+    std::optional<TimePoint> heard;  // the last valid advert
+  };
+  std::vector<LegState> legs_;
   std::set<std::string> interfaces_down_;
   bool held_ = false;
   std::string hold_reason_;
   bool yielded_ = false;     // handed over: it is not taken back from who took it
   bool link_heard_ = false;  // since the interface came up
-  ChecksumChooser checksum_;
   Counters counters_;
   Actions actions_;                                   // of the event under way
-  std::map<IpAddress, PeerDisagrees> disagreements_;  // as last said, by source; bounded
+  std::map<std::pair<size_t, IpAddress>, PeerDisagrees> disagreements_;  // as last said, by leg and source; bounded
 
   // What is said below holds in one state only; begin() and become_*() set it anew.
   struct Backup {

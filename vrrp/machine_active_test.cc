@@ -67,7 +67,7 @@ TEST_F(MachineActive, GivesWayToAHigherPriority) {  // 6.4.3: priority greater t
 // Beyond the RFC: when a split heals, the winner's advert may come first, and then it never learns that hosts were told
 // to believe somebody else.
 TEST_F(MachineActive, SaysGoodbyeToTheWinnerWhichThenAnnouncesEveryAddressAgain) {
-  Machine winner({.vrid = 51, .priority = 150, .interface = "eth0", .addresses = all()});
+  Machine winner({.priority = 150, .legs = defaults().legs});
   winner.on(PrimaryAddressChanged{address("10.99.0.9")}, now_);
   winner.on(Start{Resume{.was_active = true}}, now_);
   pass(500ms);

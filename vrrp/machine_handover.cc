@@ -68,7 +68,7 @@ void Machine::stay(TimePoint now) {
   active_.leaving.reset();
   active_.yields_until.reset();
   send_advert(settings_.priority, now);
-  announce(settings_.addresses, now);
+  announce(addresses_of(settings_), now);
 }
 
 }  // namespace tandem::vrrp

@@ -32,24 +32,54 @@ std::vector<T> without(const std::vector<T>& all, const std::vector<T>& taken) {
 
 }  // namespace
 
-Acceptance acceptance_of(const Settings& settings) {
-  return {.version = settings.version, .password = settings.password, .advert_interval = settings.advert_interval};
+std::vector<VirtualAddress> addresses_of(const Settings& settings) {
+  std::vector<VirtualAddress> all;
+  for (const Leg& leg : settings.legs) all.insert(all.end(), leg.addresses.begin(), leg.addresses.end());
+  all.insert(all.end(), settings.excluded.begin(), settings.excluded.end());
+  return all;
 }
 
-Advert Machine::advert(uint8_t priority) const {
-  TANDEM_ASSERT(primary_.has_value());
-  return {.vrid = settings_.vrid,
+Acceptance acceptance_of(const Settings& settings, const Leg& leg) {
+  return {.version = leg.version,
+          .password = leg.password,
+          .advert_interval = settings.advert_interval,
+          .peers = leg.peers,
+          .min_ttl = leg.min_ttl};
+}
+
+Advert Machine::advert(uint8_t priority, size_t leg) const {
+  const Leg& what = settings_.legs.at(leg);
+  const LegState& state = legs_.at(leg);
+  TANDEM_ASSERT(state.primary.has_value());
+  IpAddress group = kMulticastIpv4;
+  if (what.family == IpAddress::Family::kIpv6) group = kMulticastIpv6;
+  return {.vrid = what.vrid,
           .priority = priority,
           .advert_interval = settings_.advert_interval,
-          .source = *primary_,
-          .addresses = advertised(settings_.addresses),
-          .checksum_form = settings_.version == Version::kV2 ? ChecksumForm::kMessageOnly : checksum_.form(),
-          .version = settings_.version,
-          .password = settings_.password};
+          .source = *state.primary,
+          .destination = what.peers.empty() ? group : what.peers.front(),
+          .addresses = advertised(what.addresses),
+          .checksum_form = what.version == Version::kV2 ? ChecksumForm::kMessageOnly : state.checksum.form(),
+          .version = what.version,
+          .password = what.password};
+}
+
+std::vector<Outgoing> Machine::adverts(uint8_t priority) const {
+  std::vector<Outgoing> all;
+  for (size_t leg = 0; leg < settings_.legs.size(); ++leg) {
+    all.push_back({leg, advert(priority, leg)});
+    const std::vector<IpAddress>& peers = settings_.legs[leg].peers;
+    for (size_t peer = 1; peer < peers.size(); ++peer) {
+      Outgoing copy = all.back();
+      copy.advert.destination = peers[peer];
+      all.push_back(std::move(copy));
+    }
+  }
+  return all;
 }
 
 std::optional<IpAddress> Machine::active_address() const {
-  if (state_ == State::kActive) return primary_;
+  if (state_ == State::kActive) return legs_.front().primary;
   return state_ == State::kBackup ? backup_.active : std::nullopt;
 }
 
@@ -64,8 +94,8 @@ std::string Machine::waiting_for() const {
 
 // RFC 9568, 7.1: the list MAY be compared, and an advert is never dropped for it. keepalived's drop makes two active
 // routers while an operator adds an address to one box after the other.
-void Machine::compare_with_ours(const Advert& advert) {
-  const std::vector<IpAddress> ours = advertised(settings_.addresses);
+void Machine::compare_with_ours(const Advert& advert, size_t leg) {
+  const std::vector<IpAddress> ours = advertised(settings_.legs[leg].addresses);
   PeerDisagrees found{.source = advert.source, .advert_interval = advert.advert_interval};
   if (advert.addresses != ours) {
     found.missing = without(ours, advert.addresses);
@@ -76,13 +106,13 @@ void Machine::compare_with_ours(const Advert& advert) {
   if (lists_differ) ++counters_.address_list_errors;
   if (intervals_differ) ++counters_.adv_interval_errors;
 
-  const auto known = disagreements_.find(advert.source);
+  const auto known = disagreements_.find({leg, advert.source});
   if (!lists_differ && !intervals_differ) {
     if (known != disagreements_.end()) disagreements_.erase(known);
     return;
   }
   if (known != disagreements_.end() ? known->second == found : disagreements_.size() >= kMaxDisagreements) return;
-  disagreements_.insert_or_assign(advert.source, found);
+  disagreements_.insert_or_assign({leg, advert.source}, found);
   actions_.push_back(std::move(found));
 }
 
@@ -90,10 +120,15 @@ void Machine::compare_with_ours(const Advert& advert) {
 
 std::optional<Reason> Machine::fault() const {
   const auto is_down = [&](const std::string& name) { return interfaces_down_.contains(name); };
-  if (is_down(settings_.interface) || std::ranges::any_of(settings_.track_interfaces, is_down))
+  if (std::ranges::any_of(settings_.legs, is_down, &Leg::interface) ||
+      std::ranges::any_of(settings_.track_interfaces, is_down))
     return Reason::kInterfaceDown;
-  if (!primary_) return Reason::kNoPrimaryAddress;
+  if (!speaks()) return Reason::kNoPrimaryAddress;
   return std::nullopt;
+}
+
+bool Machine::speaks() const {
+  return std::ranges::all_of(legs_, [](const LegState& leg) { return leg.primary.has_value(); });
 }
 
 void Machine::settle_fault(TimePoint now) {
@@ -106,8 +141,8 @@ void Machine::settle_fault(TimePoint now) {
   if (state_ == State::kFault) return;
   if (state_ == State::kActive) {
     // The lost interface may be a tracked one: then the peers hear this and need not wait.
-    if (primary_) send_advert(kPriorityRelease, now);
-    actions_.push_back(RemoveAddresses{settings_.addresses});
+    if (speaks()) send_advert(kPriorityRelease, now);
+    actions_.push_back(RemoveAddresses{addresses_of(settings_)});
     counters_.new_active_reason = NewActiveReason::kNotActive;
   }
   change_state(State::kFault, *reason);
@@ -120,13 +155,14 @@ void Machine::handle(const InterfaceUp& event, TimePoint now) {
 
 void Machine::handle(const InterfaceDown& event, TimePoint now) {
   interfaces_down_.insert(event.interface);
-  if (event.interface == settings_.interface) link_heard_ = false;
+  if (std::ranges::find(settings_.legs, event.interface, &Leg::interface) != settings_.legs.end()) link_heard_ = false;
   settle_fault(now);
 }
 
 void Machine::handle(const PrimaryAddressChanged& event, TimePoint now) {
-  const bool tell = state_ == State::kActive && primary_ != event.address;
-  primary_ = event.address;
+  std::optional<IpAddress>& primary = legs_.at(event.leg).primary;
+  const bool tell = state_ == State::kActive && primary != event.address;
+  primary = event.address;
   settle_fault(now);
   // The tie-break and the peers' view of who is active go by the source: it is told at once.
   if (tell && state_ == State::kActive) send_advert(settings_.priority, now);
@@ -134,7 +170,8 @@ void Machine::handle(const PrimaryAddressChanged& event, TimePoint now) {
 
 void Machine::handle(const AddressLost& event, TimePoint now) {
   if (state_ != State::kActive) return;
-  if (std::ranges::find(settings_.addresses, event.address) == settings_.addresses.end()) return;
+  const std::vector<VirtualAddress> all = addresses_of(settings_);
+  if (std::ranges::find(all, event.address) == all.end()) return;
   ++counters_.addresses_restored;
   actions_.push_back(AddAddresses{{event.address}});
   announce({event.address}, now);
@@ -143,11 +180,11 @@ void Machine::handle(const AddressLost& event, TimePoint now) {
 // ---- Reload -------------------------------------------------------------------------------------------------------
 
 void Machine::handle(const SettingsChanged& event, TimePoint now) {
-  TANDEM_ASSERT(event.settings.vrid == settings_.vrid && event.settings.interface == settings_.interface);
-  TANDEM_ASSERT(event.settings.priority > 0 && !event.settings.addresses.empty());
+  TANDEM_ASSERT(event.settings.priority > 0 && !event.settings.legs.empty());
+  TANDEM_ASSERT(event.settings.legs.front().is_same(settings_.legs.front()));
   if (event.settings == settings_) return;
   const Settings before = std::exchange(settings_, event.settings);
-  checksum_.set_policy(settings_.checksum);
+  change_legs(before.legs, event.primaries);
 
   if (state_ == State::kActive) {
     if (settings_.advert_interval > before.advert_interval) {
@@ -156,10 +193,10 @@ void Machine::handle(const SettingsChanged& event, TimePoint now) {
           already ? std::min(active_.quick_interval, before.advert_interval) : before.advert_interval;
       active_.quick_adverts = kQuickAdverts;
     }
-    change_addresses(before.addresses, now);
-    if (settings_.advert_interval != before.advert_interval || settings_.priority != before.priority ||
-        settings_.addresses != before.addresses)
-      send_advert(settings_.priority, now);
+    change_addresses(addresses_of(before), now);
+    const bool other_words = settings_.advert_interval != before.advert_interval ||
+                             settings_.priority != before.priority || settings_.legs != before.legs;
+    if (other_words && speaks()) send_advert(settings_.priority, now);
   }
   if (state_ == State::kBackup) {
     // A timer under way keeps its beginning, so a reload never costs the peers or us an interval.
@@ -171,9 +208,23 @@ void Machine::handle(const SettingsChanged& event, TimePoint now) {
   settle_fault(now);
 }
 
+// What is known of a leg stays with it wherever it stands in the list now.
+void Machine::change_legs(const std::vector<Leg>& before, const std::vector<std::optional<IpAddress>>& primaries) {
+  std::vector<LegState> states(settings_.legs.size());
+  for (size_t i = 0; i < states.size(); ++i) {
+    for (size_t j = 0; j < before.size(); ++j)
+      if (before[j].is_same(settings_.legs[i])) states[i] = legs_[j];
+    if (i < primaries.size()) states[i].primary = primaries[i];
+    states[i].checksum.set_policy(settings_.legs[i].checksum);
+  }
+  if (states.size() != legs_.size()) disagreements_.clear();
+  legs_ = std::move(states);
+}
+
 void Machine::change_addresses(const std::vector<VirtualAddress>& before, TimePoint now) {
-  std::vector<VirtualAddress> removed = without(before, settings_.addresses);
-  std::vector<VirtualAddress> added = without(settings_.addresses, before);
+  const std::vector<VirtualAddress> now_ours = addresses_of(settings_);
+  std::vector<VirtualAddress> removed = without(before, now_ours);
+  std::vector<VirtualAddress> added = without(now_ours, before);
   if (!removed.empty()) actions_.push_back(RemoveAddresses{std::move(removed)});
   if (added.empty()) return;
   actions_.push_back(AddAddresses{added});

@@ -122,9 +122,9 @@ TEST_F(MachineReload, AnUnchangedFileDoesNothing) {
 
 TEST_F(MachineReload, AddressesAreAddedAndRemovedAndTheOthersNotTouched) {
   Settings settings = defaults();
-  settings.addresses = {vip("10.99.0.100/24"), vip("10.99.0.101/24")};
+  settings.legs[0].addresses = {vip("10.99.0.100/24"), vip("10.99.0.101/24")};
   build_active(settings);
-  settings.addresses = {vip("10.99.0.100/24"), vip("10.99.0.102/24")};
+  settings.legs[0].addresses = {vip("10.99.0.100/24"), vip("10.99.0.102/24")};
   EXPECT_THAT(reload(settings), ElementsAre(Action(RemoveAddresses{{vip("10.99.0.101/24")}}),
                                             Action(AddAddresses{{vip("10.99.0.102/24")}}),
                                             Action(Announce{{vip("10.99.0.102/24")}}), Action(SendAdvert{100})));
@@ -134,7 +134,7 @@ TEST_F(MachineReload, AddressesAreAddedAndRemovedAndTheOthersNotTouched) {
 TEST_F(MachineReload, ABackupTakesANewListWithoutAWord) {
   build_backup(defaults());
   Settings settings = defaults();
-  settings.addresses.push_back(vip("10.99.0.101/24"));
+  settings.legs[0].addresses.push_back(vip("10.99.0.101/24"));
   EXPECT_THAT(reload(settings), IsEmpty());
   EXPECT_EQ(waits(), kDown);
 }
@@ -231,7 +231,7 @@ TEST_F(MachineReload, AForcedChecksumIsSentAndAutoFollowsThePeer) {
   hear(heard);
   EXPECT_EQ(machine_.advert(100).checksum_form, ChecksumForm::kMessageOnly);
   Settings settings = defaults();
-  settings.checksum = ChecksumPolicy::kRfc5798;
+  settings.legs[0].checksum = ChecksumPolicy::kRfc5798;
   reload(settings);
   EXPECT_EQ(machine_.advert(100).checksum_form, ChecksumForm::kPseudoHeader);
   EXPECT_EQ(machine_.counters().message_only_checksums, 1u);
@@ -253,7 +253,7 @@ TEST_F(MachinePeers, AnotherListIsFollowedCountedAndSaidOnce) {
 
 TEST_F(MachinePeers, TheOrderOfTheListDoesNotMatter) {
   Settings settings = defaults();
-  settings.addresses.push_back(vip("10.99.0.101/24"));
+  settings.legs[0].addresses.push_back(vip("10.99.0.101/24"));
   build_backup(settings);
   Advert advert = from_peer(200);
   advert.addresses = {address("10.99.0.101"), address("10.99.0.100")};

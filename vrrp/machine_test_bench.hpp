@@ -49,7 +49,7 @@ inline IpAddress address(const char* words) {
 class MachineBench {
  protected:
   static Settings defaults() {
-    return {.vrid = 51, .priority = 100, .interface = "eth0", .addresses = {vip("10.99.0.100/24")}};
+    return {.priority = 100, .legs = {{.vrid = 51, .interface = "eth0", .addresses = {vip("10.99.0.100/24")}}}};
   }
 
   // Builds the machine anew, with its primary address known, not started.
@@ -107,7 +107,7 @@ class MachineBench {
   }
 
   static Action changed(State from, State to, Reason reason) { return StateChanged{from, to, reason}; }
-  static std::vector<VirtualAddress> all() { return defaults().addresses; }
+  static std::vector<VirtualAddress> all() { return addresses_of(defaults()); }
 
   static constexpr Duration kSkew = 609'375us;  // priority 100, 1 s: 156/256 s
   static constexpr Duration kDown = 3s + kSkew;

@@ -73,7 +73,11 @@ class Search {
                                        at_line(first->second.place) + "; expected one that is free on this interface");
     }
     for (size_t i = 0; i < router.addresses.size(); ++i) virtual_address(router, i, places.addresses[i]);
+    for (size_t i = 0; i < router.excluded_addresses.size(); ++i)
+      moving_address(router, router.excluded_addresses[i].prefix.address, places.excluded_addresses[i]);
     version(router, places);
+    unicast(router, places);
+    group(router, places);
     priorities(router, places);
     std::set<std::string> tracked;
     for (size_t i = 0; i < router.track_interfaces.size(); ++i) {
@@ -89,14 +93,70 @@ class Search {
         findings_.error(places.password, "password: only version 2 has passwords; expected version: 2, or none");
       return;
     }
+    if (has_family(router, IpAddress::Family::kIpv6))
+      findings_.error(places.version, "version: 2 knows no IPv6; expected version: 3, or IPv4 addresses alone");
     if (router.advert_interval % 1s != Duration::zero())
       findings_.error(places.advert_interval, "advert_interval: version 2 counts whole seconds; expected 1s to 40s");
     if (router.checksum != Checksum::kAuto)
       findings_.warning(places.version, "checksum: has no effect with version: 2");
   }
 
+  static bool has_family(const VirtualRouter& router, IpAddress::Family family) {
+    return std::ranges::any_of(router.addresses, [&](const VirtualAddress& each) {
+      return is_known(each.prefix.address) && each.prefix.address.family == family;
+    });
+  }
+
+  void unicast(const VirtualRouter& router, const RouterPlaces& places) {
+    if (router.unicast.empty()) {
+      if (router.min_ttl != 255) findings_.warning(places.min_ttl, "min_ttl: has no effect without unicast");
+      return;
+    }
+    std::set<IpAddress> seen;
+    for (const UnicastPeer& peer : router.unicast) {
+      for (const auto& [family, name] :
+           {std::pair(IpAddress::Family::kIpv4, "IPv4"), {IpAddress::Family::kIpv6, "IPv6"}}) {
+        const auto count = std::ranges::count(peer.addresses, family, &IpAddress::family);
+        // A wrong address was said at its own place.
+        if (!peer.addresses.empty() && count != (has_family(router, family) ? 1 : 0))
+          findings_.error(places.unicast, "unicast: " + peer.name + ": expected " +
+                                              (has_family(router, family) ? "one" : "no") + " address of " + name +
+                                              ", found " + std::to_string(count));
+      }
+      for (const IpAddress& address : peer.addresses)
+        if (!seen.insert(address).second)
+          findings_.error(places.unicast, "unicast: " + address.text() + " stands here a second time");
+    }
+    for (const Director& director : site_.directors)
+      if (std::ranges::find(router.unicast, director.name, &UnicastPeer::name) == router.unicast.end())
+        findings_.error(places.unicast,
+                        "unicast: expected an address for every director, found none for '" + director.name + "'");
+  }
+
+  // One election has one set of rules.
+  void group(const VirtualRouter& router, const RouterPlaces& places) {
+    if (router.group.empty()) return;
+    const auto [first, is_new] = groups_.try_emplace(router.group, &router);
+    if (is_new) return;
+    const VirtualRouter& leader = *first->second;
+    const auto same = [&](std::string_view what, bool is) {
+      if (!is)
+        findings_.error(places.group, "group: routers of one group are one election; expected the same " +
+                                          std::string(what) + " as '" + leader.name + "'");
+    };
+    same("advert_interval", router.advert_interval == leader.advert_interval);
+    same("preempt", router.preempt == leader.preempt);
+    same("start_hold_down", router.start_hold_down == leader.start_hold_down);
+    same("priorities", std::ranges::all_of(site_.directors, [&](const Director& director) {
+           return site_.priority_of(router.name, director.name) == site_.priority_of(leader.name, director.name);
+         }));
+  }
+
   void virtual_address(const VirtualRouter& router, size_t index, Place place) {
-    const IpAddress address = router.addresses[index].prefix.address;
+    moving_address(router, router.addresses[index].prefix.address, place);
+  }
+
+  void moving_address(const VirtualRouter& router, const IpAddress& address, Place place) {
     if (!is_known(address)) return;
     const auto [first, is_new] = virtual_addresses_.try_emplace(address, Holder{router.name, place});
     if (!is_new)
@@ -192,6 +252,7 @@ class Search {
   Findings& findings_;
   std::map<IpAddress, Holder> peer_addresses_;
   std::map<std::pair<std::string, uint8_t>, Holder> ids_;
+  std::map<std::string, const VirtualRouter*> groups_;  // by name: its first router
   std::map<IpAddress, Holder> virtual_addresses_;
   std::map<std::tuple<IpAddress, uint16_t, Protocol>, Holder> services_;
 };

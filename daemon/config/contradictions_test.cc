@@ -39,6 +39,38 @@ TEST(Contradiction, VersionTwoWithPartsOfASecondIsAnError) {
               ElementsAre(HasSubstr("advert_interval: version 2 counts whole seconds; expected 1s to 40s")));
 }
 
+TEST(Contradiction, VersionTwoWithIpv6IsAnError) {
+  EXPECT_THAT(errors_of(site_with("addresses: [198.51.100.10/24]", "version: 2\n    addresses: [\"2001:db8::10/64\"]")),
+              ElementsAre(HasSubstr("version: 2 knows no IPv6")));
+}
+
+TEST(Contradiction, UnicastNeedsAnAddressOfEachFamilyForEveryDirector) {
+  const auto with = [](const std::string& unicast) {
+    return site_with("[198.51.100.10/24]", "[198.51.100.10/24, \"2001:db8::10/64\"]\n    unicast: " + unicast);
+  };
+  EXPECT_THAT(errors_of(with("{ dir-a: [192.0.2.11, \"2001:db8::1\"], dir-b: [192.0.2.12, \"2001:db8::2\"] }")),
+              IsEmpty());
+  EXPECT_THAT(errors_of(with("{ dir-a: [192.0.2.11, \"2001:db8::1\"], dir-b: 192.0.2.12 }")),
+              ElementsAre(HasSubstr("unicast: dir-b: expected one address of IPv6, found 0")));
+  EXPECT_THAT(errors_of(with("{ dir-a: [192.0.2.11, \"2001:db8::1\"], other: [192.0.2.12, \"2001:db8::2\"] }")),
+              ElementsAre(HasSubstr("unicast: expected an address for every director, found none for 'dir-b'")));
+  EXPECT_THAT(errors_of(with("{ dir-a: [192.0.2.11, \"2001:db8::1\"], dir-b: [192.0.2.11, \"2001:db8::2\"] }")),
+              ElementsAre(HasSubstr("192.0.2.11 stands here a second time")));
+  EXPECT_THAT(errors_of(with("{ dir-a: [nonsense, \"2001:db8::1\"], dir-b: [192.0.2.12, \"2001:db8::2\"] }")),
+              testing::Contains(HasSubstr("dir-a: expected a map of names to addresses")));
+}
+
+TEST(Contradiction, RoutersOfOneGroupHaveOneSetOfRules) {
+  const std::string text = with_second_router(
+      "interface: eth1\n    id: 52\n    group: all\n    advert_interval: 2s\n    priorities: { dir-a: 7 }\n"
+      "    addresses: [198.51.100.20/24]");
+  std::string grouped = text;
+  grouped.replace(grouped.find("    id: 51\n"), 11, "    id: 51\n    group: all\n");
+  EXPECT_THAT(errors_of(grouped), ElementsAre(HasSubstr("expected the same advert_interval as 'web'"),
+                                              HasSubstr("expected the same priorities as 'web'")));
+  EXPECT_THAT(errors_of(text), IsEmpty());
+}
+
 TEST(Contradiction, SameVipInTwoRoutersIsAnError) {
   EXPECT_THAT(errors_of(with_second_router("interface: eth0\n    id: 52\n    addresses: [198.51.100.10/32]")),
               ElementsAre("s:17:17: addresses: 198.51.100.10 is also an address of virtual router 'web', line 12"));

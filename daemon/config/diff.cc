@@ -34,6 +34,11 @@ std::string shown(Enum value) {
 std::string shown(const VirtualAddress& address) {
   return address.prefix.text() + " on " + address.interface;
 }
+std::string shown(const UnicastPeer& peer) {
+  std::string text = peer.name;
+  for (const IpAddress& address : peer.addresses) text += " " + address.text();
+  return text;
+}
 std::string shown(const DirectorPriority& priority) {
   return priority.director + " " + std::to_string(priority.priority);
 }
@@ -128,6 +133,10 @@ void compare_routers(std::vector<std::string>& lines, const Site& before, const 
                   router.value("start_hold_down", a.start_hold_down, b.start_hold_down);
                   router.value("version", a.version, b.version);
                   if (a.password != b.password) router.say("password: changed");
+                  router.value("group", a.group, b.group);
+                  router.list("unicast", a.unicast, b.unicast);
+                  router.value("min_ttl", a.min_ttl, b.min_ttl);
+                  router.list("excluded_addresses", a.excluded_addresses, b.excluded_addresses);
                   router.value("checksum", a.checksum, b.checksum);
                   router.list("priorities", a.priorities, b.priorities);
                   router.value("preempt", a.preempt.enabled, b.preempt.enabled);

@@ -82,7 +82,34 @@ class DraftReader {
       router.addresses.push_back(read_virtual_address(*address, router.interface));
       places.addresses.push_back(value_place(*address));
     }
+    for (const Entry* address : fields.listed("excluded_addresses")) {
+      router.excluded_addresses.push_back(read_virtual_address(*address, router.interface));
+      places.excluded_addresses.push_back(value_place(*address));
+    }
+    take(router.group, fields.text("group"));
+    places.group = fields.place_of("group");
+    for (const Entry* peer : fields.named("unicast")) read_unicast_peer(*peer, router);
+    places.unicast = fields.place_of("unicast");
+    take(router.min_ttl, fields.integer("min_ttl"));
+    places.min_ttl = fields.place_of("min_ttl");
     if (const Entry* track = fields.entry("track")) read_track(*track, router, places);
+  }
+
+  void read_unicast_peer(const Entry& entry, VirtualRouter& router) {
+    UnicastPeer& peer = router.unicast.emplace_back();
+    peer.name = entry.key;
+    const Key& row = key(Section::kVirtualRouter, "unicast");
+    const auto read = [&](const Node& node) {
+      const auto address = parse_unicast_address(row, node);
+      if (address)
+        peer.addresses.push_back(*address);
+      else
+        findings_.error(node.place, entry.key + ": " + address.error());
+    };
+    if (entry.value->kind == Node::Kind::kList)
+      for (const Entry& each : entry.value->entries) read(*each.value);
+    else
+      read(*entry.value);
   }
 
   void read_preempt(Fields& fields, Preempt& preempt) {

@@ -19,8 +19,8 @@ struct DirectorPlaces {
 };
 
 struct RouterPlaces {
-  Place name, id, preempt, version, password, advert_interval;
-  std::vector<Place> priorities, addresses, track_interfaces;
+  Place name, id, preempt, version, password, advert_interval, group, unicast, min_ttl;
+  std::vector<Place> priorities, addresses, excluded_addresses, track_interfaces;
 };
 
 struct ServerPlaces {

@@ -95,13 +95,15 @@ std::string expectation(const Key& key) {
     case kAddress:
       return "an IPv4 address";
     case kPrefix:
-      return "an IPv4 address with the length of its network part, as in 198.51.100.10/24";
+      return "an address with the length of its network part, as in 198.51.100.10/24 or 2001:db8::10/64";
     case kFile:
       return "the path of a file, beginning with '/'";
     case kUrlPath:
       return "a path that begins with '/' and has no blank";
     case kHost:
       return "a host name or an address";
+    case kUnicast:
+      return "a map of names to addresses, as in { dir-a: 192.0.2.1, dir-b: [192.0.2.2, 2001:db8::2] }";
     case kPassword:
       return "1 to 8 printable characters without a blank";
     case kStatuses:

@@ -49,6 +49,7 @@ enum class Type : uint8_t {
   kFile,              // an absolute path
   kUrlPath,           // what a request asks for; begins with '/'
   kHost,              // a host name or address
+  kUnicast,           // a map of names to an address or a list of them
   kPassword,          // 1-8 printable characters
   kStatuses,          // "200-299,301"
   kInterfaces,        // a list of interfaces

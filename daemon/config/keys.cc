@@ -54,11 +54,26 @@ std::span<const Key> keys() {
         .high = ns(40950ms), .step = ns(10ms), .also = "advert_int interval",
         .meaning = "The time between advertisements. A backup takes over after a little more than three of them."},
     Key{.section = kVirtualRouter, .name = "priorities", .type = kPriorities, .otherwise = "the directors' own",
-        .low = 1, .high = 254, .also = "priority",
-        .meaning = "Priorities of directors in this virtual router: `{ dir-a: 100, dir-b: 150 }`."},
+        .low = 1, .high = 255, .also = "priority",
+        .meaning = "Priorities of directors in this virtual router: `{ dir-a: 100, dir-b: 150 }`. 255 is the owner, "
+                   "which has the addresses configured on its interface anyway and waits for nobody."},
     Key{.section = kVirtualRouter, .name = "preempt", .type = kBooleanOrMap, .standard = "true", .inside = kPreempt,
         .also = "nopreempt",
         .meaning = "Whether a director with more priority takes over from an active one with less."},
+    Key{.section = kVirtualRouter, .name = "excluded_addresses", .type = kVirtualAddresses, .otherwise = "none",
+        .low = 1, .high = 4095, .inside = kVirtualAddress, .also = "virtual_ipaddress_excluded",
+        .meaning = "Addresses that move along without being advertised: more than 255, or what the other router does not "
+                   "know."},
+    Key{.section = kVirtualRouter, .name = "group", .type = kName, .otherwise = "none",
+        .also = "vrrp_sync_group sync_group",
+        .meaning = "Virtual routers of one group are one election: they are active on the same director, always."},
+    Key{.section = kVirtualRouter, .name = "unicast", .type = kUnicast, .otherwise = "multicast", .low = 2, .high = 64,
+        .also = "unicast_peer unicast_src_ip",
+        .meaning = "For links without multicast: the address of every router that takes part, by its name. Adverts of "
+                   "others are refused. Every director needs one; names that are no director's are foreign routers."},
+    Key{.section = kVirtualRouter, .name = "min_ttl", .type = kInteger, .standard = "255", .low = 1, .high = 255,
+        .also = "unicast_ttl", .meaning = "With unicast: what comes with a lower TTL is refused. 255 is a neighbour on the "
+                                          "link itself; keepalived sends IPv6 unicast with 64."},
     Key{.section = kVirtualRouter, .name = "start_hold_down", .type = kDuration, .standard = "30s", .low = 0,
         .high = ns(600s), .also = "vrrp_startup_delay startup_delay",
         .meaning = "A link that just came up may be deaf (spanning tree, a bond): nobody is given up for silent for so "

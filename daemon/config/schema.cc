@@ -37,6 +37,11 @@ std::string ipv4() {
   return "^" + quad + "(\\." + quad + "){3}";
 }
 
+// IPv6 is looked at by tandemd itself; here it is digits and colons.
+std::string ip() {
+  return "(" + ipv4() + "|^[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)";
+}
+
 std::string reference(Section section) {
   return member("$ref", quoted("#/$defs/" + std::string(section_info(section).name)));
 }
@@ -67,11 +72,14 @@ std::string value_schema(const Key& key) {
     case Type::kAddress:
       return pattern(ipv4() + "$");
     case Type::kPrefix:
-      return pattern(ipv4() + "(/(3[0-2]|[12]?[0-9]))?$");
+      return pattern(ip() + "(/[0-9]{1,3})?$");
     case Type::kFile:
       return pattern("^/.*[^/]$");
     case Type::kUrlPath:
       return pattern("^/\\S*$");
+    case Type::kUnicast:
+      return R"("type": "object", "minProperties": 2, "additionalProperties": {"anyOf": [{)" + pattern(ip() + "$") +
+             R"(}, {"type": "array", "minItems": 1, "maxItems": 2, "items": {)" + pattern(ip() + "$") + "}}]}";
     case Type::kPassword:
       return pattern("^[!-~]{1,8}$");
     case Type::kHost:
@@ -84,8 +92,8 @@ std::string value_schema(const Key& key) {
     case Type::kPriorities:
       return R"("type": "object", "additionalProperties": {)" + integer(key) + "}";
     case Type::kVirtualAddresses:
-      return R"("type": "array", "minItems": 1, "items": {"anyOf": [{)" + pattern(ipv4() + "(/(3[0-2]|[12]?[0-9]))?$") +
-             "}, {" + reference(*key.inside) + "}]}";
+      return R"("type": "array", "minItems": 1, "items": {"anyOf": [{)" + pattern(ip() + "(/[0-9]{1,3})?$") + "}, {" +
+             reference(*key.inside) + "}]}";
     case Type::kBooleanOrMap:
       return R"("anyOf": [{"type": "boolean"}, {)" + reference(*key.inside) + "}]";
     case Type::kNoneOrMap:

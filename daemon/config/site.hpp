@@ -48,6 +48,13 @@ struct DirectorPriority {
   bool operator==(const DirectorPriority&) const = default;
 };
 
+// Where a router of a unicast list speaks from.
+struct UnicastPeer {
+  std::string name;                  // a director's, or any other of a foreign router
+  std::vector<IpAddress> addresses;  // one of each family that is needed
+  bool operator==(const UnicastPeer&) const = default;
+};
+
 // What the checksum of an IPv4 advertisement covers (RFC 9568, 5.2.8).
 enum class Checksum : uint8_t { kAuto, kRfc9568, kRfc5798 };
 
@@ -56,13 +63,17 @@ struct VirtualRouter {
   std::string interface;
   uint8_t id = 0;                            // VRID, 1-255
   Duration advert_interval = 1s;             // 10 ms - 40.95 s in steps of 10 ms (RFC 9568, 5.2.7)
-  std::vector<DirectorPriority> priorities;  // where it differs from the director's own
+  std::vector<DirectorPriority> priorities;  // where it differs from the director's own; 255 owns the addresses
   Preempt preempt;
   uint8_t version = 3;   // of VRRP: 2 or 3
   std::string password;  // version 2: 1-8 characters; empty: none
   Checksum checksum = Checksum::kAuto;
   Duration start_hold_down = 30s;             // 0-10 min; a link that just came up may be deaf for so long
   std::vector<VirtualAddress> addresses;      // advertised in this order
+  std::vector<VirtualAddress> excluded_addresses;  // move along without being advertised
+  std::string group;                          // routers of one group move together; empty: none
+  std::vector<UnicastPeer> unicast;           // empty: multicast
+  uint8_t min_ttl = 255;                      // of what unicast peers send
   std::vector<std::string> track_interfaces;  // their loss is a fault
   bool operator==(const VirtualRouter&) const = default;
 };

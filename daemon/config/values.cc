@@ -47,9 +47,17 @@ Parsed<Ipv4Address> parse_ipv4(const Key& key, const Node& node, std::string_vie
     if (v4->value == 0xffffffff) return wrong<Ipv4Address>(key, node, "that is the broadcast address");
     return *v4;
   }
-  if (Ipv6Address::parse(text))
-    return wrong<Ipv4Address>(key, node, "that is IPv6; this version elects and forwards IPv4 only");
+  if (Ipv6Address::parse(text)) return wrong<Ipv4Address>(key, node, "that is IPv6; this version forwards IPv4 only");
   return wrong<Ipv4Address>(key, node);
+}
+
+Parsed<IpAddress> parse_ipv6(const Key& key, const Node& node, std::string_view text) {
+  const auto v6 = Ipv6Address::parse(text);
+  if (!v6) return wrong<IpAddress>(key, node);
+  if (*v6 == Ipv6Address()) return wrong<IpAddress>(key, node, "that is no host's address");
+  if (v6->bytes[0] == 0xff) return wrong<IpAddress>(key, node, "that is a multicast group");
+  if (*v6 == *Ipv6Address::parse("::1")) return wrong<IpAddress>(key, node, "a loopback address never leaves its box");
+  return *v6;
 }
 
 }  // namespace
@@ -184,11 +192,25 @@ Parsed<IpAddress> parse_address(const Key& key, const Node& node) {
   return parse_ipv4(key, node, node.text);
 }
 
+Parsed<IpAddress> parse_unicast_address(const Key& key, const Node& node) {
+  TANDEM_ASSERT(key.type == Type::kUnicast);
+  if (node.kind != Node::Kind::kScalar) return wrong<IpAddress>(key, node);
+  if (Ipv6Address::parse(node.text)) return parse_ipv6(key, node, node.text);
+  return parse_ipv4(key, node, node.text);
+}
+
 Parsed<Prefix> parse_prefix(const Key& key, const Node& node) {
   TANDEM_ASSERT(key.type == Type::kPrefix || key.type == Type::kVirtualAddresses);
   if (node.kind != Node::Kind::kScalar) return wrong<Prefix>(key, node);
   const std::string_view text = node.text;
   const size_t slash = text.find('/');
+  if (Ipv6Address::parse(text.substr(0, slash))) {
+    const auto address = parse_ipv6(key, node, text.substr(0, slash));
+    if (!address) return std::unexpected(address.error());
+    const auto prefix = Prefix::parse(text);
+    if (!prefix || prefix->length == 0) return wrong<Prefix>(key, node, "the length is a whole number from 1 to 128");
+    return *prefix;
+  }
   const auto address = parse_ipv4(key, node, text.substr(0, slash));
   if (!address) return std::unexpected(address.error());
   if (slash == std::string_view::npos) return Prefix{*address, 32};

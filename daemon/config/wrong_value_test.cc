@@ -6,6 +6,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 
 // The one error of a text.
 std::string error_of(std::string_view text) {
@@ -104,11 +105,17 @@ TEST(WrongValue, UnknownWordIsShownWithAllOfThemAndTheNearest) {
   EXPECT_THAT(error_of(site_with("forward: nat", "forward: masq")), HasSubstr("did you mean 'nat'?"));
 }
 
-TEST(WrongValue, Ipv6AddressIsRefusedClearly) {
-  EXPECT_EQ(error_of(site_with("[198.51.100.10/24]", "[198.51.100.10/24, \"2001:db8::10/64\"]")),
-            "s:12:35: addresses: expected an IPv4 address with the length of its network part, as in 198.51.100.10/24, "
-            "found the text "
-            "'2001:db8::10/64'; that is IPv6; this version elects and forwards IPv4 only");
+TEST(WrongValue, Ipv6AddressThatIsNoHostsIsShown) {
+  for (const auto& [wrong, why] : {std::pair("::/64", "no host's address"),
+                                   {"ff02::12/64", "multicast group"},
+                                   {"::1/128", "loopback"},
+                                   {"2001:db8::1/129", "a whole number from 1 to 128"},
+                                   {"2001:db8::1/0", "a whole number from 1 to 128"}})
+    EXPECT_THAT(error_of(site_with("[198.51.100.10/24]", "[\"" + std::string(wrong) + "\"]")), HasSubstr(why)) << wrong;
+  EXPECT_THAT(errors_of(site_with("[198.51.100.10/24]", "[198.51.100.10/24, \"2001:db8::10/64\"]")), IsEmpty());
+}
+
+TEST(WrongValue, Ipv6AddressIsRefusedClearlyWhereOnlyIpv4IsForwarded) {
   EXPECT_THAT(error_of(site_with("address: 198.51.100.10\n", "address: 2001:db8::10\n")), HasSubstr("that is IPv6"));
   EXPECT_THAT(error_of(site_with("10.0.1.11", "'2001:db8::11'")), HasSubstr("that is IPv6"));
   EXPECT_THAT(error_of(site_with("192.0.2.11", "'2001:db8::11'")), HasSubstr("that is IPv6"));
@@ -233,8 +240,8 @@ TEST(WrongValue, MapThatIsAListIsShown) {
 }
 
 TEST(WrongValue, PrioritiesAreNumbersOfDirectors) {
-  EXPECT_EQ(error_of(site_with("    preempt: true\n", "    priorities: { dir-a: 255 }\n")),
-            "s:11:26: dir-a: expected a whole number from 1 to 254, found '255'");
+  EXPECT_EQ(error_of(site_with("    preempt: true\n", "    priorities: { dir-a: 256 }\n")),
+            "s:11:26: dir-a: expected a whole number from 1 to 255, found '256'");
 }
 
 TEST(WrongValue, AllErrorsComeAtOnceInTheFilesOrder) {

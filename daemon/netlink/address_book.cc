@@ -75,4 +75,12 @@ std::optional<Ipv4Address> primary_ipv4(const std::vector<InterfaceAddress>& add
   return best->prefix.address.v4;
 }
 
+std::optional<Ipv6Address> primary_ipv6(const std::vector<InterfaceAddress>& addresses, int interface_index) {
+  for (const InterfaceAddress& address : addresses) {
+    if (address.interface_index != interface_index || address.prefix.address.is_v4() || address.ours()) continue;
+    if (address.scope == RT_SCOPE_LINK && !address.tentative) return address.prefix.address.v6;
+  }
+  return std::nullopt;
+}
+
 }  // namespace tandem::netlink

@@ -1,7 +1,5 @@
 // The addresses of interfaces. Those we add carry a tag (IFA_PROTO, Linux 5.18), so that what a
 // killed process left behind can be told from what the operator configured.
-//
-// IPv4 in part 1; the signatures hold IPv6.
 #pragma once
 
 #include <cstdint>
@@ -23,6 +21,7 @@ struct InterfaceAddress {
   uint8_t tag = 0;         // IFA_PROTO; 0 when the kernel does not say
   bool secondary = false;  // goes away with the first address of its network (IFA_F_SECONDARY)
   uint8_t scope = 0;       // RT_SCOPE_...: 0 is global
+  bool tentative = false;  // IPv6: being looked for on the link, or found there; nothing may be sent from it
   bool operator==(const InterfaceAddress&) const = default;
 
   bool ours() const { return tag == kOurAddressTag; }
@@ -44,5 +43,8 @@ Outcome<std::vector<InterfaceAddress>> list_our_addresses(Connection& connection
 // The address an advert of this interface is sent from: its first IPv4 address that is not ours,
 // a global one before one of narrower scope. Never a secondary one if there is another.
 std::optional<Ipv4Address> primary_ipv4(const std::vector<InterfaceAddress>& addresses, int interface_index);
+
+// The same for IPv6: its first link-local address that is not ours and may be used (RFC 9568, 5.1.2.1).
+std::optional<Ipv6Address> primary_ipv6(const std::vector<InterfaceAddress>& addresses, int interface_index);
 
 }  // namespace tandem::netlink

@@ -163,6 +163,7 @@ std::optional<InterfaceAddress> parse_address(const nlmsghdr& header) {
   const uint32_t flags = attributes.number<uint32_t>(IFA_FLAGS).value_or(fixed.ifa_flags);
   out.secondary = (flags & IFA_F_SECONDARY) != 0;
   out.scope = fixed.ifa_scope;
+  out.tentative = (flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) != 0 && (flags & IFA_F_OPTIMISTIC) == 0;
   return out;
 }
 

@@ -36,7 +36,7 @@ CASES = {
     "two services on one address and port": (spoiled(**{"services/api/port": 80}), ["198.51.100.10", "80", "api"]),
     "a VIP of the wrong family": (spoiled(**{"services/web/address": "2001:db8::10"}), ["2001:db8::10", "IPv4"]),
     "an address of the wrong family in a router": (
-        spoiled(**{"virtual_routers/web/addresses": ["2001:db8::10/64"]}), ["2001:db8::10", "IPv4"]),
+        spoiled(**{"virtual_routers/web/addresses": ["2001:db8::10/640"]}), ["2001:db8::10", "1 to 128"]),
 }
 
 

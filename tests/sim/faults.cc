@@ -239,10 +239,10 @@ void reload(World& world) {
       world.watch().disturbed(world.now());
       break;
     case 1:  // no disturbance: one box after the other is how lists change
-      if (settings.addresses.size() > 2)
-        settings.addresses.pop_back();
+      if (settings.legs[0].addresses.size() > 2)
+        settings.legs[0].addresses.pop_back();
       else
-        settings.addresses.push_back({Prefix{Ipv4Address{0x0a630066}, 24}, "eth0"});
+        settings.legs[0].addresses.push_back({Prefix{Ipv4Address{0x0a630066}, 24}, "eth0"});
       break;
     default:
       settings.advert_interval = world.interval() * world.rng().between(1, 3);

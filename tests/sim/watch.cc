@@ -79,7 +79,8 @@ void Watch::after_actions(const Node& node, State before, const Actions& actions
   if (actions.empty()) return;
   const Machine& machine = node.machine();
   const bool active = machine.state() == State::kActive;
-  const std::set<VirtualAddress> wanted(machine.settings().addresses.begin(), machine.settings().addresses.end());
+  const auto all = addresses_of(machine.settings());
+  const std::set<VirtualAddress> wanted(all.begin(), all.end());
   if (active ? node.addresses != wanted : !node.addresses.empty())
     fail(Invariant::kAddresses, now,
          node.name + " is " + std::string(vrrp::text(machine.state())) + " and has " +

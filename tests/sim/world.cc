@@ -52,15 +52,15 @@ void World::found_site() {
     node.name = std::string("dir-") + static_cast<char>('a' + i);
     node.primary = Ipv4Address{0x0a630001 + static_cast<uint32_t>(i)};
     node.local = {Prefix{node.primary, 24}};
-    node.settings = {.vrid = kVrid,
-                     .priority = static_cast<uint8_t>(equal ? 100 : rng_.between(1, 254)),
+    node.settings = {.priority = static_cast<uint8_t>(equal ? 100 : rng_.between(1, 254)),
                      .advert_interval = interval_ * (mixed_intervals ? rng_.between(1, 3) : 1),
                      .preempt = preempt,
                      .preempt_delay = preempt_delay,
-                     .interface = "eth0",
-                     .addresses = {{Prefix::parse("10.99.0.100/24").value(), "eth0"},
-                                   {Prefix::parse("10.99.0.101/24").value(), "eth0"}},
-                     .checksum = static_cast<ChecksumPolicy>(rng_.between(0, 2))};
+                     .legs = {{.vrid = kVrid,
+                               .interface = "eth0",
+                               .addresses = {{Prefix::parse("10.99.0.100/24").value(), "eth0"},
+                                             {Prefix::parse("10.99.0.101/24").value(), "eth0"}},
+                               .checksum = static_cast<ChecksumPolicy>(rng_.between(0, 2))}}};
     say(node.name, "priority " + std::to_string(node.settings.priority) + ", interval " +
                        std::to_string(node.settings.advert_interval / 1ms) + " ms" +
                        (preempt ? "" : ", does not preempt"));
@@ -196,7 +196,7 @@ void World::start(Node& node, bool resume) {
   node.subject = std::make_unique<Subject>(node.settings, options_.mutation);
   say(node.name, resume ? "the room starts again" : "starts");
   tell(node, PrimaryAddressChanged{node.primary});
-  if (!node.link_up) tell(node, InterfaceDown{node.settings.interface});
+  if (!node.link_up) tell(node, InterfaceDown{node.settings.legs[0].interface});
   if (node.held) tell(node, PreemptHold{true, "the story says so"});
   Start event;
   if (resume) event.resume = Resume{.was_active = node.was_active, .away = now_ - node.died_at};
@@ -255,9 +255,9 @@ void World::set_link(Node& node, bool up) {
   node.link_up = up;
   if (!node.running()) return;
   if (up)
-    tell(node, InterfaceUp{node.settings.interface});
+    tell(node, InterfaceUp{node.settings.legs[0].interface});
   else
-    tell(node, InterfaceDown{node.settings.interface});
+    tell(node, InterfaceDown{node.settings.legs[0].interface});
   arm(node);
 }
 
@@ -272,7 +272,7 @@ void World::hold(Node& node, bool held) {
 void World::reload(Node& node, const Settings& settings) {
   say(node.name, "reloads: priority " + std::to_string(settings.priority) + ", interval " +
                      std::to_string(settings.advert_interval / 1ms) + " ms, " +
-                     std::to_string(settings.addresses.size()) + " addresses");
+                     std::to_string(settings.legs[0].addresses.size()) + " addresses");
   node.settings = settings;
   if (!node.running()) return;
   tell(node, SettingsChanged{settings});

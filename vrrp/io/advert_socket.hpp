@@ -1,4 +1,4 @@
-// The raw socket on which the adverts of one interface come and go.
+// The raw socket on which the adverts of one interface and family come and go.
 #pragma once
 
 #include <cerrno>
@@ -14,15 +14,28 @@ namespace tandem::vrrp {
 
 class AdvertSocket {
  public:
-  // Bound to the interface, member of 224.0.0.18, non-blocking; hears nothing of its own. Errors: a sentence.
-  static Result<AdvertSocket, std::string> open(int interface_index, const std::string& interface);
+  using Family = IpAddress::Family;
+
+  // Bound to the interface, member of 224.0.0.18 or ff02::12, non-blocking; hears nothing of its own. Errors: a sentence.
+  static Result<AdvertSocket, std::string> open(int interface_index, const std::string& interface,
+                                                Family family = Family::kIpv4);
 
   // Readable when there is something to receive().
   int fd() const { return fd_.get(); }
 
-  // The next packet, with its IPv4 header, in `buffer`; nothing when there is none now. What is longer than the buffer
-  // is cut off, and its length field then gives it away.
-  std::optional<Bytes> receive(MutableBytes buffer);
+  // Whether packets to our own addresses are delivered too. Without a unicast router on the interface they are kept away
+  // by a filter, and a flood of them costs the room nothing.
+  void hear_unicast(bool wanted);
+
+  struct Packet {
+    Bytes bytes;  // IPv4: from the IP header on; IPv6: the message alone
+    // What the kernel tells beside an IPv6 message.
+    Ipv6Address source, destination;
+    uint8_t hop_limit = 0;
+  };
+  // The next packet, in `buffer`; nothing when there is none now. What is longer than the buffer is cut off, and its
+  // length field then gives it away.
+  std::optional<Packet> receive(MutableBytes buffer);
 
   // From `advert.source`, which must be an address of this box. Returns 0 or an errno.
   int send(const Advert& advert);
@@ -30,10 +43,11 @@ class AdvertSocket {
   int send_message(Bytes message, const IpAddress& source, const IpAddress& destination);
 
  private:
-  explicit AdvertSocket(loop::UniqueFd fd, int interface_index)
-      : fd_(std::move(fd)), interface_index_(interface_index) {}
+  AdvertSocket(loop::UniqueFd fd, int interface_index, Family family)
+      : fd_(std::move(fd)), interface_index_(interface_index), family_(family) {}
   loop::UniqueFd fd_;
   int interface_index_ = 0;
+  Family family_ = Family::kIpv4;
 };
 
 }  // namespace tandem::vrrp

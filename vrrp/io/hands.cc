@@ -9,7 +9,7 @@
 #include <boost/asio/post.hpp>
 
 #include "daemon/loop/process.hpp"
-#include "vrrp/io/arp_sender.hpp"
+#include "vrrp/io/announcer.hpp"
 #include "vrrp/io/real_time.hpp"
 
 namespace tandem::vrrp {
@@ -46,7 +46,7 @@ struct Hands::Tools {
 
   std::optional<netlink::Connection> open;
   std::string trouble;
-  ArpSender arp;
+  Announcer announcer;
 };
 
 netlink::Outcome<InterfaceSnapshot> look_at_interfaces(netlink::Connection& connection) {
@@ -129,11 +129,10 @@ void Hands::announce(std::vector<VirtualAddress> addresses, OnTrouble on_trouble
     // All addresses once before any a second time: the last of many is not to wait for the first one's burst.
     for (int round = 0; round < kBurst; ++round) {
       for (const VirtualAddress& each : addresses) {
-        if (!each.prefix.address.is_v4()) continue;
         const std::string wrong = tools.with_interface(each, [&](auto&, const netlink::Link& link) -> std::string {
           if (link.mac.is_zero()) return {};  // not Ethernet: nobody asks by ARP there
-          const int error = tools.arp.send(link.index, link.mac, each.prefix.address.v4);
-          return error == 0 ? std::string() : "sending ARP: " + std::generic_category().message(error);
+          const int error = tools.announcer.send(link.index, link.mac, each.prefix.address);
+          return error == 0 ? std::string() : "announcing it: " + std::generic_category().message(error);
         });
         if (!wrong.empty() && round == 0)
           boost::asio::post(loop, [on_trouble, each, wrong] { on_trouble({each, wrong}); });

@@ -35,7 +35,7 @@ class Hands {
 
   void add(std::vector<VirtualAddress> addresses, OnTrouble on_trouble);
   void remove(std::vector<VirtualAddress> addresses, OnTrouble on_trouble);
-  // A burst of gratuitous ARP for each.
+  // A burst of gratuitous ARP, or of unsolicited neighbour advertisements, for each.
   void announce(std::vector<VirtualAddress> addresses, OnTrouble on_trouble);
 
   // Which of them are not there.

@@ -77,20 +77,29 @@ bool InterfaceTable::usable(std::string_view name) const {
   return link != nullptr && link->usable();
 }
 
-std::vector<Prefix> InterfaceTable::own_prefixes(std::string_view name) const {
+std::vector<Prefix> InterfaceTable::own_prefixes(std::string_view name, IpAddress::Family family) const {
   std::vector<Prefix> prefixes;
   const Link* link = find(name);
   if (link == nullptr) return prefixes;
   for (const InterfaceAddress& each : addresses_)
-    if (each.interface_index == link->index && each.prefix.address.is_v4() && !each.ours())
+    if (each.interface_index == link->index && each.prefix.address.family == family && !each.ours())
       prefixes.push_back(each.prefix);
   return prefixes;
 }
 
-std::optional<Ipv4Address> InterfaceTable::primary(std::string_view name) const {
+std::optional<IpAddress> InterfaceTable::primary(std::string_view name, IpAddress::Family family) const {
   const Link* link = find(name);
   if (link == nullptr) return std::nullopt;
-  return netlink::primary_ipv4(addresses_, link->index);
+  if (family == IpAddress::Family::kIpv4) return netlink::primary_ipv4(addresses_, link->index);
+  return netlink::primary_ipv6(addresses_, link->index);
+}
+
+bool InterfaceTable::has_own(std::string_view name, const IpAddress& address) const {
+  const Link* link = find(name);
+  return link != nullptr && std::ranges::any_of(addresses_, [&](const InterfaceAddress& each) {
+           return each.interface_index == link->index && each.prefix.address == address && !each.ours() &&
+                  !each.tentative;
+         });
 }
 
 bool InterfaceTable::has_ours(std::string_view name, const Prefix& prefix) const {

@@ -31,9 +31,12 @@ class InterfaceTable {
   const netlink::Link* find(int index) const;
   bool usable(std::string_view name) const;
 
-  // The interface's own IPv4 addresses with their networks: not those that move.
-  std::vector<Prefix> own_prefixes(std::string_view name) const;
-  std::optional<Ipv4Address> primary(std::string_view name) const;
+  // The interface's own addresses of a family with their networks: not those that move.
+  std::vector<Prefix> own_prefixes(std::string_view name, IpAddress::Family family = IpAddress::Family::kIpv4) const;
+  // What adverts of a family are sent from when nothing else is said.
+  std::optional<IpAddress> primary(std::string_view name, IpAddress::Family family = IpAddress::Family::kIpv4) const;
+  // Whether the interface has this address of its own and may use it.
+  bool has_own(std::string_view name, const IpAddress& address) const;
   // Whether the interface has this address with our tag.
   bool has_ours(std::string_view name, const Prefix& prefix) const;
 

@@ -21,12 +21,15 @@ class Keepalived {
   Keepalived(const Box& box, std::filesystem::path folder) : box_(box), folder_(std::move(folder)) {}
   ~Keepalived() { end(SIGKILL); }
 
+  std::string addresses = "192.0.2.10/24\n 192.0.2.11/24";
+  std::string address = "192.0.2.10";  // the one that is looked for
+
   void start(int priority, const std::string& more = "") {
     std::ofstream(folder_ / "keepalived.conf") << "global_defs { vrrp_version 3 }\n"
                                                   "vrrp_instance web {\n  interface eth0\n  virtual_router_id 51\n"
                                                   "  state BACKUP\n  advert_int 0.1\n  priority "
                                                << priority << "\n"
-                                               << more << "  virtual_ipaddress { 192.0.2.10/24\n 192.0.2.11/24 }\n}\n";
+                                               << more << "  virtual_ipaddress { " << addresses << " }\n}\n";
     const std::string here = folder_.string();
     ASSERT_TRUE(
         box_.run("cd " + here + " && keepalived -n -P -l -f keepalived.conf -p main.pid -r vrrp.pid > log 2>&1 & "));
@@ -73,8 +76,8 @@ class WithKeepalived : public ::testing::Test {
     room->say(bus::SiteText{.text = "site: test\n"
                                     "directors: { us: { priority: 100, peer_address: 192.0.2.1 } }\n"
                                     "virtual_routers:\n"
-                                    "  web: { interface: eth0, id: 51, addresses: [192.0.2.10/24, 192.0.2.11/24], " +
-                                    keys + " }\n",
+                                    "  web: { interface: eth0, id: 51, start_hold_down: 2s, addresses: " +
+                                    addresses_ + ", " + keys + " }\n",
                             .path = "test.yaml",
                             .director = "us",
                             .generation = 1});
@@ -89,7 +92,7 @@ class WithKeepalived : public ::testing::Test {
     keepalived->start(150, theirs);
     ASSERT_TRUE(room->becomes("web", RouterState::kBackup, 8s)) << "it preempts";
     EXPECT_TRUE(wait_until_it_is_active(true));
-    EXPECT_TRUE(room->wait(1s, [&] { return !us->has_address("192.0.2.10"); }));
+    EXPECT_TRUE(room->wait(1s, [&] { return !we_have_it(); }));
     keepalived->end(SIGTERM);
     ASSERT_TRUE(room->becomes("web", RouterState::kActive, 1s)) << "its priority 0 is understood";
     EXPECT_NE(room->state("web")->reason.find("gave up"), std::string::npos) << room->state("web")->reason;
@@ -116,11 +119,21 @@ class WithKeepalived : public ::testing::Test {
     std::filesystem::remove_all(folder_);
   }
 
-  bool it_is_active() { return them->has_address("192.0.2.10"); }
+  bool it_is_active() { return them->has_address(keepalived->address); }
+  bool we_have_it() { return us->has_address(keepalived->address); }
+  // Instead of IPv4 addresses, or beside them.
+  void speak_ipv6() {
+    addresses_ = "[\"2001:db8::10/64\", \"2001:db8::11/64\"]";
+    keepalived->addresses = "2001:db8::10/64\n 2001:db8::11/64";
+    keepalived->address = "2001:db8::10";
+    ASSERT_TRUE(us->run("ip addr add 2001:db8::1/64 dev eth0 nodad"));
+    ASSERT_TRUE(them->run("ip addr add 2001:db8::2/64 dev eth0 nodad"));
+  }
   bool wait_until_it_is_active(bool active) {
     return room->wait(5s, [&] { return it_is_active() == active; });
   }
 
+  std::string addresses_ = "[192.0.2.10/24, 192.0.2.11/24]";
   std::filesystem::path folder_;
   std::optional<Box> us, them;
   std::optional<RoomUnderTest> room;
@@ -188,6 +201,23 @@ TEST_F(WithKeepalived, InVersionTwoBothTakeTurns) {
 TEST_F(WithKeepalived, InVersionTwoWithAPasswordBothTakeTurns) {
   take_turns("version: 2, password: s3cret",
              "  version 2\n  advert_int 1\n  authentication { auth_type PASS\n auth_pass s3cret\n }\n");
+}
+
+TEST_F(WithKeepalived, InIpv6BothTakeTurns) {
+  speak_ipv6();
+  take_turns("advert_interval: 100ms", "");
+}
+
+TEST_F(WithKeepalived, ByUnicastBothTakeTurns) {
+  take_turns("advert_interval: 100ms, unicast: { us: 192.0.2.1, them: 192.0.2.2 }",
+             "  unicast_src_ip 192.0.2.2\n  unicast_peer { 192.0.2.1 }\n");
+}
+
+// keepalived sends IPv6 unicast with hop limit 64.
+TEST_F(WithKeepalived, ByIpv6UnicastBothTakeTurns) {
+  speak_ipv6();
+  take_turns("advert_interval: 100ms, min_ttl: 64, unicast: { us: \"2001:db8::1\", them: \"2001:db8::2\" }",
+             "  unicast_src_ip 2001:db8::2\n  unicast_peer { 2001:db8::1 }\n");
 }
 
 TEST_F(WithKeepalived, WhoseVersionTwoPasswordIsAnotherIsRefusedWithAdvice) {

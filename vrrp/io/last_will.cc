@@ -53,7 +53,7 @@ std::string problem(const std::filesystem::path& file, const char* doing) {
 std::string send(const Bequest& bequest) {
   const unsigned index = if_nametoindex(bequest.interface.c_str());
   if (index == 0) return bequest.interface + " is gone";
-  auto socket = AdvertSocket::open(static_cast<int>(index), bequest.interface);
+  auto socket = AdvertSocket::open(static_cast<int>(index), bequest.interface, bequest.source.family);
   if (!socket) return socket.error();
   const int error = socket->send_message(bequest.message, bequest.source, bequest.destination);
   return error == 0 ? "" : "sending on " + bequest.interface + ": " + std::generic_category().message(error);

@@ -30,11 +30,56 @@ ChecksumPolicy to_policy(config::Checksum checksum) {
   return ChecksumPolicy::kAuto;
 }
 
+VirtualAddress to_address(const config::VirtualAddress& address) {
+  return {address.prefix, address.interface};
+}
+
+// What the members of a group have in common.
+Settings election_of(const config::Site& site, const std::string& director, const config::VirtualRouter& router) {
+  return {.priority = site.priority_of(router.name, director),
+          .advert_interval = router.advert_interval,
+          .preempt = router.preempt.enabled,
+          .preempt_delay = router.preempt.delay,
+          .linger = kLinger,
+          .start_hold = router.start_hold_down};
+}
+
+// A leg for each family it has addresses of, IPv4 first.
+std::vector<Leg> legs_of(const config::VirtualRouter& router, const std::string& director) {
+  std::vector<Leg> legs;
+  for (const auto family : {IpAddress::Family::kIpv4, IpAddress::Family::kIpv6}) {
+    Leg leg{.router = router.name,
+            .vrid = router.id,
+            .interface = router.interface,
+            .family = family,
+            .version = router.version == 2 ? Version::kV2 : Version::kV3,
+            .password = to_password(router.password),
+            .checksum = to_policy(router.checksum),
+            .min_ttl = router.min_ttl};
+    for (const config::VirtualAddress& address : router.addresses)
+      if (address.prefix.address.family == family) leg.addresses.push_back(to_address(address));
+    if (leg.addresses.empty()) continue;
+    for (const config::UnicastPeer& peer : router.unicast) {
+      for (const IpAddress& address : peer.addresses) {
+        if (address.family != family) continue;
+        if (peer.name == director)
+          leg.source = address;
+        else
+          leg.peers.push_back(address);
+      }
+    }
+    legs.push_back(std::move(leg));
+  }
+  return legs;
+}
+
 }  // namespace
 
 bool Plan::gives(const std::string& router, const VirtualAddress& address) const {
   const auto found = routers.find(router);
-  return found != routers.end() && std::ranges::find(found->second.addresses, address) != found->second.addresses.end();
+  if (found == routers.end()) return false;
+  const std::vector<VirtualAddress> all = addresses_of(found->second);
+  return std::ranges::find(all, address) != all.end();
 }
 
 Result<Plan, std::string> make_plan(const config::Site& site, const std::string& director) {
@@ -42,22 +87,19 @@ Result<Plan, std::string> make_plan(const config::Site& site, const std::string&
     return Failure<std::string>("the site file does not name this director, '" + director + "'");
   Plan plan;
   plan.peer_link = site.peer_link.has_value() && site.directors.size() > 1;
+  std::map<std::string, std::string> leaders;  // of groups
   for (const config::VirtualRouter& router : site.virtual_routers) {
-    Settings settings{.vrid = router.id,
-                      .priority = site.priority_of(router.name, director),
-                      .advert_interval = router.advert_interval,
-                      .preempt = router.preempt.enabled,
-                      .preempt_delay = router.preempt.delay,
-                      .linger = kLinger,
-                      .start_hold = router.start_hold_down,
-                      .interface = router.interface,
-                      .track_interfaces = router.track_interfaces,
-                      .checksum = to_policy(router.checksum),
-                      .version = router.version == 2 ? Version::kV2 : Version::kV3,
-                      .password = to_password(router.password)};
-    for (const config::VirtualAddress& address : router.addresses)
-      settings.addresses.push_back({address.prefix, address.interface.empty() ? router.interface : address.interface});
-    plan.routers.emplace(router.name, std::move(settings));
+    const std::string& leader =
+        router.group.empty() ? router.name : leaders.try_emplace(router.group, router.name).first->second;
+    const auto [at, is_first] = plan.routers.try_emplace(leader);
+    Settings& settings = at->second;
+    if (is_first) settings = election_of(site, director, router);
+    for (Leg& leg : legs_of(router, director)) settings.legs.push_back(std::move(leg));
+    for (const std::string& name : router.track_interfaces)
+      if (std::ranges::find(settings.track_interfaces, name) == settings.track_interfaces.end())
+        settings.track_interfaces.push_back(name);
+    for (const config::VirtualAddress& address : router.excluded_addresses)
+      settings.excluded.push_back(to_address(address));
   }
   return plan;
 }

@@ -11,10 +11,10 @@
 namespace tandem::vrrp {
 
 struct Plan {
-  std::map<std::string, Settings> routers;  // by name
+  std::map<std::string, Settings> routers;  // the elections, by the name of their first router
   bool peer_link = false;
 
-  // Whether `router` is to have this address.
+  // Whether the election is to have this address.
   bool gives(const std::string& router, const VirtualAddress& address) const;
 };
 

@@ -15,7 +15,7 @@ config::Site site() {
   router.advert_interval = 250ms;
   router.preempt = {.enabled = false, .delay = 3s};
   router.priorities = {{"b", 120}};
-  router.addresses = {{*Prefix::parse("192.0.2.10/24"), ""}, {*Prefix::parse("10.0.0.1/24"), "eth1"}};
+  router.addresses = {{*Prefix::parse("192.0.2.10/24"), "eth0"}, {*Prefix::parse("10.0.0.1/24"), "eth1"}};
   router.track_interfaces = {"eth2"};
   site.virtual_routers = {router};
   return site;
@@ -26,18 +26,18 @@ TEST(Plan, TakesEveryWordOfARouterOver) {
   ASSERT_TRUE(plan) << plan.error();
   EXPECT_FALSE(plan->peer_link);
   const Settings& settings = plan->routers.at("web");
-  EXPECT_EQ(
-      settings,
-      (Settings{.vrid = 51,
-                .priority = 120,
-                .advert_interval = 250ms,
-                .preempt = false,
-                .preempt_delay = 3s,
-                .linger = 30ms,
-                .start_hold = 30s,
-                .interface = "eth0",
-                .track_interfaces = {"eth2"},
-                .addresses = {{*Prefix::parse("192.0.2.10/24"), "eth0"}, {*Prefix::parse("10.0.0.1/24"), "eth1"}}}));
+  EXPECT_EQ(settings, (Settings{.priority = 120,
+                                .advert_interval = 250ms,
+                                .preempt = false,
+                                .preempt_delay = 3s,
+                                .linger = 30ms,
+                                .start_hold = 30s,
+                                .legs = {{.router = "web",
+                                          .vrid = 51,
+                                          .interface = "eth0",
+                                          .addresses = {{*Prefix::parse("192.0.2.10/24"), "eth0"},
+                                                        {*Prefix::parse("10.0.0.1/24"), "eth1"}}}},
+                                .track_interfaces = {"eth2"}}));
   EXPECT_TRUE(plan->gives("web", {*Prefix::parse("10.0.0.1/24"), "eth1"}));
   EXPECT_FALSE(plan->gives("web", {*Prefix::parse("10.0.0.1/24"), "eth0"}));
   EXPECT_FALSE(plan->gives("other", {*Prefix::parse("10.0.0.1/24"), "eth1"}));

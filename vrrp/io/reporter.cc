@@ -48,8 +48,11 @@ std::string why(const Machine& machine, const std::set<std::string>& down) {
 
 std::string place(const Machine& machine) {
   const Settings& settings = machine.settings();
-  return settings.interface + ", VRID " + std::to_string(settings.vrid) + ", priority " +
-         std::to_string(settings.priority);
+  std::string words;
+  for (const Leg& leg : settings.legs)
+    words += leg.interface + (leg.family == IpAddress::Family::kIpv6 ? " IPv6" : "") + ", VRID " +
+             std::to_string(leg.vrid) + ", ";
+  return words + "priority " + std::to_string(settings.priority);
 }
 
 // What the operator can do about it.
@@ -87,17 +90,14 @@ void Reporter::continue_from(const bus::InstanceState& before, bool same_state) 
   if (same_state) since_unix_ms_ = before.since_unix_ms;
 }
 
-bus::InstanceState Reporter::describe(const Machine& machine, const std::set<std::string>& down) const {
+std::vector<bus::InstanceState> Reporter::describe(const Machine& machine, const std::set<std::string>& down) const {
   const Settings& settings = machine.settings();
   const Counters& counters = machine.counters();
   bus::InstanceState state{.router = router_,
                            .state = to_bus(machine.state()),
                            .reason = why(machine, down),
                            .since_unix_ms = since_unix_ms_,
-                           .interface = settings.interface,
-                           .vrid = settings.vrid,
                            .priority = settings.priority};
-  for (const VirtualAddress& each : settings.addresses) state.addresses.push_back(each.prefix.text());
   if (const auto active = machine.active_address()) state.active_address = active->text();
   state.transitions = earlier_.transitions + counters.active_transitions;
   state.adverts_sent = earlier_.adverts_sent + counters.adverts_sent;
@@ -112,7 +112,17 @@ bus::InstanceState Reporter::describe(const Machine& machine, const std::set<std
     state.counters.push_back({each.name, value});
   }
   state.history = history_;
-  return state;
+  std::vector<bus::InstanceState> states;
+  for (const Leg& leg : settings.legs) {
+    if (states.empty() || states.back().router != leg.router) {
+      states.push_back(state);
+      states.back().router = leg.router;
+      states.back().interface = leg.interface;
+      states.back().vrid = leg.vrid;
+    }
+    for (const VirtualAddress& each : leg.addresses) states.back().addresses.push_back(each.prefix.text());
+  }
+  return states;
 }
 
 void Reporter::publish(const Machine& machine, const std::set<std::string>& down, What what) {
@@ -123,7 +133,7 @@ void Reporter::publish(const Machine& machine, const std::set<std::string>& down
       counters.active_transitions + counters.adverts_sent + counters.adverts_received + counters.adverts_rejected;
   const bool changed = said_ != moves || what == What::kEverything || (what == What::kCounters && said_count_ != count);
   if (!changed) return;
-  bus_.publish(describe(machine, down));
+  for (bus::InstanceState& state : describe(machine, down)) bus_.publish(std::move(state));
   said_ = std::move(moves);
   said_count_ = count;
 }
@@ -163,7 +173,7 @@ void Reporter::disagrees(const PeerDisagrees& what, const Machine& machine) {
             in_ms(machine.settings().advert_interval) + "; a backup follows the active router's");
 }
 
-void Reporter::refused(AdvertError error, std::optional<Ipv4Address> source, TimePoint now) {
+void Reporter::refused(AdvertError error, std::optional<IpAddress> source, TimePoint now) {
   if (!refusals_.allow(now)) return;
   say(Severity::kWarning, "VRRP_ADVERT_REJECTED",
       "an advertisement from " + (source ? source->text() : std::string("somebody")) +

@@ -18,6 +18,7 @@ namespace tandem::vrrp {
 
 class Reporter {
  public:
+  // Speaks for the virtual routers of one election, by their names in the site.
   Reporter(bus::RoomLink& bus, std::string router) : bus_(bus), router_(std::move(router)) {}
 
   // Counters and the time of the last transition go on from where an earlier life of the room left them.
@@ -35,7 +36,7 @@ class Reporter {
   void state_changed(const StateChanged& change, const Machine& machine, const std::set<std::string>& down);
   void resumed(const Machine& machine);
   void disagrees(const PeerDisagrees& what, const Machine& machine);
-  void refused(AdvertError error, std::optional<Ipv4Address> source, TimePoint now);
+  void refused(AdvertError error, std::optional<IpAddress> source, TimePoint now);
   void send_failed(int error, TimePoint now);
   void address_trouble(const Hands::Trouble& trouble, TimePoint now);
   void address_restored(const VirtualAddress& address, TimePoint now);
@@ -43,7 +44,8 @@ class Reporter {
 
  private:
   void say(bus::Severity severity, std::string id, std::string text);
-  bus::InstanceState describe(const Machine& machine, const std::set<std::string>& down) const;
+  // Of each virtual router that takes part in the election.
+  std::vector<bus::InstanceState> describe(const Machine& machine, const std::set<std::string>& down) const;
 
   bus::RoomLink& bus_;
   std::string router_;

@@ -55,7 +55,10 @@ class Room {
                [this](const std::string& router, const VirtualAddress& address) {
                  return had_by_another(router, address);
                },
-               [this] { standing_changed(); }} {}
+               [this] { standing_changed(); },
+               [this](const std::string& interface, IpAddress::Family family) -> Segment& {
+                 return segment_of(interface, family);
+               }} {}
 
   void run() {
     bus_.subscribe<bus::SiteText>([this](const bus::SiteText& site) { hear(site); });
@@ -124,56 +127,66 @@ class Room {
     for (auto each = routers_.begin(); each != routers_.end();) {
       const auto wanted = plan.routers.find(each->first);
       const Settings& is = each->second->settings();
-      if (wanted != plan.routers.end() && wanted->second.vrid == is.vrid && wanted->second.interface == is.interface) {
+      if (wanted != plan.routers.end() && wanted->second.legs.front().is_same(is.legs.front())) {
         ++each;
         continue;
       }
       each->second->stop();
-      if (wanted == plan.routers.end()) forget(each->first);
       each = routers_.erase(each);
     }
-    std::erase_if(segments_, [](const auto& each) { return each.second->idle(); });
-    std::erase_if(ears_, [this](const auto& each) { return !segments_.contains(each.first); });
 
     for (const auto& [name, settings] : plan.routers) {
       const auto known = routers_.find(name);
       if (known == routers_.end()) {
         start(name, settings);
       } else if (known->second->settings() != settings) {
-        // What is tracked from now on must be known before it decides.
-        known->second->change(settings);
-        known->second->look_at(watch_.table());
+        known->second->change(settings, watch_.table());
+        for (const Leg& leg : settings.legs) listen_to(leg.interface);
       }
     }
+    std::erase_if(segments_, [](const auto& each) { return each.second->idle(); });
+    std::erase_if(ears_, [this](const auto& each) {
+      return std::ranges::none_of(segments_, [&](const auto& segment) { return segment.first.first == each.first; });
+    });
+    forget_others();
     apply_hold();
-    if (!first) return;
-    for (const auto& [name, state] : std::exchange(earlier_, {}))
-      if (!plan.routers.contains(name)) forget(name);
-    remove_leftovers();
+    if (first) remove_leftovers();
+  }
+
+  // Whoever of the earlier plan, or of an earlier life, is not in this one.
+  void forget_others() {
+    std::set<std::string> names;
+    for (const auto& [key, settings] : plan_->routers)
+      for (const Leg& leg : settings.legs) names.insert(leg.router);
+    for (const auto& [name, state] : std::exchange(earlier_, {})) said_.insert(name);
+    for (const std::string& name : said_)
+      if (!names.contains(name)) forget(name);
+    said_ = std::move(names);
   }
 
   void start(const std::string& name, const Settings& settings) {
-    Segment& segment = segment_of(settings.interface);
-    const auto router = std::make_shared<Router>(house_, name, settings, segment);
+    const auto router = std::make_shared<Router>(house_, name, settings);
     routers_.emplace(name, router);
     const auto before = earlier_.find(name);
     router->start(watch_.table(), before != earlier_.end() ? std::optional(before->second) : std::nullopt, silence_,
                   gate_.held(loop::monotonic_now()));
-    listen_to(settings.interface);
-    if (ears_.at(settings.interface)->has_heard()) router->link_heard();
+    for (const Leg& leg : settings.legs) {
+      listen_to(leg.interface);
+      if (ears_.at(leg.interface)->has_heard()) router->link_heard();
+    }
   }
 
-  Segment& segment_of(const std::string& interface) {
-    std::unique_ptr<Segment>& segment = segments_[interface];
+  Segment& segment_of(const std::string& interface, IpAddress::Family family) {
+    std::unique_ptr<Segment>& segment = segments_[{interface, family}];
     if (!segment) {
       segment = std::make_unique<Segment>(
-          io_, interface,
+          io_, interface, family,
           Segment::Listener{.trouble =
                                 [this, interface](const std::string& why) {
                                   bus_.event(Severity::kError, "VRRP_SOCKET_FAILED", interface, why);
                                 },
                             .other_router =
-                                [this, interface](uint8_t vrid, std::optional<Ipv4Address> source) {
+                                [this, interface](uint8_t vrid, std::optional<IpAddress> source) {
                                   bus_.event(Severity::kInfo, "VRRP_OTHER_ROUTER", interface,
                                              (source ? source->text() : std::string("somebody")) + " advertises VRID " +
                                                  std::to_string(vrid) +
@@ -191,13 +204,21 @@ class Room {
 
   void link_heard(const std::string& interface) {
     for (const auto& [name, router] : routers_)
-      if (router->settings().interface == interface) router->link_heard();
+      if (router->is_on(interface)) router->link_heard();
   }
 
   void listen_to(const std::string& interface) {
     std::unique_ptr<LinkEar>& ear = ears_[interface];
     if (!ear) ear = std::make_unique<LinkEar>(io_, [this, interface] { link_heard(interface); });
     set_link(interface, *ear);
+  }
+
+  // The election a router takes part in, by the router's name.
+  Router* find(const std::string& name) const {
+    for (const auto& [key, router] : routers_)
+      for (const Leg& leg : router->settings().legs)
+        if (leg.router == name) return router.get();
+    return nullptr;
   }
 
   void forget(const std::string& router) {
@@ -217,7 +238,7 @@ class Room {
     std::vector<VirtualAddress> addresses;
     for (const auto& [name, router] : routers_)
       if (router->active())
-        addresses.insert(addresses.end(), router->settings().addresses.begin(), router->settings().addresses.end());
+        for (VirtualAddress& each : addresses_of(router->settings())) addresses.push_back(std::move(each));
     return addresses;
   }
 
@@ -243,7 +264,7 @@ class Room {
   void write_will() {
     std::vector<Bequest> will;
     for (const auto& [name, router] : routers_)
-      if (auto bequest = router->will()) will.push_back(std::move(*bequest));
+      for (Bequest& bequest : router->will()) will.push_back(std::move(bequest));
     std::string text = to_text(will);
     if (text == will_) return;
     will_ = text;
@@ -272,7 +293,7 @@ class Room {
   void hear(const bus::Handover& handover) {
     if (handover.step == bus::HandoverStep::kAsk) ask_to_hand_over(handover.id, handover.router);
     if (handover.step != bus::HandoverStep::kTake || stopping_) return;
-    if (const auto router = routers_.find(handover.router); router != routers_.end()) router->second->take_over();
+    if (Router* const router = find(handover.router)) router->take_over();
   }
 
   void hear(const bus::Maintenance& maintenance) {
@@ -285,9 +306,9 @@ class Room {
   void ask_to_hand_over(uint64_t id, const std::string& only) {
     std::vector<std::string> active, refused;
     for (const auto& [name, router] : routers_)
-      if (router->active() && (only.empty() || only == name)) active.push_back(name);
+      if (router->active() && (only.empty() || find(only) == router.get())) active.push_back(name);
     if (!only.empty() && active.empty())
-      refused.push_back(only + (routers_.contains(only) ? ": is not active here" : ": there is no such router"));
+      refused.push_back(only + (find(only) != nullptr ? ": is not active here" : ": there is no such router"));
     carry_out(desk_.ask(id, active, gate_.peers_in_step(), std::move(refused), loop::monotonic_now()));
   }
 
@@ -373,9 +394,10 @@ class Room {
   bool stopping_ = false;
   std::optional<Plan> plan_;
   std::map<std::string, bus::InstanceState> earlier_;
-  std::map<std::string, std::unique_ptr<Segment>> segments_;  // outlive the routers
-  std::map<std::string, std::unique_ptr<LinkEar>> ears_;      // by interface
-  std::map<std::string, std::shared_ptr<Router>> routers_;
+  std::set<std::string> said_;  // the routers of which a state was said
+  std::map<std::pair<std::string, IpAddress::Family>, std::unique_ptr<Segment>> segments_;  // outlive the routers
+  std::map<std::string, std::unique_ptr<LinkEar>> ears_;                                    // by interface
+  std::map<std::string, std::shared_ptr<Router>> routers_;  // by the name of the first of its members
 };
 
 }  // namespace

@@ -48,7 +48,7 @@ bool Box::run(const std::string& command) const {
 }
 
 bool Box::has_address(const std::string& address) const {
-  return run("ip -o -4 addr | grep -q \" " + address + "/\"");
+  return run("ip -o addr | grep -q \" " + address + "/\"");
 }
 
 void Box::cable(const Box& a, const Box& b) {

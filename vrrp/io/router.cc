@@ -14,53 +14,85 @@ constexpr Duration kRetryAfter = 1s;
 // Every interface whose state matters to a router with these settings.
 std::set<std::string> interfaces_of(const Settings& settings) {
   std::set<std::string> names(settings.track_interfaces.begin(), settings.track_interfaces.end());
-  names.insert(settings.interface);
+  for (const Leg& leg : settings.legs) names.insert(leg.interface);
   return names;
+}
+
+std::optional<IpAddress> primary_of(const Leg& leg, const InterfaceTable& table) {
+  if (!leg.source) return table.primary(leg.interface, leg.family);
+  return table.has_own(leg.interface, *leg.source) ? leg.source : std::nullopt;
 }
 
 }  // namespace
 
-Router::Router(House& house, std::string name, Settings settings, Segment& segment)
+Router::Router(House& house, std::string name, Settings settings)
     : house_(house),
       name_(std::move(name)),
       machine_(std::move(settings)),
-      segment_(segment),
       reporter_(house.bus, name_),
       timer_(house.io.get_executor(), [this] { on_deadline(); }),
       retry_(house.io.get_executor(), [this] {
         for (const VirtualAddress& address : std::exchange(failed_, {})) feed(AddressLost{address});
       }) {
-  segment_.attach(machine_.settings().vrid, acceptance_of(machine_.settings()),
-                  {.heard = [this](const Advert& advert) { feed(AdvertReceived{advert}); },
-                   .refused =
-                       [this](AdvertError error, std::optional<Ipv4Address> source) {
-                         feed(AdvertRejected{error});
-                         reporter_.refused(error, source, loop::monotonic_now());
-                       }});
+  primaries_.resize(this->settings().legs.size());
+  for (const Leg& leg : this->settings().legs) attach(leg, this->settings());
 }
 
 Router::~Router() {
-  segment_.detach(machine_.settings().vrid);
+  for (const Leg& leg : settings().legs) segment_of(leg).detach(leg.vrid);
+}
+
+void Router::attach(const Leg& leg, const Settings& settings) {
+  Segment& segment = segment_of(leg);
+  segment.attach(leg.vrid, acceptance_of(settings, leg),
+                 {.heard =
+                      [this, &segment](const Advert& advert) {
+                        if (const auto at = leg_at(segment, advert.vrid)) feed(AdvertReceived{advert, *at});
+                      },
+                  .refused =
+                      [this](AdvertError error, std::optional<IpAddress> source) {
+                        feed(AdvertRejected{error});
+                        reporter_.refused(error, source, loop::monotonic_now());
+                      }});
+}
+
+// A reload may have moved it in the list.
+std::optional<size_t> Router::leg_at(const Segment& segment, uint8_t vrid) const {
+  const std::vector<Leg>& legs = settings().legs;
+  for (size_t i = 0; i < legs.size(); ++i)
+    if (legs[i].vrid == vrid && legs[i].interface == segment.interface() && legs[i].family == segment.family())
+      return i;
+  return std::nullopt;
+}
+
+bool Router::is_on(const std::string& interface) const {
+  return std::ranges::find(settings().legs, interface, &Leg::interface) != settings().legs.end();
 }
 
 bool Router::has(const VirtualAddress& address) const {
-  return active() && std::ranges::find(settings().addresses, address) != settings().addresses.end();
+  const std::vector<VirtualAddress> all = addresses_of(settings());
+  return active() && std::ranges::find(all, address) != all.end();
 }
 
-std::optional<Bequest> Router::will() const {
-  if (!active()) return std::nullopt;
-  const Advert release = machine_.advert(kPriorityRelease);
-  return Bequest{settings().interface, release.source, release.destination, encode_message(release)};
+std::vector<Bequest> Router::will() const {
+  std::vector<Bequest> will;
+  if (!active()) return will;
+  for (const Outgoing& each : machine_.adverts(kPriorityRelease))
+    will.push_back({settings().legs[each.leg].interface, each.advert.source, each.advert.destination,
+                    encode_message(each.advert)});
+  return will;
 }
 
 void Router::start(const InterfaceTable& table, const std::optional<bus::InstanceState>& before,
                    std::optional<Duration> silence, const std::optional<std::string>& reason) {
-  tell_interfaces(table);
+  tell_interfaces(table, settings());
+  tell_primaries(table);
   hold(reason);
   Start start;
-  if (before && before->state == bus::RouterState::kActive && before->vrid == settings().vrid &&
-      before->interface == settings().interface &&
-      std::ranges::any_of(settings().addresses,
+  const Leg& first = settings().legs.front();
+  if (before && before->state == bus::RouterState::kActive && before->vrid == first.vrid &&
+      before->interface == first.interface &&
+      std::ranges::any_of(addresses_of(settings()),
                           [&](const VirtualAddress& each) { return table.has_ours(each.interface, each.prefix); }))
     start.resume = Resume{.was_active = true, .away = silence.value_or(Duration::zero())};
   feed(start);
@@ -75,9 +107,19 @@ void Router::stop() {
   feed(Stop{});
 }
 
-void Router::change(Settings settings) {
-  segment_.accept(settings.vrid, acceptance_of(settings));
-  feed(SettingsChanged{std::move(settings)});
+void Router::change(Settings settings, const InterfaceTable& table) {
+  const std::vector<Leg> before = this->settings().legs;
+  for (const Leg& leg : settings.legs) attach(leg, settings);
+  // What matters from now on must be known before it decides.
+  tell_interfaces(table, settings);
+  std::vector<std::optional<IpAddress>> primaries;
+  for (const Leg& leg : settings.legs) primaries.push_back(primary_of(leg, table));
+  primaries_ = primaries;
+  feed(SettingsChanged{std::move(settings), std::move(primaries)});
+  for (const Leg& leg : before) {
+    const auto same = [&](const Leg& other) { return other.is_same(leg); };
+    if (std::ranges::none_of(this->settings().legs, same)) segment_of(leg).detach(leg.vrid);
+  }
   reporter_.publish(machine_, down_, Reporter::What::kEverything);
 }
 
@@ -91,7 +133,7 @@ void Router::give_way(Duration patience) {
 
 void Router::take_over() {
   // What the active router said before it fell silent must not be heard after it.
-  segment_.drain();
+  for (const Leg& leg : settings().legs) segment_of(leg).drain();
   feed(TakeOver{});
 }
 
@@ -102,29 +144,34 @@ void Router::hold(const std::optional<std::string>& reason) {
 }
 
 void Router::look_at(const InterfaceTable& table) {
-  tell_interfaces(table);
+  tell_interfaces(table, settings());
+  tell_primaries(table);
 }
 
-void Router::tell_interfaces(const InterfaceTable& table) {
-  for (const std::string& name : interfaces_of(settings())) {
-    const bool usable = table.usable(name) && (name != settings().interface || segment_.open());
+void Router::tell_interfaces(const InterfaceTable& table, const Settings& settings) {
+  for (const std::string& name : interfaces_of(settings)) {
+    const bool usable = table.usable(name) && std::ranges::all_of(settings.legs, [&](const Leg& leg) {
+                          return leg.interface != name || segment_of(leg).open();
+                        });
     if (usable != down_.contains(name)) continue;  // known
     if (usable) {
       down_.erase(name);
       // The address first: an interface that is back may have another one.
-      if (name == settings().interface && table.primary(name) != primary_) {
-        primary_ = table.primary(name);
-        feed(PrimaryAddressChanged{primary_ ? std::optional<IpAddress>(*primary_) : std::nullopt});
-      }
+      if (is_on(name)) tell_primaries(table);
       feed(InterfaceUp{name});
     } else {
       down_.insert(name);
       feed(InterfaceDown{name});
     }
   }
-  if (const auto primary = table.primary(settings().interface); primary != primary_) {
-    primary_ = primary;
-    feed(PrimaryAddressChanged{primary ? std::optional<IpAddress>(*primary) : std::nullopt});
+}
+
+void Router::tell_primaries(const InterfaceTable& table) {
+  for (size_t i = 0; i < primaries_.size(); ++i) {
+    const auto primary = primary_of(settings().legs[i], table);
+    if (primary == primaries_[i]) continue;
+    primaries_[i] = primary;
+    feed(PrimaryAddressChanged{primary, i});
   }
 }
 
@@ -141,7 +188,7 @@ void Router::report() {
 void Router::on_deadline() {
   measure_lateness(loop::monotonic_now(), true);
   // Before giving anybody up for silent: what has been said already is heard first.
-  segment_.drain();
+  for (const Leg& leg : settings().legs) segment_of(leg).drain();
   feed(DeadlineReached{});
 }
 
@@ -171,10 +218,7 @@ void Router::feed(const Event& event) {
 
 void Router::carry_out(const Action& action) {
   if (const auto* send = std::get_if<SendAdvert>(&action)) {
-    const int error = segment_.send(machine_.advert(send->priority));
-    // An interface that is down is a fault and is said as that.
-    if (error != 0 && error != ENODEV && error != ENXIO && error != ENETDOWN)
-      reporter_.send_failed(error, loop::monotonic_now());
+    this->send(send->priority);
   } else if (const auto* add = std::get_if<AddAddresses>(&action)) {
     house_.hands.add(add->addresses, on_trouble(true));
   } else if (const auto* remove = std::get_if<RemoveAddresses>(&action)) {
@@ -188,6 +232,15 @@ void Router::carry_out(const Action& action) {
     reporter_.state_changed(*change, machine_, down_);
   } else if (const auto* disagrees = std::get_if<PeerDisagrees>(&action)) {
     reporter_.disagrees(*disagrees, machine_);
+  }
+}
+
+void Router::send(uint8_t priority) {
+  for (const Outgoing& each : machine_.adverts(priority)) {
+    const int error = segment_of(settings().legs[each.leg]).send(each.advert);
+    // An interface that is down is a fault and is said as that.
+    if (error != 0 && error != ENODEV && error != ENXIO && error != ENETDOWN)
+      reporter_.send_failed(error, loop::monotonic_now());
   }
 }
 

@@ -1,4 +1,4 @@
-// One virtual router alive: a machine, its timer, and the doing of what it decides.
+// One election alive: a machine, its timer, and the doing of what it decides on every leg.
 #pragma once
 
 #include <functional>
@@ -33,16 +33,19 @@ class Router : public std::enable_shared_from_this<Router> {
     std::function<bool(const std::string& router, const VirtualAddress&)> had_by_another;
     // What a router would say last may be another thing now.
     std::function<void()> will_changed;
+    // Where a leg speaks.
+    std::function<Segment&(const std::string& interface, IpAddress::Family)> segment_of;
   };
 
-  Router(House& house, std::string name, Settings settings, Segment& segment);
+  Router(House& house, std::string name, Settings settings);
   ~Router();
 
   // `before`: what an earlier life of the room last said of this router. `silence`: how long that is ago, if known.
   void start(const InterfaceTable& table, const std::optional<bus::InstanceState>& before,
              std::optional<Duration> silence, const std::optional<std::string>& hold);
   void stop();
-  void change(Settings settings);
+  // REQUIRES: the first leg is the same.
+  void change(Settings settings, const InterfaceTable& table);
   void link_heard();
   // A planned change (machine_handover.cc).
   void give_way(Duration patience);
@@ -57,8 +60,10 @@ class Router : public std::enable_shared_from_this<Router> {
   const Settings& settings() const { return machine_.settings(); }
   bool active() const { return machine_.state() == State::kActive; }
   bool has(const VirtualAddress& address) const;
+  // Whether one of its legs is on this interface.
+  bool is_on(const std::string& interface) const;
   // What is to be said for it if the room dies; nothing unless it is active.
-  std::optional<Bequest> will() const;
+  std::vector<Bequest> will() const;
 
  private:
   void feed(const Event& event);
@@ -66,17 +71,21 @@ class Router : public std::enable_shared_from_this<Router> {
   void on_deadline();
   void measure_lateness(TimePoint now, bool at_deadline);
   Hands::OnTrouble on_trouble(bool retry);
-  void tell_interfaces(const InterfaceTable& table);
+  void tell_interfaces(const InterfaceTable& table, const Settings& settings);
+  void tell_primaries(const InterfaceTable& table);
+  void send(uint8_t priority);
+  void attach(const Leg& leg, const Settings& settings);
+  Segment& segment_of(const Leg& leg) { return house_.segment_of(leg.interface, leg.family); }
+  std::optional<size_t> leg_at(const Segment& segment, uint8_t vrid) const;
 
   House& house_;
   std::string name_;
   Machine machine_;
-  Segment& segment_;
   Reporter reporter_;
   Lateness lateness_;
   std::optional<TimePoint> measured_;  // the deadline whose lateness is known already
   std::set<std::string> down_;         // interfaces said to be down
-  std::optional<Ipv4Address> primary_;
+  std::vector<std::optional<IpAddress>> primaries_;  // by leg
   std::optional<std::string> hold_;
   bool started_ = false;             // before that, what an earlier life said is not known to reporter_ yet
   std::set<VirtualAddress> failed_;  // could not be added; tried again

@@ -1,4 +1,4 @@
-// One interface on which virtual routers speak: its socket, and which router a packet is for.
+// One interface on which virtual routers of one family speak: its socket, and which router a packet is for.
 #pragma once
 
 #include <bitset>
@@ -23,14 +23,14 @@ class Segment {
   // One router's ear.
   struct Ear {
     std::function<void(const Advert&)> heard;
-    std::function<void(AdvertError, std::optional<Ipv4Address> source)> refused;
+    std::function<void(AdvertError, std::optional<IpAddress> source)> refused;
   };
   struct Listener {
     std::function<void(const std::string&)> trouble;                                    // the socket, in words
-    std::function<void(uint8_t vrid, std::optional<Ipv4Address> source)> other_router;  // once for each VRID
+    std::function<void(uint8_t vrid, std::optional<IpAddress> source)> other_router;  // once for each VRID
   };
 
-  Segment(boost::asio::io_context& io, std::string interface, Listener listener);
+  Segment(boost::asio::io_context& io, std::string interface, IpAddress::Family family, Listener listener);
   ~Segment();
   Segment(const Segment&) = delete;
   Segment& operator=(const Segment&) = delete;
@@ -40,10 +40,12 @@ class Segment {
 
   void attach(uint8_t vrid, const Acceptance& acceptance, Ear ear);
   // A reload may change what is accepted.
-  void accept(uint8_t vrid, const Acceptance& acceptance) { acceptance_[vrid] = acceptance; }
+  void accept(uint8_t vrid, const Acceptance& acceptance);
   void detach(uint8_t vrid);
   // Whether anything can be heard here. Routers that cannot hear must not believe that nobody else is active.
   bool open() const { return socket_.has_value(); }
+  const std::string& interface() const { return interface_; }
+  IpAddress::Family family() const { return family_; }
   bool idle() const { return ears_.empty(); }
 
   // Hands over what is waiting, now.
@@ -53,10 +55,12 @@ class Segment {
 
  private:
   void wait();
-  void judge(Bytes packet);
+  void judge(const AdvertSocket::Packet& packet);
+  void choose_filter();
 
   boost::asio::io_context& io_;
   std::string interface_;
+  IpAddress::Family family_;
   Listener listener_;
   int index_ = 0;
   std::optional<AdvertSocket> socket_;
