@@ -9,8 +9,6 @@
 namespace tandem::vrrp {
 namespace {
 
-// keepalived's garp_master_delay. The first burst may have met a switch that was still learning.
-constexpr Duration kSecondAnnouncement = 5s;
 // An assertion answers one lower advert; a flood of them is not worth more than ten an interval, and bursts of
 // gratuitous ARP are not worth more than one a second. Without the bound two routers with one address and one priority
 // would answer each other for ever.
@@ -240,6 +238,7 @@ void Machine::handle(const DeadlineReached&, TimePoint now) {
     if (active_.announce_at && now >= *active_.announce_at) {
       active_.announce_at.reset();
       actions_.push_back(Announce{addresses_of(settings_)});
+      if (settings_.announce_refresh > Duration::zero()) active_.announce_at = now + settings_.announce_refresh;
     }
     return;
   }
@@ -262,6 +261,7 @@ void Machine::handle(const AdvertReceived& event, TimePoint now) {
   const Advert& advert = event.advert;
   TANDEM_ASSERT(event.leg < legs_.size() && advert.vrid == settings_.legs[event.leg].vrid);
   if (state_ == State::kInitialize) return;
+  if (is_foreign(advert, event.leg)) return refuse_foreign(advert, event.leg);
   LegState& leg = legs_[event.leg];
   leg.heard = now;
   ++counters_.adverts_received;
@@ -271,7 +271,7 @@ void Machine::handle(const AdvertReceived& event, TimePoint now) {
                                                           : counters_.pseudo_header_checksums);
   if (advert.priority == kPriorityRelease) ++counters_.priority_zero_received;
   leg.checksum.heard(advert.checksum_form);
-  compare_with_ours(advert, event.leg);
+  compare_with_ours(advert, event.leg, false);
   switch (state_) {
     case State::kBackup:
       return backup_hears(advert, now);
@@ -309,7 +309,9 @@ void Machine::send_advert(uint8_t priority, TimePoint now) {
 
 void Machine::announce(std::vector<VirtualAddress> addresses, TimePoint now) {
   actions_.push_back(Announce{std::move(addresses)});
-  active_.announce_at = now + kSecondAnnouncement;
+  const Duration again =
+      settings_.announce_again > Duration::zero() ? settings_.announce_again : settings_.announce_refresh;
+  if (again > Duration::zero()) active_.announce_at = now + again;
 }
 
 void Machine::change_state(State to, Reason reason) {

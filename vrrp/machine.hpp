@@ -17,6 +17,9 @@
 // - A refused advert is counted and touches nothing (keepalived restarts its advert timer and can be silenced).
 // - Priority 0 only ever shortens the wait: a stream of forged ones cannot keep a backup from taking over.
 // - A learned interval is bounded (timers.hpp).
+// - An advert that shares no address with ours is another router's that took our VRID by mistake: refused, with an alarm.
+//   One that shares some is our peer in the middle of a reload, and is followed: to refuse it would make two active
+//   routers of one address. Where nothing is shared there is nothing to conflict about.
 // - An active router that slept through its own down interval steps back first: somebody else has taken over.
 //   A backup that wakes up late reads what is waiting before it takes over.
 // - An active router that gives way says one last advert, so that the winner knows to announce every address again.
@@ -104,10 +107,12 @@ struct Settings {
   Duration advert_interval = 1s;              // 10 ms - 40.95 s in steps of 10 ms
   bool preempt = true;                        // an owner preempts always
   Duration preempt_delay{};                   // counted from the first advert of a lower active
+  Duration announce_again = 5s;               // the second announcement; 0: none
+  Duration announce_refresh{};                // and for ever after, so often; 0: never
   Duration linger{};                          // who gives way answers so much longer; at most an interval
   Duration start_hold{};                      // a link that just came up may be deaf for so long
   std::vector<Leg> legs;                      // 1 or more; the first never changes in a machine's life
-  std::vector<std::string> track_interfaces;  // their loss is a fault too
+  std::vector<std::string> needs;              // interfaces and other things whose loss is a fault too
   std::vector<VirtualAddress> excluded;       // move along without being advertised
   bool operator==(const Settings&) const = default;
 };
@@ -141,8 +146,8 @@ struct DeadlineReached {};  // said too early, it does nothing
 struct InterfaceUp {
   std::string interface;
 };
-struct InterfaceDown {  // carrier lost or interface gone; any name may be said, only those in the
-                        // settings matter
+struct InterfaceDown {  // carrier lost or interface gone, or what else the router needs is not well; any name may be
+                        // said, only those in the settings matter
   std::string interface;
 };
 struct PrimaryAddressChanged {  // known for each leg before Start, or the router starts in Fault
@@ -208,6 +213,7 @@ struct PeerDisagrees {
   Duration advert_interval{};      // the peer's; equal to ours when it is not the matter
   std::vector<IpAddress> missing;  // ours, not in its list
   std::vector<IpAddress> extra;    // in its list, not ours
+  bool refused = false;            // it has none of ours: another router with our VRID, whose adverts touch nothing
   bool operator==(const PeerDisagrees&) const = default;
 };
 
@@ -290,7 +296,9 @@ class Machine {
   void link_heard(TimePoint now);
 
   // machine_operation.cc: what operators and the box do to a router
-  void compare_with_ours(const Advert& advert, size_t leg);
+  void compare_with_ours(const Advert& advert, size_t leg, bool refused);
+  bool is_foreign(const Advert& advert, size_t leg) const;
+  void refuse_foreign(const Advert& advert, size_t leg);
   std::optional<Reason> fault() const;
   void settle_fault(TimePoint now);
   bool speaks() const;  // a primary address is known for each leg

@@ -94,9 +94,22 @@ std::string Machine::waiting_for() const {
 
 // RFC 9568, 7.1: the list MAY be compared, and an advert is never dropped for it. keepalived's drop makes two active
 // routers while an operator adds an address to one box after the other.
-void Machine::compare_with_ours(const Advert& advert, size_t leg) {
+bool Machine::is_foreign(const Advert& advert, size_t leg) const {
+  const std::vector<VirtualAddress>& ours = settings_.legs[leg].addresses;
+  return std::ranges::none_of(ours, [&](const VirtualAddress& each) {
+    return std::ranges::find(advert.addresses, each.prefix.address) != advert.addresses.end();
+  });
+}
+
+void Machine::refuse_foreign(const Advert& advert, size_t leg) {
+  ++counters_.adverts_rejected;
+  ++counters_.rejected[static_cast<size_t>(AdvertError::kForeignAddresses)];
+  compare_with_ours(advert, leg, true);
+}
+
+void Machine::compare_with_ours(const Advert& advert, size_t leg, bool refused) {
   const std::vector<IpAddress> ours = advertised(settings_.legs[leg].addresses);
-  PeerDisagrees found{.source = advert.source, .advert_interval = advert.advert_interval};
+  PeerDisagrees found{.source = advert.source, .advert_interval = advert.advert_interval, .refused = refused};
   if (advert.addresses != ours) {
     found.missing = without(ours, advert.addresses);
     found.extra = without(advert.addresses, ours);
@@ -120,8 +133,7 @@ void Machine::compare_with_ours(const Advert& advert, size_t leg) {
 
 std::optional<Reason> Machine::fault() const {
   const auto is_down = [&](const std::string& name) { return interfaces_down_.contains(name); };
-  if (std::ranges::any_of(settings_.legs, is_down, &Leg::interface) ||
-      std::ranges::any_of(settings_.track_interfaces, is_down))
+  if (std::ranges::any_of(settings_.legs, is_down, &Leg::interface) || std::ranges::any_of(settings_.needs, is_down))
     return Reason::kInterfaceDown;
   if (!speaks()) return Reason::kNoPrimaryAddress;
   return std::nullopt;

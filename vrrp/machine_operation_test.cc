@@ -31,7 +31,7 @@ TEST_F(MachineFault, AnActiveThatLosesItsInterfaceGivesUpAndTakesTheAddressesAwa
 
 TEST_F(MachineFault, ATrackedInterfaceIsAFaultTooAndAnyOtherIsNot) {
   Settings settings = defaults();
-  settings.track_interfaces = {"eth1"};
+  settings.needs = {"eth1"};
   build_active(settings);
   EXPECT_THAT(say(InterfaceDown{"eth2"}), IsEmpty());
   say(InterfaceDown{"eth1"});
@@ -49,7 +49,7 @@ TEST_F(MachineFault, IgnoresAdvertsAndDeadlines) {
 
 TEST_F(MachineFault, ListensLikeAfterAStartWhenTheLastFaultIsOver) {
   Settings settings = defaults();
-  settings.track_interfaces = {"eth1"};
+  settings.needs = {"eth1"};
   build_active(settings);
   say(InterfaceDown{"eth0"});
   say(InterfaceDown{"eth1"});
@@ -213,7 +213,7 @@ TEST_F(MachineReload, ALongerIntervalIsAdvertisedAtTheOldPaceFirst) {  // three 
 
 TEST_F(MachineReload, TrackingLessMayEndAFaultAndTrackingMoreMayBeginOne) {
   Settings settings = defaults();
-  settings.track_interfaces = {"eth1"};
+  settings.needs = {"eth1"};
   build_backup(defaults());
   say(InterfaceDown{"eth1"});
   EXPECT_EQ(machine_.state(), State::kBackup);
@@ -241,14 +241,47 @@ TEST_F(MachineReload, AForcedChecksumIsSentAndAutoFollowsThePeer) {
 
 TEST_F(MachinePeers, AnotherListIsFollowedCountedAndSaidOnce) {
   Advert advert = from_peer(200);
-  advert.addresses = {address("10.99.0.77")};
-  EXPECT_THAT(hear(advert), ElementsAre(Action(PeerDisagrees{.source = address("10.99.0.9"),
-                                                             .advert_interval = 1s,
-                                                             .missing = {address("10.99.0.100")},
-                                                             .extra = {address("10.99.0.77")}})));
+  advert.addresses = {address("10.99.0.100"), address("10.99.0.77")};
+  EXPECT_THAT(hear(advert),
+              ElementsAre(Action(PeerDisagrees{
+                  .source = address("10.99.0.9"), .advert_interval = 1s, .extra = {address("10.99.0.77")}})));
   EXPECT_EQ(waits(), kDown);
   EXPECT_THAT(hear(advert), IsEmpty());
   EXPECT_EQ(machine_.counters().address_list_errors, 2u);
+}
+
+// Somebody else's router with our VRID: it may not silence ours, and ours goes on beside it.
+TEST_F(MachinePeers, AListWithoutAnyOfOursIsRefusedAndTouchesNothing) {
+  pass(1s);
+  Advert advert = from_peer(200);
+  advert.addresses = {address("10.99.0.77")};
+  const TimePoint before = machine_.deadline().value();
+  EXPECT_THAT(hear(advert), ElementsAre(Action(PeerDisagrees{.source = address("10.99.0.9"),
+                                                             .advert_interval = 1s,
+                                                             .missing = {address("10.99.0.100")},
+                                                             .extra = {address("10.99.0.77")},
+                                                             .refused = true})));
+  EXPECT_THAT(hear(advert), IsEmpty()) << "said once";
+  EXPECT_EQ(machine_.deadline(), before);
+  EXPECT_EQ(machine_.counters().adverts_received, 0u);
+  EXPECT_EQ(machine_.counters().rejected_for(AdvertError::kForeignAddresses), 2u);
+  run(4s);
+  EXPECT_EQ(machine_.state(), State::kActive);
+  hear(advert);
+  EXPECT_EQ(machine_.state(), State::kActive) << "priority 200, and still not ours";
+}
+
+TEST_F(MachinePeers, TheSecondAnnouncementAndItsRefreshAreTheSitesToChoose) {
+  Settings settings = defaults();
+  settings.announce_again = 2s;
+  settings.announce_refresh = 10s;
+  build_active(settings);
+  EXPECT_EQ(count<Announce>(run(1900ms)), 0u);
+  EXPECT_EQ(count<Announce>(run(200ms)), 1u);
+  EXPECT_EQ(count<Announce>(run(30s)), 3u);
+  settings.announce_again = settings.announce_refresh = Duration::zero();
+  build_active(settings);
+  EXPECT_EQ(count<Announce>(run(60s)), 0u);
 }
 
 TEST_F(MachinePeers, TheOrderOfTheListDoesNotMatter) {

@@ -44,7 +44,7 @@ std::string_view text(Reason reason) {
     case Reason::kLateWakeup:
       return "this process slept longer than others wait";
     case Reason::kInterfaceDown:
-      return "an interface is down";
+      return "something it needs is down";
     case Reason::kNoPrimaryAddress:
       return "the interface has no address of its own";
     case Reason::kFaultCleared:

@@ -237,6 +237,7 @@ std::string_view text(AdvertError error) {
       "authentication on one side only",
       "wrong password",
       "source is not a peer",
+      "advertises none of our addresses",
   };
   return kTexts.at(static_cast<size_t>(error));
 }

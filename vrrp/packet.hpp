@@ -84,8 +84,9 @@ enum class AdvertError : uint8_t {
   kAuthMismatch,  // version 2: a password where we have none, or none where we have one
   kAuthFailure,   // version 2: another password
   kNotPeer,       // from none of the routers of a unicast list
+  kForeignAddresses,  // well formed, and advertises none of our addresses; the machine says this, not the decoder
 };
-inline constexpr size_t kAdvertErrors = 19;
+inline constexpr size_t kAdvertErrors = 20;
 
 std::string_view text(AdvertError error);
 

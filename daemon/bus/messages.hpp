@@ -74,13 +74,15 @@ struct InstanceState {
   uint64_t adverts_rejected = 0;
   std::vector<NamedCounter> counters;  // every one of RFC 6527's and ours, by name
   std::vector<Transition> history;     // the last ones, oldest first
+  std::vector<std::string> tracked;    // what is tracked and how it stands, a line each
   std::string key() const { return router; }
   static auto fields(auto& m, auto&& f) {
     f("router", m.router), f("state", m.state), f("reason", m.reason), f("since_unix_ms", m.since_unix_ms);
     f("interface", m.interface), f("vrid", m.vrid), f("priority", m.priority), f("addresses", m.addresses);
     f("active_address", m.active_address), f("transitions", m.transitions);
     f("adverts_sent", m.adverts_sent), f("adverts_received", m.adverts_received);
-    f("adverts_rejected", m.adverts_rejected), f("counters", m.counters), f("history", m.history);
+    f("adverts_rejected", m.adverts_rejected), f("counters", m.counters), f("history", m.history),
+        f("tracked", m.tracked);
   }
 };
 
@@ -96,9 +98,7 @@ struct Handover {
   std::string peer;    // the other director; empty in kAsk
   uint64_t id = 0;     // chosen by who asks; HandoverResult carries it back
   std::string key() const { return router; }
-  static auto fields(auto& m, auto&& f) {
-    f("step", m.step), f("router", m.router), f("peer", m.peer), f("id", m.id);
-  }
+  static auto fields(auto& m, auto&& f) { f("step", m.step), f("router", m.router), f("peer", m.peer), f("id", m.id); }
 };
 
 // What became of a Handover that was asked for. Said by vrrp.
@@ -294,7 +294,8 @@ struct Forget {
   static auto fields(auto& m, auto&& f) { f("kind", m.kind), f("of_key", m.of_key); }
 };
 
-using Message = std::variant<SiteText, InstanceState, ServerHealth, ServiceHealth, SyncStatus, ServerStats, EngineStats,
-                             RoomStatus, RoomReady, ReloadRequest, ReloadResult, Handover, HandoverResult, Maintenance, Event, Forget>;
+using Message =
+    std::variant<SiteText, InstanceState, ServerHealth, ServiceHealth, SyncStatus, ServerStats, EngineStats, RoomStatus,
+                 RoomReady, ReloadRequest, ReloadResult, Handover, HandoverResult, Maintenance, Event, Forget>;
 
 }  // namespace tandem::bus

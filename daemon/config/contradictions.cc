@@ -79,6 +79,10 @@ class Search {
     unicast(router, places);
     group(router, places);
     priorities(router, places);
+    for (size_t i = 0; i < router.tracked.size(); ++i)
+      if (const Tracked& thing = router.tracked[i];
+          thing.kind == TrackedKind::kService && !thing.subject.empty() && site_.service(thing.subject) == nullptr)
+        findings_.error(places.tracked[i], thing.name + ": there is no service '" + thing.subject + "'");
     std::set<std::string> tracked;
     for (size_t i = 0; i < router.track_interfaces.size(); ++i) {
       const std::string& name = router.track_interfaces[i];

@@ -34,6 +34,9 @@ std::string shown(Enum value) {
 std::string shown(const VirtualAddress& address) {
   return address.prefix.text() + " on " + address.interface;
 }
+std::string shown(const Tracked& thing) {
+  return thing.name;
+}
 std::string shown(const UnicastPeer& peer) {
   std::string text = peer.name;
   for (const IpAddress& address : peer.addresses) text += " " + address.text();
@@ -137,6 +140,10 @@ void compare_routers(std::vector<std::string>& lines, const Site& before, const 
                   router.list("unicast", a.unicast, b.unicast);
                   router.value("min_ttl", a.min_ttl, b.min_ttl);
                   router.list("excluded_addresses", a.excluded_addresses, b.excluded_addresses);
+                  router.value("announce.count", a.announce.count, b.announce.count);
+                  router.value("announce.again_after", a.announce.again_after, b.announce.again_after);
+                  router.value("announce.refresh", a.announce.refresh, b.announce.refresh);
+                  router.list("track.checks", a.tracked, b.tracked);
                   router.value("checksum", a.checksum, b.checksum);
                   router.list("priorities", a.priorities, b.priorities);
                   router.value("preempt", a.preempt.enabled, b.preempt.enabled);

@@ -92,6 +92,7 @@ class DraftReader {
     places.unicast = fields.place_of("unicast");
     take(router.min_ttl, fields.integer("min_ttl"));
     places.min_ttl = fields.place_of("min_ttl");
+    if (const Entry* announce = fields.entry("announce")) read_announce(*announce, router.announce);
     if (const Entry* track = fields.entry("track")) read_track(*track, router, places);
   }
 
@@ -146,6 +147,52 @@ class DraftReader {
       router.track_interfaces.push_back(name.value_or(""));
       places.track_interfaces.push_back(value_place(*interface));
     }
+    for (const Entry* thing : fields.named("checks")) {
+      read_tracked(*thing, router.tracked.emplace_back());
+      places.tracked.push_back(thing->key_place);
+    }
+  }
+
+  void read_tracked(const Entry& entry, Tracked& thing) {
+    Fields fields(findings_, Section::kTracked, *entry.value, entry.key_place);
+    thing.name = entry.key;
+    int kinds = 0;
+    const auto is = [&](std::string_view word, TrackedKind kind) {
+      if (!fields.entry(word)) return false;
+      thing.kind = kind;
+      ++kinds;
+      return true;
+    };
+    for (const auto& [word, kind] : {std::pair("interface", TrackedKind::kInterface),
+                                     {"script", TrackedKind::kScript},
+                                     {"file", TrackedKind::kFile},
+                                     {"process", TrackedKind::kProcess},
+                                     {"service", TrackedKind::kService}})
+      if (is(word, kind)) take(thing.subject, fields.text(word));
+    for (const auto& [word, kind] : {std::pair("route", TrackedKind::kRoute), {"gateway", TrackedKind::kGateway}})
+      if (is(word, kind)) take(thing.address, fields.address(word));
+    if (kinds != 1)
+      findings_.error(entry.key_place,
+                      entry.key +
+                          ": expected exactly one of interface, script, file, process, service, route and "
+                          "gateway, found " +
+                          (kinds == 0 ? std::string("none of them") : std::to_string(kinds)));
+    if (thing.kind == TrackedKind::kScript && !thing.subject.empty())
+      draft_.files.push_back({"script", thing.subject.substr(0, thing.subject.find(' ')), fields.place_of("script")});
+    take(thing.weight, fields.integer("weight"));
+    take(thing.rise, fields.integer("rise"));
+    take(thing.fall, fields.integer("fall"));
+    take(thing.interval, fields.time("interval"));
+    take(thing.timeout, fields.time("timeout"));
+    take(thing.user, fields.text("user"));
+    take(thing.processes, fields.integer("processes"));
+  }
+
+  void read_announce(const Entry& entry, AnnounceRules& rules) {
+    Fields fields(findings_, Section::kAnnounce, *entry.value, entry.key_place);
+    take(rules.count, fields.integer("count"));
+    take(rules.again_after, fields.time("again_after"));
+    take(rules.refresh, fields.time("refresh"));
   }
 
   void read_service(const Entry& entry) {

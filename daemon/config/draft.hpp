@@ -20,7 +20,7 @@ struct DirectorPlaces {
 
 struct RouterPlaces {
   Place name, id, preempt, version, password, advert_interval, group, unicast, min_ttl;
-  std::vector<Place> priorities, addresses, excluded_addresses, track_interfaces;
+  std::vector<Place> priorities, addresses, excluded_addresses, track_interfaces, tracked;
 };
 
 struct ServerPlaces {

@@ -18,6 +18,22 @@ std::string where(Section section) {
   return path.empty() ? "at the top level" : "in " + std::string(path);
 }
 
+// The row of that name whose map has most of its path in common with ours: the map around this one, most likely.
+const Key* nearest_place_of(std::string_view name, Section section) {
+  const std::string_view here = section_info(section).path;
+  const Key* best = nullptr;
+  size_t most = 0;
+  for (const Key& row : keys()) {
+    if (row.name != name) continue;
+    const std::string_view there = section_info(row.section).path;
+    const auto common = static_cast<size_t>(std::ranges::mismatch(here, there).in1 - here.begin());
+    if (best != nullptr && common <= most) continue;
+    best = &row;
+    most = common;
+  }
+  return best;
+}
+
 }  // namespace
 
 Fields::Fields(Findings& findings, Section section, const Node& node, Place place)
@@ -52,7 +68,7 @@ void Fields::report_unknown(const Entry& entry) {
   std::string words = "unknown key " + quote(entry.key);
   if (const std::string_view meant = nearest(entry.key, candidates); !meant.empty()) {
     words += "; did you mean '" + std::string(meant) + "'?";
-  } else if (const auto elsewhere = std::ranges::find(keys(), entry.key, &Key::name); elsewhere != keys().end()) {
+  } else if (const Key* const elsewhere = nearest_place_of(entry.key, section_)) {
     words += "; it is a key " + where(elsewhere->section);
   } else if (candidates.empty()) {
     words += "; this map has none";

@@ -78,6 +78,17 @@ std::optional<FileError> what_is_wrong(const NamedFile& file) {
     explicit_bzero(key->data(), key->size());
     return std::nullopt;
   }
+  if (file.key == "script") {
+    struct stat status{};
+    if (stat(file.path.c_str(), &status) != 0)
+      return errno == ENOENT || errno == ENOTDIR ? FileError::kMissing : FileError::kUnreadable;
+    if (S_ISDIR(status.st_mode)) return FileError::kDirectory;
+    if (!S_ISREG(status.st_mode)) return FileError::kNotRegular;
+    if ((status.st_mode & 0111) == 0) return FileError::kNotExecutable;
+    if ((status.st_mode & 022) != 0 || (status.st_uid != 0 && status.st_uid != geteuid()))
+      return FileError::kWritableByOthers;
+    return std::nullopt;
+  }
   const auto certificates = load_file(file.path, kCertificateFileLimit);
   if (!certificates) return certificates.error();
   if (certificates->find("-----BEGIN ") == std::string::npos) return FileError::kNoCertificate;
@@ -102,6 +113,10 @@ std::string describe(FileError error, const std::string& path) {
       return path + " can be used by its group or by everyone; a key is its owner's alone: chmod 600 " + path;
     case FileError::kNotAKey:
       return path + " is not a key; expected exactly 64 hex digits: (umask 077; openssl rand -hex 32 > " + path + ")";
+    case FileError::kNotExecutable:
+      return path + " is not executable; chmod 755 " + path;
+    case FileError::kWritableByOthers:
+      return path + " can be changed by others than root, who could make it do anything; chown root and chmod go-w";
     case FileError::kNoCertificate:
       return path + " holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)";
   }

@@ -26,6 +26,8 @@ enum class FileError : uint8_t {
   kTooBig,
   kOpenToOthers,   // keys: group or others have any right to it (mode & 077)
   kNotAKey,        // keys: something else than 64 hex digits and at most one newline
+  kNotExecutable,
+  kWritableByOthers,
   kNoCertificate,  // certificates: nothing in PEM form in it
 };
 

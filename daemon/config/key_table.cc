@@ -24,6 +24,14 @@ constexpr std::array kSections = {
                 "When a director with more priority takes over."},
     SectionInfo{Section::kTrack, "track", "virtual_routers.NAME.track",
                 "What must be well for this director to be active."},
+    SectionInfo{
+        Section::kTracked, "tracked", "virtual_routers.NAME.track.checks.NAME",
+        "One more thing to look at. Exactly one of `interface`, `script`, `file`, `process`, `service`, `route` and "
+        "`gateway` says what."},
+    SectionInfo{
+        Section::kAnnounce, "announce", "virtual_routers.NAME.announce",
+        "How a director that becomes active tells the hosts: gratuitous ARP, and for IPv6 unsolicited neighbour "
+        "advertisements."},
     SectionInfo{Section::kService, "service", "services.NAME",
                 "An address and port whose connections are spread over servers."},
     SectionInfo{Section::kCheck, "check", "services.NAME.check",
@@ -104,6 +112,8 @@ std::string expectation(const Key& key) {
       return "a host name or an address";
     case kUnicast:
       return "a map of names to addresses, as in { dir-a: 192.0.2.1, dir-b: [192.0.2.2, 2001:db8::2] }";
+    case kCommand:
+      return "a program's path, beginning with '/', and its arguments, separated by blanks";
     case kPassword:
       return "1 to 8 printable characters without a blank";
     case kStatuses:

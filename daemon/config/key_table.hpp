@@ -22,6 +22,8 @@ enum class Section : uint8_t {
   kVirtualAddress,
   kPreempt,
   kTrack,
+  kTracked,
+  kAnnounce,
   kService,
   kCheck,
   kTcpCheck,
@@ -50,6 +52,7 @@ enum class Type : uint8_t {
   kUrlPath,           // what a request asks for; begins with '/'
   kHost,              // a host name or address
   kUnicast,           // a map of names to an address or a list of them
+  kCommand,           // an absolute path and arguments, separated by blanks; no shell
   kPassword,          // 1-8 printable characters
   kStatuses,          // "200-299,301"
   kInterfaces,        // a list of interfaces

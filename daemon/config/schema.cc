@@ -80,6 +80,8 @@ std::string value_schema(const Key& key) {
     case Type::kUnicast:
       return R"("type": "object", "minProperties": 2, "additionalProperties": {"anyOf": [{)" + pattern(ip() + "$") +
              R"(}, {"type": "array", "minItems": 1, "maxItems": 2, "items": {)" + pattern(ip() + "$") + "}}]}";
+    case Type::kCommand:
+      return pattern("^/[^ ]+( +[^ ]+)*$");
     case Type::kPassword:
       return pattern("^[!-~]{1,8}$");
     case Type::kHost:

@@ -58,6 +58,30 @@ struct UnicastPeer {
 // What the checksum of an IPv4 advertisement covers (RFC 9568, 5.2.8).
 enum class Checksum : uint8_t { kAuto, kRfc9568, kRfc5798 };
 
+// In the order of vrrp::Tracked::Kind.
+enum class TrackedKind : uint8_t { kInterface, kScript, kFile, kProcess, kService, kRoute, kGateway };
+
+struct Tracked {
+  std::string name;
+  TrackedKind kind = TrackedKind::kScript;
+  std::string subject;     // interface, command line, file, process or service
+  IpAddress address;       // route, gateway
+  std::string user;        // script; empty: tandemd's own
+  uint32_t processes = 1;  // at least so many
+  int weight = 0;          // 0: without it the router is in fault
+  uint32_t rise = 1, fall = 1;
+  Duration interval = 1s, timeout = 1s;
+  bool operator==(const Tracked&) const = default;
+};
+
+// Gratuitous ARP and unsolicited neighbour advertisements.
+struct AnnounceRules {
+  uint32_t count = 3;                    // frames of a burst
+  Duration again_after = 5s;             // a second burst; 0: none
+  Duration refresh = Duration::zero();   // and on and on; 0: never
+  bool operator==(const AnnounceRules&) const = default;
+};
+
 struct VirtualRouter {
   std::string name;
   std::string interface;
@@ -74,7 +98,9 @@ struct VirtualRouter {
   std::string group;                          // routers of one group move together; empty: none
   std::vector<UnicastPeer> unicast;           // empty: multicast
   uint8_t min_ttl = 255;                      // of what unicast peers send
+  AnnounceRules announce;
   std::vector<std::string> track_interfaces;  // their loss is a fault
+  std::vector<Tracked> tracked;
   bool operator==(const VirtualRouter&) const = default;
 };
 

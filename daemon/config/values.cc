@@ -137,8 +137,8 @@ Parsed<int64_t> parse_integer(const Key& key, const Node& node) {
     return std::unexpected(mismatch(expected, node) + "; write it without leading zeros");
   int64_t value = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  if (error != std::errc() || negative || value < key.low || value > key.high)
-    return std::unexpected(mismatch(expected, node));
+  if (negative) value = -value;
+  if (error != std::errc() || value < key.low || value > key.high) return std::unexpected(mismatch(expected, node));
   return value;
 }
 
@@ -265,6 +265,9 @@ Parsed<std::string> parse_text(const Key& key, const Node& node) {
         return text.starts_with('/') && text.size() <= kLongestPath && !text.ends_with('/');
       case Type::kUrlPath:
         return text.starts_with('/') && text.size() <= kLongestUrlPath && is_graphic(text);
+      case Type::kCommand:
+        return text.starts_with('/') && text.size() <= kLongestPath &&
+               std::ranges::all_of(text, [](char c) { return c == ' ' || (c > ' ' && c != 0x7f); });
       case Type::kPassword:
         return !text.empty() && text.size() <= 8 && is_graphic(text);
       case Type::kHost:

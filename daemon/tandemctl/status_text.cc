@@ -186,6 +186,10 @@ std::expected<std::string, std::string> why_text(const json::value& status, cons
                        age(number_of(each, "since_unix_ms"), style.now_unix_ms) + ": " + text_of(each, "reason") + '\n';
     if (const std::string active = text_of(each, "active_address"); !active.empty() && state != "active")
       text += "active is " + active + '\n';
+    const auto& tracked = list_of(each, "tracked");
+    if (!tracked.empty()) text += "\ntracked:\n";
+    for (const auto& line : tracked)
+      if (line.is_string()) text += "  " + std::string(line.as_string()) + '\n';
     Table history({"AGO", "FROM", "TO", "BECAUSE"});
     for (const auto& step : list_of(each, "history"))
       history.row({age(number_of(step, "unix_ms"), style.now_unix_ms), text_of(step, "from"),

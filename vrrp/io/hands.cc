@@ -15,8 +15,6 @@
 namespace tandem::vrrp {
 namespace {
 
-// Frames of one burst for one address: one may be lost, and a switch may still be learning at the first.
-constexpr int kBurst = 3;
 constexpr auto kLookAgainAfter = std::chrono::milliseconds(200);
 
 }  // namespace
@@ -124,10 +122,10 @@ void Hands::remove(std::vector<VirtualAddress> addresses, OnTrouble on_trouble) 
   });
 }
 
-void Hands::announce(std::vector<VirtualAddress> addresses, OnTrouble on_trouble) {
-  ask([loop = loop_, addresses = std::move(addresses), on_trouble = std::move(on_trouble)](Tools& tools) {
+void Hands::announce(std::vector<VirtualAddress> addresses, uint32_t count, OnTrouble on_trouble) {
+  ask([loop = loop_, count, addresses = std::move(addresses), on_trouble = std::move(on_trouble)](Tools& tools) {
     // All addresses once before any a second time: the last of many is not to wait for the first one's burst.
-    for (int round = 0; round < kBurst; ++round) {
+    for (uint32_t round = 0; round < count; ++round) {
       for (const VirtualAddress& each : addresses) {
         const std::string wrong = tools.with_interface(each, [&](auto&, const netlink::Link& link) -> std::string {
           if (link.mac.is_zero()) return {};  // not Ethernet: nobody asks by ARP there

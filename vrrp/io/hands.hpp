@@ -36,7 +36,7 @@ class Hands {
   void add(std::vector<VirtualAddress> addresses, OnTrouble on_trouble);
   void remove(std::vector<VirtualAddress> addresses, OnTrouble on_trouble);
   // A burst of gratuitous ARP, or of unsolicited neighbour advertisements, for each.
-  void announce(std::vector<VirtualAddress> addresses, OnTrouble on_trouble);
+  void announce(std::vector<VirtualAddress> addresses, uint32_t count, OnTrouble on_trouble);
 
   // Which of them are not there.
   void find_missing(std::vector<VirtualAddress> addresses, std::function<void(std::vector<VirtualAddress>)> answer);

@@ -71,7 +71,7 @@ TEST_F(HandsAtWork, DoThingsInTheOrderTheyWereAsked) {
   open();
   const auto vip = on("t0", "192.0.2.10/24");
   hands_->add({vip}, keep());
-  hands_->announce({vip}, keep());
+  hands_->announce({vip}, 3, keep());
   EXPECT_THAT(missing({vip, on("t0", "192.0.2.1/24")}), ElementsAre(on("t0", "192.0.2.1/24")))
       << "an address without our tag is not ours";
   hands_->remove({vip}, keep());
@@ -92,7 +92,7 @@ TEST_F(HandsAtWork, AnnounceAnAddressToTheOtherEndOfTheCable) {
   ASSERT_EQ(bind(ear.get(), reinterpret_cast<sockaddr*>(&place), sizeof place), 0);
   const auto vip = on("t0", "192.0.2.10/24");
   hands_->add({vip}, keep());
-  hands_->announce({vip, on("t0", "192.0.2.11/24")}, keep());
+  hands_->announce({vip, on("t0", "192.0.2.11/24")}, 3, keep());
   settle();
   auto kernel = netlink::Connection::open();
   const auto expected = gratuitous_arp(netlink::find_link(*kernel, "t0")->mac, *Ipv4Address::parse("192.0.2.10"));

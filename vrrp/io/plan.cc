@@ -34,12 +34,29 @@ VirtualAddress to_address(const config::VirtualAddress& address) {
   return {address.prefix, address.interface};
 }
 
+Tracked to_tracked(const config::Tracked& thing) {
+  return {.kind = static_cast<Tracked::Kind>(thing.kind),
+          .name = thing.name,
+          .subject = thing.subject,
+          .address = thing.address,
+          .user = thing.user,
+          .processes = thing.processes,
+          .weight = thing.weight,
+          .rise = thing.rise,
+          .fall = thing.fall,
+          .interval = thing.interval,
+          .timeout = thing.timeout};
+}
+static_assert(static_cast<int>(config::TrackedKind::kGateway) == static_cast<int>(Tracked::Kind::kGateway));
+
 // What the members of a group have in common.
 Settings election_of(const config::Site& site, const std::string& director, const config::VirtualRouter& router) {
   return {.priority = site.priority_of(router.name, director),
           .advert_interval = router.advert_interval,
           .preempt = router.preempt.enabled,
           .preempt_delay = router.preempt.delay,
+          .announce_again = router.announce.again_after,
+          .announce_refresh = router.announce.refresh,
           .linger = kLinger,
           .start_hold = router.start_hold_down};
 }
@@ -78,7 +95,7 @@ std::vector<Leg> legs_of(const config::VirtualRouter& router, const std::string&
 bool Plan::gives(const std::string& router, const VirtualAddress& address) const {
   const auto found = routers.find(router);
   if (found == routers.end()) return false;
-  const std::vector<VirtualAddress> all = addresses_of(found->second);
+  const std::vector<VirtualAddress> all = addresses_of(found->second.settings);
   return std::ranges::find(all, address) != all.end();
 }
 
@@ -92,12 +109,18 @@ Result<Plan, std::string> make_plan(const config::Site& site, const std::string&
     const std::string& leader =
         router.group.empty() ? router.name : leaders.try_emplace(router.group, router.name).first->second;
     const auto [at, is_first] = plan.routers.try_emplace(leader);
-    Settings& settings = at->second;
-    if (is_first) settings = election_of(site, director, router);
+    Settings& settings = at->second.settings;
+    if (is_first) {
+      settings = election_of(site, director, router);
+      at->second.announce_count = router.announce.count;
+    }
     for (Leg& leg : legs_of(router, director)) settings.legs.push_back(std::move(leg));
     for (const std::string& name : router.track_interfaces)
-      if (std::ranges::find(settings.track_interfaces, name) == settings.track_interfaces.end())
-        settings.track_interfaces.push_back(name);
+      if (std::ranges::find(settings.needs, name) == settings.needs.end()) settings.needs.push_back(name);
+    for (const config::Tracked& thing : router.tracked) {
+      at->second.tracked.push_back(to_tracked(thing));
+      if (thing.weight == 0) settings.needs.push_back(at->second.tracked.back().text());
+    }
     for (const config::VirtualAddress& address : router.excluded_addresses)
       settings.excluded.push_back(to_address(address));
   }

@@ -3,15 +3,25 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "daemon/base/result.hpp"
 #include "daemon/config/site.hpp"
 #include "vrrp/machine.hpp"
+#include "vrrp/tracking.hpp"
 
 namespace tandem::vrrp {
 
+// One election of this box.
+struct Election {
+  Settings settings;
+  std::vector<Tracked> tracked;
+  uint32_t announce_count = 3;  // frames of a burst for each address
+  bool operator==(const Election&) const = default;
+};
+
 struct Plan {
-  std::map<std::string, Settings> routers;  // the elections, by the name of their first router
+  std::map<std::string, Election> routers;  // the elections, by the name of their first router
   bool peer_link = false;
 
   // Whether the election is to have this address.

@@ -25,7 +25,7 @@ TEST(Plan, TakesEveryWordOfARouterOver) {
   const auto plan = make_plan(site(), "b");
   ASSERT_TRUE(plan) << plan.error();
   EXPECT_FALSE(plan->peer_link);
-  const Settings& settings = plan->routers.at("web");
+  const Settings& settings = plan->routers.at("web").settings;
   EXPECT_EQ(settings, (Settings{.priority = 120,
                                 .advert_interval = 250ms,
                                 .preempt = false,
@@ -37,7 +37,7 @@ TEST(Plan, TakesEveryWordOfARouterOver) {
                                           .interface = "eth0",
                                           .addresses = {{*Prefix::parse("192.0.2.10/24"), "eth0"},
                                                         {*Prefix::parse("10.0.0.1/24"), "eth1"}}}},
-                                .track_interfaces = {"eth2"}}));
+                                .needs = {"eth2"}}));
   EXPECT_TRUE(plan->gives("web", {*Prefix::parse("10.0.0.1/24"), "eth1"}));
   EXPECT_FALSE(plan->gives("web", {*Prefix::parse("10.0.0.1/24"), "eth0"}));
   EXPECT_FALSE(plan->gives("other", {*Prefix::parse("10.0.0.1/24"), "eth1"}));

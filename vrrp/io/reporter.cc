@@ -112,6 +112,7 @@ std::vector<bus::InstanceState> Reporter::describe(const Machine& machine, const
     state.counters.push_back({each.name, value});
   }
   state.history = history_;
+  state.tracked = tracked_;
   std::vector<bus::InstanceState> states;
   for (const Leg& leg : settings.legs) {
     if (states.empty() || states.back().router != leg.router) {
@@ -163,6 +164,10 @@ void Reporter::disagrees(const PeerDisagrees& what, const Machine& machine) {
   const auto address_text = [](const IpAddress& address) { return address.text(); };
   if (!what.missing.empty() || !what.extra.empty()) {
     std::string words = what.source.text() + " advertises other addresses than this box";
+    if (what.refused)
+      return say(Severity::kError, "VRRP_VRID_CONFLICT",
+                 what.source.text() + " uses our VRID for addresses of its own (" + joined(what.extra, address_text) +
+                     "); its adverts are refused; give one of the two routers another VRID");
     if (!what.missing.empty()) words += "; it does not have " + joined(what.missing, address_text);
     if (!what.extra.empty()) words += "; only it has " + joined(what.extra, address_text);
     say(Severity::kWarning, "VRRP_FOREIGN_ADDRESSES", words + "; install the same site file on both");
@@ -198,6 +203,11 @@ void Reporter::address_restored(const VirtualAddress& address, TimePoint now) {
       address.prefix.text() + " was taken away from " + address.interface +
           " by somebody else and was put back; keep networkd or NetworkManager off this interface" +
           restorations_.suffix());
+}
+
+void Reporter::tracked(const std::string& change, uint8_t priority, bool well) {
+  say(well ? Severity::kNotice : Severity::kWarning, "VRRP_TRACK",
+      change + "; the priority is " + std::to_string(priority));
 }
 
 void Reporter::late(Duration late, const Lateness& lateness, TimePoint now) {

@@ -40,6 +40,9 @@ class Reporter {
   void send_failed(int error, TimePoint now);
   void address_trouble(const Hands::Trouble& trouble, TimePoint now);
   void address_restored(const VirtualAddress& address, TimePoint now);
+  // Something that is tracked changed; `priority` is the one in force since.
+  void tracked(const std::string& change, uint8_t priority, bool well);
+  void set_tracked(std::vector<std::string> lines) { tracked_ = std::move(lines); }
   void late(Duration late, const Lateness& lateness, TimePoint now);
 
  private:
@@ -51,6 +54,7 @@ class Reporter {
   std::string router_;
   uint64_t since_unix_ms_ = 0;
   bus::InstanceState earlier_;            // counters of earlier lives
+  std::vector<std::string> tracked_;      // how things stand, a line each
   std::vector<bus::Transition> history_;  // the last kHistory, oldest first
   struct Moves {
     State state = State::kInitialize;

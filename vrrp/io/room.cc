@@ -58,7 +58,8 @@ class Room {
                [this] { standing_changed(); },
                [this](const std::string& interface, IpAddress::Family family) -> Segment& {
                  return segment_of(interface, family);
-               }} {}
+               },
+               tracking_} {}
 
   void run() {
     bus_.subscribe<bus::SiteText>([this](const bus::SiteText& site) { hear(site); });
@@ -73,6 +74,10 @@ class Room {
       if (forget.kind != bus::SyncStatus::kKind) return;
       gate_.forget_peer(forget.of_key);
       apply_hold();
+    });
+    bus_.subscribe<bus::ServiceHealth>([this](const bus::ServiceHealth& health) {
+      services_[health.service] = health.up;
+      for (const auto& [name, router] : routers_) router->service_seen(health.service, health.up);
     });
     bus_.subscribe<bus::Handover>([this](const bus::Handover& handover) { hear(handover); });
     bus_.subscribe<bus::Maintenance>([this](const bus::Maintenance& maintenance) { hear(maintenance); });
@@ -90,6 +95,7 @@ class Room {
     report();
     io_.run();
     reader_.join();
+    tracking_.join();
   }
 
  private:
@@ -126,8 +132,8 @@ class Room {
     // Those that go make room first: a VRID may pass from one router to another.
     for (auto each = routers_.begin(); each != routers_.end();) {
       const auto wanted = plan.routers.find(each->first);
-      const Settings& is = each->second->settings();
-      if (wanted != plan.routers.end() && wanted->second.legs.front().is_same(is.legs.front())) {
+      const Leg& is = each->second->settings().legs.front();
+      if (wanted != plan.routers.end() && wanted->second.settings.legs.front().is_same(is)) {
         ++each;
         continue;
       }
@@ -135,13 +141,14 @@ class Room {
       each = routers_.erase(each);
     }
 
-    for (const auto& [name, settings] : plan.routers) {
+    for (const auto& [name, election] : plan.routers) {
       const auto known = routers_.find(name);
       if (known == routers_.end()) {
-        start(name, settings);
-      } else if (known->second->settings() != settings) {
-        known->second->change(settings, watch_.table());
-        for (const Leg& leg : settings.legs) listen_to(leg.interface);
+        start(name, election);
+      } else if (known->second->election() != election) {
+        known->second->change(election, watch_.table());
+        tell_services(*known->second);
+        for (const Leg& leg : election.settings.legs) listen_to(leg.interface);
       }
     }
     std::erase_if(segments_, [](const auto& each) { return each.second->idle(); });
@@ -156,24 +163,29 @@ class Room {
   // Whoever of the earlier plan, or of an earlier life, is not in this one.
   void forget_others() {
     std::set<std::string> names;
-    for (const auto& [key, settings] : plan_->routers)
-      for (const Leg& leg : settings.legs) names.insert(leg.router);
+    for (const auto& [key, election] : plan_->routers)
+      for (const Leg& leg : election.settings.legs) names.insert(leg.router);
     for (const auto& [name, state] : std::exchange(earlier_, {})) said_.insert(name);
     for (const std::string& name : said_)
       if (!names.contains(name)) forget(name);
     said_ = std::move(names);
   }
 
-  void start(const std::string& name, const Settings& settings) {
-    const auto router = std::make_shared<Router>(house_, name, settings);
+  void start(const std::string& name, const Election& election) {
+    const auto router = std::make_shared<Router>(house_, name, election);
     routers_.emplace(name, router);
     const auto before = earlier_.find(name);
     router->start(watch_.table(), before != earlier_.end() ? std::optional(before->second) : std::nullopt, silence_,
                   gate_.held(loop::monotonic_now()));
-    for (const Leg& leg : settings.legs) {
+    tell_services(*router);
+    for (const Leg& leg : election.settings.legs) {
       listen_to(leg.interface);
       if (ears_.at(leg.interface)->has_heard()) router->link_heard();
     }
+  }
+
+  void tell_services(Router& router) {
+    for (const auto& [service, up] : services_) router.service_seen(service, up);
   }
 
   Segment& segment_of(const std::string& interface, IpAddress::Family family) {
@@ -383,7 +395,7 @@ class Room {
   InterfaceWatch watch_;
   loop::DeadlineTimer report_timer_, gate_timer_, handover_timer_;
   HandoverDesk desk_;
-  boost::asio::thread_pool reader_{1};
+  boost::asio::thread_pool reader_{1}, tracking_{1};
   std::filesystem::path will_file_;
   std::string will_;  // as last written
   bool look_due_ = false;
@@ -394,7 +406,8 @@ class Room {
   bool stopping_ = false;
   std::optional<Plan> plan_;
   std::map<std::string, bus::InstanceState> earlier_;
-  std::set<std::string> said_;  // the routers of which a state was said
+  std::map<std::string, bool> services_;  // whether each is up
+  std::set<std::string> said_;            // the routers of which a state was said
   std::map<std::pair<std::string, IpAddress::Family>, std::unique_ptr<Segment>> segments_;  // outlive the routers
   std::map<std::string, std::unique_ptr<LinkEar>> ears_;                                    // by interface
   std::map<std::string, std::shared_ptr<Router>> routers_;  // by the name of the first of its members

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 #include <iostream>
 
 #include "daemon/loop/clock.hpp"
@@ -295,6 +296,67 @@ TEST_F(TwoBoxes, ALinkOnWhichNobodyIsHeardIsNotBelievedToBeSilentBeforeTheHoldIs
   ASSERT_TRUE(
       box_b->run("ip link set eth0 arp on; ip neigh flush dev eth0; ping -c1 -W1 192.0.2.77 >/dev/null || true"));
   EXPECT_TRUE(a->becomes("web", RouterState::kActive, 2s));
+}
+
+// ---- What is tracked -----------------------------------------------------------------------------------------------
+
+// The script looks for a file; a's priority is 150 and falls to 50 without it.
+TEST_F(TwoBoxes, AScriptThatFailsLowersThePriorityAndTheOtherTakesOver) {
+  const std::string flag = (folder_ / "well").string();
+  std::ofstream(flag) << "1";
+  Words words;
+  words.track = ", track: { checks: { app: { script: \"/usr/bin/test -e " + flag +
+                "\", weight: -100, interval: 100ms, fall: 2 } } }";
+  a->say(site("a", words));
+  b->say(site("b", {}));
+  a->start();
+  b->start();
+  ASSERT_TRUE(wait_both(*a, *b, 5s, [&] { return a->state("web") && a->state("web")->state == RouterState::kActive; }));
+  ASSERT_TRUE(wait_both(*a, *b, 2s, [&] { return a->state("web")->tracked.size() == 1; }));
+  EXPECT_EQ(a->state("web")->priority, 150);
+  std::filesystem::remove(flag);
+  ASSERT_TRUE(wait_both(*a, *b, 3s, [&] { return b->state("web")->state == RouterState::kActive; }));
+  EXPECT_EQ(a->state("web")->priority, 50);
+  EXPECT_EQ(a->count("VRRP_TRACK"), 1u);
+  EXPECT_NE(a->state("web")->tracked.front().find("script 'app' is not well (-100): exit code 1"), std::string::npos)
+      << a->state("web")->tracked.front();
+  std::ofstream(flag) << "1";
+  ASSERT_TRUE(wait_both(*a, *b, 3s, [&] { return a->state("web")->state == RouterState::kActive; }));
+}
+
+TEST_F(TwoBoxes, AServiceWithoutServersIsAFaultWhenItIsTracked) {
+  Words words;
+  words.track = ", track: { checks: { web: { service: shop } } }";
+  bus::SiteText text = site("a", words);
+  text.text += "services:\n  shop: { address: 192.0.2.10, port: 80, servers: { s: { address: 10.0.0.1 } } }\n";
+  a->say(text);
+  a->say(bus::ServiceHealth{.service = "shop", .up = true});
+  a->start();
+  ASSERT_TRUE(a->becomes("web", RouterState::kActive));
+  a->say(bus::ServiceHealth{.service = "shop", .up = false});
+  ASSERT_TRUE(a->becomes("web", RouterState::kFault));
+  EXPECT_NE(a->state("web")->reason.find("service 'web'"), std::string::npos) << a->state("web")->reason;
+  a->say(bus::ServiceHealth{.service = "shop", .up = true});
+  ASSERT_TRUE(a->becomes("web", RouterState::kActive));
+}
+
+// A gateway that does not answer, a process that is not there, a file with a number, a route that is missing.
+TEST_F(TwoBoxes, EveryKindOfThingIsLookedAt) {
+  const std::string file = (folder_ / "number").string();
+  std::ofstream(file) << "-3\n";
+  Words words;
+  words.track =
+      ", track: { checks: { gw: { gateway: 192.0.2.2, weight: 2, interval: 200ms },"
+      " gone: { gateway: 192.0.2.99, weight: -5, interval: 200ms, timeout: 100ms },"
+      " none: { process: nosuchprocess, weight: -7, interval: 200ms },"
+      " way: { route: 203.0.113.1, weight: -11, interval: 200ms },"
+      " eth: { interface: eth0, weight: 13 },"
+      " load: { file: " +
+      file + ", weight: 2, interval: 200ms } } }";
+  a->say(site("a", words));
+  a->start();
+  ASSERT_TRUE(
+      a->wait(5s, [&] { return a->state("web") && a->state("web")->priority == 150 + 2 - 5 - 7 - 11 + 13 - 6; }));
 }
 
 }  // namespace

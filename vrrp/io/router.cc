@@ -13,7 +13,9 @@ constexpr Duration kRetryAfter = 1s;
 
 // Every interface whose state matters to a router with these settings.
 std::set<std::string> interfaces_of(const Settings& settings) {
-  std::set<std::string> names(settings.track_interfaces.begin(), settings.track_interfaces.end());
+  std::set<std::string> names;
+  for (const std::string& name : settings.needs)
+    if (name.find(' ') == std::string::npos) names.insert(name);  // what else is tracked has a kind before its name
   for (const Leg& leg : settings.legs) names.insert(leg.interface);
   return names;
 }
@@ -25,17 +27,21 @@ std::optional<IpAddress> primary_of(const Leg& leg, const InterfaceTable& table)
 
 }  // namespace
 
-Router::Router(House& house, std::string name, Settings settings)
+Router::Router(House& house, std::string name, Election election)
     : house_(house),
       name_(std::move(name)),
-      machine_(std::move(settings)),
+      election_(std::move(election)),
+      machine_(election_.settings),
       reporter_(house.bus, name_),
+      tracker_(house.io, house.pool, [this](const std::string& thing, const Look& look) { looked(thing, look); }),
       timer_(house.io.get_executor(), [this] { on_deadline(); }),
       retry_(house.io.get_executor(), [this] {
         for (const VirtualAddress& address : std::exchange(failed_, {})) feed(AddressLost{address});
       }) {
-  primaries_.resize(this->settings().legs.size());
-  for (const Leg& leg : this->settings().legs) attach(leg, this->settings());
+  primaries_.resize(settings().legs.size());
+  for (const Leg& leg : settings().legs) attach(leg, settings());
+  tracking_.set(election_.tracked);
+  reporter_.set_tracked(tracking_.lines());
 }
 
 Router::~Router() {
@@ -100,6 +106,7 @@ void Router::start(const InterfaceTable& table, const std::optional<bus::Instanc
   if (before) reporter_.continue_from(*before, resumed);
   if (resumed) reporter_.resumed(machine_);
   started_ = true;
+  tracker_.set(election_.tracked);
   reporter_.publish(machine_, down_, Reporter::What::kEverything);
 }
 
@@ -107,7 +114,10 @@ void Router::stop() {
   feed(Stop{});
 }
 
-void Router::change(Settings settings, const InterfaceTable& table) {
+void Router::change(Election election, const InterfaceTable& table) {
+  election_ = std::move(election);
+  tracking_.set(election_.tracked);
+  const Settings settings = effective();
   const std::vector<Leg> before = this->settings().legs;
   for (const Leg& leg : settings.legs) attach(leg, settings);
   // What matters from now on must be known before it decides.
@@ -115,12 +125,56 @@ void Router::change(Settings settings, const InterfaceTable& table) {
   std::vector<std::optional<IpAddress>> primaries;
   for (const Leg& leg : settings.legs) primaries.push_back(primary_of(leg, table));
   primaries_ = primaries;
-  feed(SettingsChanged{std::move(settings), std::move(primaries)});
+  feed(SettingsChanged{settings, std::move(primaries)});
+  tracker_.set(election_.tracked);
+  settle_tracking();
   for (const Leg& leg : before) {
     const auto same = [&](const Leg& other) { return other.is_same(leg); };
     if (std::ranges::none_of(this->settings().legs, same)) segment_of(leg).detach(leg.vrid);
   }
   reporter_.publish(machine_, down_, Reporter::What::kEverything);
+}
+
+// ---- What is tracked ----------------------------------------------------------------------------------------------
+
+Settings Router::effective() const {
+  Settings settings = election_.settings;
+  settings.priority = tracking_.priority(settings.priority);
+  return settings;
+}
+
+void Router::service_seen(const std::string& service, bool up) {
+  for (const Tracked& thing : election_.tracked)
+    if (thing.kind == Tracked::Kind::kService && thing.subject == service)
+      looked(thing.name, {.well = up, .words = up ? "the service is up" : "the service is down"});
+}
+
+void Router::looked(const std::string& thing, const Look& look) {
+  const auto change = tracking_.note(thing, look);
+  reporter_.set_tracked(tracking_.lines());
+  if (!change) return;
+  reporter_.tracked(*change, tracking_.priority(election_.settings.priority), look.well);
+  settle_tracking();
+  reporter_.publish(machine_, down_, Reporter::What::kEverything);
+}
+
+void Router::settle_tracking() {
+  if (machine_.state() == State::kInitialize) return;
+  const std::vector<std::string> faults = tracking_.faults();
+  for (const Tracked& thing : election_.tracked) {
+    const std::string name = thing.text();
+    const bool down = std::ranges::find(faults, name) != faults.end();
+    if (down == down_.contains(name)) continue;
+    if (down) {
+      down_.insert(name);
+      feed(InterfaceDown{name});
+    } else {
+      down_.erase(name);
+      feed(InterfaceUp{name});
+    }
+  }
+  if (Settings now = effective(); now.priority != settings().priority)
+    feed(SettingsChanged{std::move(now), primaries_});
 }
 
 void Router::link_heard() {
@@ -149,6 +203,10 @@ void Router::look_at(const InterfaceTable& table) {
 }
 
 void Router::tell_interfaces(const InterfaceTable& table, const Settings& settings) {
+  for (const Tracked& thing : election_.tracked)
+    if (thing.kind == Tracked::Kind::kInterface)
+      looked(thing.name, {.well = table.usable(thing.subject),
+                          .words = table.usable(thing.subject) ? "it is up" : "it is down or has no carrier"});
   for (const std::string& name : interfaces_of(settings)) {
     const bool usable = table.usable(name) && std::ranges::all_of(settings.legs, [&](const Leg& leg) {
                           return leg.interface != name || segment_of(leg).open();
@@ -227,7 +285,7 @@ void Router::carry_out(const Action& action) {
     std::erase_if(addresses, [&](const VirtualAddress& each) { return house_.had_by_another(name_, each); });
     house_.hands.remove(std::move(addresses), on_trouble(false));
   } else if (const auto* announce = std::get_if<Announce>(&action)) {
-    house_.hands.announce(announce->addresses, on_trouble(false));
+    house_.hands.announce(announce->addresses, election_.announce_count, on_trouble(false));
   } else if (const auto* change = std::get_if<StateChanged>(&action)) {
     reporter_.state_changed(*change, machine_, down_);
   } else if (const auto* disagrees = std::get_if<PeerDisagrees>(&action)) {

@@ -13,11 +13,14 @@
 #include "vrrp/io/hands.hpp"
 #include "vrrp/io/interface_table.hpp"
 #include "vrrp/io/last_will.hpp"
+#include "vrrp/io/plan.hpp"
 #include "vrrp/io/pulse.hpp"
 #include "vrrp/io/reporter.hpp"
 #include "vrrp/io/segment.hpp"
+#include "vrrp/io/tracker.hpp"
 #include "vrrp/lateness.hpp"
 #include "vrrp/machine.hpp"
+#include "vrrp/tracking.hpp"
 
 namespace tandem::vrrp {
 
@@ -35,9 +38,10 @@ class Router : public std::enable_shared_from_this<Router> {
     std::function<void()> will_changed;
     // Where a leg speaks.
     std::function<Segment&(const std::string& interface, IpAddress::Family)> segment_of;
+    boost::asio::thread_pool& pool;  // for what may take its time
   };
 
-  Router(House& house, std::string name, Settings settings);
+  Router(House& house, std::string name, Election election);
   ~Router();
 
   // `before`: what an earlier life of the room last said of this router. `silence`: how long that is ago, if known.
@@ -45,19 +49,22 @@ class Router : public std::enable_shared_from_this<Router> {
              std::optional<Duration> silence, const std::optional<std::string>& hold);
   void stop();
   // REQUIRES: the first leg is the same.
-  void change(Settings settings, const InterfaceTable& table);
+  void change(Election election, const InterfaceTable& table);
   void link_heard();
   // A planned change (machine_handover.cc).
   void give_way(Duration patience);
   void take_over();
   void hold(const std::optional<std::string>& reason);
+  // The health of a service that may be tracked.
+  void service_seen(const std::string& service, bool up);
   // Something about interfaces changed.
   void look_at(const InterfaceTable& table);
   void address_lost(const VirtualAddress& address);
   // Says the counters, if they changed.
   void report();
 
-  const Settings& settings() const { return machine_.settings(); }
+  const Election& election() const { return election_; }  // as the site wants it
+  const Settings& settings() const { return machine_.settings(); }  // with the priority in force
   bool active() const { return machine_.state() == State::kActive; }
   bool has(const VirtualAddress& address) const;
   // Whether one of its legs is on this interface.
@@ -73,6 +80,9 @@ class Router : public std::enable_shared_from_this<Router> {
   Hands::OnTrouble on_trouble(bool retry);
   void tell_interfaces(const InterfaceTable& table, const Settings& settings);
   void tell_primaries(const InterfaceTable& table);
+  Settings effective() const;
+  void looked(const std::string& thing, const Look& look);
+  void settle_tracking();
   void send(uint8_t priority);
   void attach(const Leg& leg, const Settings& settings);
   Segment& segment_of(const Leg& leg) { return house_.segment_of(leg.interface, leg.family); }
@@ -80,6 +90,8 @@ class Router : public std::enable_shared_from_this<Router> {
 
   House& house_;
   std::string name_;
+  Election election_;
+  Tracking tracking_;
   Machine machine_;
   Reporter reporter_;
   Lateness lateness_;
@@ -89,6 +101,7 @@ class Router : public std::enable_shared_from_this<Router> {
   std::optional<std::string> hold_;
   bool started_ = false;             // before that, what an earlier life said is not known to reporter_ yet
   std::set<VirtualAddress> failed_;  // could not be added; tried again
+  Tracker tracker_;
   loop::DeadlineTimer timer_;
   loop::DeadlineTimer retry_;
 };

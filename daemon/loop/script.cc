@@ -1,0 +1,228 @@
+#include "daemon/loop/script.hpp"
+
+#include <fcntl.h>
+#include <pwd.h>
+#include <sched.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
+
+#include "daemon/base/result.hpp"
+#include "daemon/loop/clock.hpp"
+#include "daemon/loop/deadline_timer.hpp"
+#include "daemon/loop/fd.hpp"
+#include "daemon/loop/process.hpp"
+
+namespace tandem::loop {
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr size_t kKeptOutput = 512;
+constexpr int kReadsPerTurn = 16;  // a chatty script may not keep the loop
+
+struct SpawnPlan {
+  SpawnPlan() {
+    posix_spawn_file_actions_init(&files);
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setflags(
+        &attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSCHEDULER);
+    posix_spawnattr_setpgroup(&attributes, 0);
+    posix_spawnattr_setschedpolicy(&attributes, SCHED_OTHER);
+    const sched_param ordinary{};
+    posix_spawnattr_setschedparam(&attributes, &ordinary);
+    sigset_t set;
+    sigfillset(&set);
+    posix_spawnattr_setsigdefault(&attributes, &set);
+    sigemptyset(&set);
+    posix_spawnattr_setsigmask(&attributes, &set);
+  }
+  ~SpawnPlan() {
+    posix_spawn_file_actions_destroy(&files);
+    posix_spawnattr_destroy(&attributes);
+  }
+  SpawnPlan(const SpawnPlan&) = delete;
+  SpawnPlan& operator=(const SpawnPlan&) = delete;
+
+  posix_spawn_file_actions_t files;
+  posix_spawnattr_t attributes;
+};
+
+// setpriv (util-linux) gives the rights away before the script begins.
+Result<std::vector<std::string>, std::string> with_rights_of(const ScriptOrder& order) {
+  if (order.user.empty()) return order.words;
+  const passwd* const user = getpwnam(order.user.c_str());
+  if (user == nullptr) return Failure<std::string>("there is no user '" + order.user + "'");
+  std::vector<std::string> words{"/usr/bin/setpriv",
+                                 "--reuid=" + std::to_string(user->pw_uid),
+                                 "--regid=" + std::to_string(user->pw_gid),
+                                 "--init-groups",
+                                 "--inh-caps=-all",
+                                 "--no-new-privs",
+                                 "--"};
+  words.insert(words.end(), order.words.begin(), order.words.end());
+  return words;
+}
+
+class Running final : public Script {
+ public:
+  Running(asio::io_context& io, std::function<void(ScriptResult)> done)
+      : io_(io), done_(std::move(done)), limit_(io.get_executor(), [this] { time_out(); }), ended_(io), output_(io) {}
+  ~Running() override {
+    ++*turn_;
+    end_group();
+  }
+
+  void start(const ScriptOrder& order) {
+    auto words = with_rights_of(order);
+    if (!words) return not_started(words.error());
+    int pipe_ends[2];
+    if (pipe2(pipe_ends, O_CLOEXEC) != 0) return not_started(std::generic_category().message(errno));
+    UniqueFd reading(pipe_ends[0]), writing(pipe_ends[1]);
+    set_nonblocking(reading.get());
+    std::vector<char*> arguments;
+    for (std::string& word : *words) arguments.push_back(word.data());
+    arguments.push_back(nullptr);
+    SpawnPlan plan;
+    posix_spawn_file_actions_addopen(&plan.files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_adddup2(&plan.files, writing.get(), STDOUT_FILENO);
+    posix_spawn_file_actions_adddup2(&plan.files, writing.get(), STDERR_FILENO);
+    posix_spawn_file_actions_addclosefrom_np(&plan.files, STDERR_FILENO + 1);
+    const int error =
+        posix_spawn(&pid_, words->front().c_str(), &plan.files, &plan.attributes, arguments.data(), environ);
+    if (error != 0) {
+      pid_ = 0;
+      return not_started(words->front() + ": " + std::generic_category().message(error));
+    }
+    UniqueFd pidfd = open_pidfd(pid_);
+    if (!pidfd) {
+      const std::string why = std::generic_category().message(errno);
+      end_group();
+      return not_started(why);
+    }
+    ended_.assign(pidfd.release());
+    output_.assign(reading.release());
+    limit_.set(monotonic_now() + order.limit);
+    ended_.async_wait(asio::posix::descriptor_base::wait_read,
+                      [this, turn = turn_, mine = *turn_](const boost::system::error_code& failed) {
+                        if (!failed && *turn == mine) process_ended();
+                      });
+    read_on();
+  }
+
+ private:
+  void not_started(const std::string& why) {
+    result_.output = why;
+    asio::post(io_, [this, turn = turn_, mine = *turn_] {
+      if (*turn == mine) finish();
+    });
+  }
+
+  void read_on() {
+    output_.async_wait(asio::posix::descriptor_base::wait_read,
+                       [this, turn = turn_, mine = *turn_](const boost::system::error_code& failed) {
+                         if (failed || *turn != mine) return;
+                         if (read_some()) read_on();
+                       });
+  }
+
+  // Keeps the end. Returns whether more may come.
+  bool read_some() {
+    std::array<char, 4096> piece{};
+    for (int i = 0; i < kReadsPerTurn; ++i) {
+      const ssize_t got = read(output_.native_handle(), piece.data(), piece.size());
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) return errno == EAGAIN;
+      if (got == 0) return false;
+      result_.output.append(piece.data(), static_cast<size_t>(got));
+      if (result_.output.size() > kKeptOutput) result_.output.erase(0, result_.output.size() - kKeptOutput);
+    }
+    return true;
+  }
+
+  void process_ended() {
+    int status = 0;
+    if (waitpid(pid_, &status, 0) == pid_ && !timed_out_) {
+      result_.end = WIFEXITED(status) ? ScriptResult::End::kExited : ScriptResult::End::kKilled;
+      result_.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status);
+    }
+    read_some();
+    // What it left running has its group still.
+    ::kill(-pid_, SIGKILL);
+    pid_ = 0;
+    finish();
+  }
+
+  void time_out() {
+    timed_out_ = true;
+    result_.end = ScriptResult::End::kTimedOut;
+    if (pid_ != 0) ::kill(-pid_, SIGKILL);  // its end is told by the pidfd
+  }
+
+  void end_group() {
+    if (pid_ == 0) return;
+    ::kill(-pid_, SIGKILL);
+    waitpid(pid_, nullptr, 0);
+    pid_ = 0;
+  }
+
+  void finish() {
+    ++*turn_;
+    limit_.set(std::nullopt);
+    while (!result_.output.empty() && result_.output.back() == '\n') result_.output.pop_back();
+    std::ranges::replace_if(
+        result_.output, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
+    // `done` may destroy us.
+    const auto done = std::move(done_);
+    done(std::move(result_));
+  }
+
+  asio::io_context& io_;
+  std::function<void(ScriptResult)> done_;
+  DeadlineTimer limit_;
+  asio::posix::stream_descriptor ended_, output_;
+  std::shared_ptr<int> turn_ = std::make_shared<int>(0);
+  pid_t pid_ = 0;
+  bool timed_out_ = false;
+  ScriptResult result_;
+};
+
+}  // namespace
+
+std::string ScriptResult::text() const {
+  std::string words;
+  switch (end) {
+    case End::kExited:
+      words = "exit code " + std::to_string(exit_code);
+      break;
+    case End::kKilled:
+      words = "ended by signal " + std::to_string(exit_code);
+      break;
+    case End::kTimedOut:
+      words = "did not end in time and was killed";
+      break;
+    case End::kNotStarted:
+      words = "could not be started";
+      break;
+  }
+  return output.empty() ? words : words + ": " + output;
+}
+
+std::unique_ptr<Script> run_script(asio::io_context& io, const ScriptOrder& order,
+                                   std::function<void(ScriptResult)> done) {
+  auto script = std::make_unique<Running>(io, std::move(done));
+  script->start(order);
+  return script;
+}
+
+}  // namespace tandem::loop
