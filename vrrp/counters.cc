@@ -33,6 +33,7 @@ std::vector<NamedCount> named(const Counters& c) {
       {"assertions", c.assertions},
       {"late_wakeups", c.late_wakeups},
       {"addresses_restored", c.addresses_restored},
+      {"address_conflicts", c.address_conflicts},
   };
   for (size_t i = 0; i < kAdvertErrors; ++i)
     list.push_back({"rejected: " + std::string(text(static_cast<AdvertError>(i))), c.rejected[i]});

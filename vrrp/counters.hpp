@@ -33,6 +33,7 @@ struct Counters {
   uint64_t assertions = 0;               // adverts sent because another active was heard and lost
   uint64_t late_wakeups = 0;             // the process slept through its own deadline
   uint64_t addresses_restored = 0;       // put back after somebody took them away
+  uint64_t address_conflicts = 0;        // another station said that it has one of our addresses
 
   uint64_t rejected_for(AdvertError error) const { return rejected[static_cast<size_t>(error)]; }
 };

@@ -14,6 +14,7 @@ namespace {
 // would answer each other for ever.
 constexpr int kAssertionsPerInterval = 10;
 constexpr Duration kReannouncementSpacing = 1s;
+constexpr uint32_t kAdvertsOfAnother = 3;
 
 }  // namespace
 
@@ -136,7 +137,7 @@ void Machine::become_active(Reason reason, TimePoint now) {
   counters_.new_active_reason = reason == Reason::kOwner       ? NewActiveReason::kPriority
                                 : reason == Reason::kPreempted ? NewActiveReason::kPreempted
                                                                : NewActiveReason::kActiveNoResponse;
-  active_ = {};
+  active_ = {.since = now};
   yielded_ = false;
   send_advert(settings_.priority, now);
   actions_.push_back(AddAddresses{addresses_of(settings_)});
@@ -164,7 +165,16 @@ void Machine::active_hears(const Advert& advert, size_t leg, TimePoint now) {
   if (advert.priority > settings_.priority || (equal && wins_by_address(advert, leg, now)))
     return leave(equal ? Reason::kHigherAddress : Reason::kHigherPriority, advert, now);
   if (active_.leaving) return;  // not before the better one, but after it
+  notice_another(advert, now);
   assert_active(now);
+}
+
+// One or two are the loser's last words after a change or a split. More are somebody who does not hear us.
+void Machine::notice_another(const Advert& advert, TimePoint now) {
+  if (now - active_.other_heard_at > active_down_interval()) active_.others_heard = 0;
+  active_.other_heard_at = now;
+  if (++active_.others_heard == kAdvertsOfAnother)
+    actions_.push_back(AnotherActive{.source = advert.source, .priority = advert.priority});
 }
 
 // Another router was active too, and has lost or gives up: it and the switches must hear us now, and the hosts that

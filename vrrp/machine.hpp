@@ -178,9 +178,15 @@ struct AddressLost {  // somebody else removed it from its interface
   VirtualAddress address;
 };
 
+// Another station says that it has this address: it answers ARP for it, or advertises itself as its neighbour.
+struct AddressClaimed {
+  IpAddress address;
+  MacAddress by;
+};
+
 using Event =
     std::variant<Start, Stop, AdvertReceived, AdvertRejected, DeadlineReached, InterfaceUp, InterfaceDown,
-                 PrimaryAddressChanged, SettingsChanged, PreemptHold, LinkHeard, GiveWay, TakeOver, AddressLost>;
+                 PrimaryAddressChanged, SettingsChanged, PreemptHold, LinkHeard, GiveWay, TakeOver, AddressLost, AddressClaimed>;
 
 // ---- Actions: to be carried out in their order --------------------------------------------------------------------
 
@@ -217,7 +223,22 @@ struct PeerDisagrees {
   bool operator==(const PeerDisagrees&) const = default;
 };
 
-using Action = std::variant<SendAdvert, AddAddresses, RemoveAddresses, Announce, StateChanged, PeerDisagrees>;
+// Another station has our address while we are active. Said, and answered with an announcement, every ten seconds at most
+// (RFC 5227, 2.4).
+struct AddressConflict {
+  IpAddress address;
+  MacAddress by;
+  bool operator==(const AddressConflict&) const = default;
+};
+// A router with a lower priority goes on being active beside us: it does not hear us. Said once for as long as it lasts.
+struct AnotherActive {
+  IpAddress source;
+  uint8_t priority = 0;
+  bool operator==(const AnotherActive&) const = default;
+};
+
+using Action = std::variant<SendAdvert, AddAddresses, RemoveAddresses, Announce, StateChanged, PeerDisagrees,
+                            AddressConflict, AnotherActive>;
 using Actions = std::vector<Action>;
 
 // An advertisement to encode, and the leg it goes out of.
@@ -273,6 +294,7 @@ class Machine {
   void handle(const GiveWay& event, TimePoint now);
   void handle(const TakeOver& event, TimePoint now);
   void handle(const AddressLost& event, TimePoint now);
+  void handle(const AddressClaimed& event, TimePoint now);
 
   // machine.cc: RFC 9568, section 6.4
   void backup_hears(const Advert& advert, TimePoint now);
@@ -284,6 +306,7 @@ class Machine {
   void start_down_timer(TimePoint now);
   void follow(const Advert& advert, TimePoint now);
   void assert_active(TimePoint now);
+  void notice_another(const Advert& advert, TimePoint now);
   void step_back_when_late(TimePoint now);
   void send_advert(uint8_t priority, TimePoint now);
   void announce(std::vector<VirtualAddress> addresses, TimePoint now);
@@ -355,6 +378,10 @@ class Machine {
     std::optional<Leaving> leaving;
     std::optional<TimePoint> last_assertion;
     std::optional<TimePoint> last_reannouncement;
+    TimePoint since{};
+    std::optional<TimePoint> last_defence;
+    uint32_t others_heard = 0;  // adverts in a row of a lower router that is active too
+    TimePoint other_heard_at{};
     uint32_t quick_adverts = 0;  // still to be sent at quick_interval after a reload
     Duration quick_interval{};
   } active_;

@@ -14,6 +14,8 @@ namespace {
 constexpr uint32_t kQuickAdverts = 3;
 // Sources whose disagreement is remembered. A link has a handful of routers; more is somebody making them up.
 constexpr size_t kMaxDisagreements = 16;
+constexpr Duration kDefendInterval = 10s;  // RFC 5227, 1.1
+constexpr Duration kClaimsAreNormal = 1s;  // after a change: the loser's last answers
 
 std::vector<IpAddress> advertised(const std::vector<VirtualAddress>& addresses) {
   std::vector<IpAddress> list;
@@ -187,6 +189,22 @@ void Machine::handle(const AddressLost& event, TimePoint now) {
   ++counters_.addresses_restored;
   actions_.push_back(AddAddresses{{event.address}});
   announce({event.address}, now);
+}
+
+void Machine::handle(const AddressClaimed& event, TimePoint now) {
+  // Around a change of the active router both answer for a moment.
+  const bool settled =
+      state_ == State::kActive && !active_.leaving && !active_.yields_until && now - active_.since > kClaimsAreNormal;
+  if (!settled) return;
+  for (const VirtualAddress& each : addresses_of(settings_)) {
+    if (each.prefix.address != event.address) continue;
+    ++counters_.address_conflicts;
+    if (active_.last_defence && now - *active_.last_defence < kDefendInterval) return;
+    active_.last_defence = now;
+    actions_.push_back(AddressConflict{.address = event.address, .by = event.by});
+    actions_.push_back(Announce{{each}});
+    return;
+  }
 }
 
 // ---- Reload -------------------------------------------------------------------------------------------------------

@@ -271,6 +271,37 @@ TEST_F(MachinePeers, AListWithoutAnyOfOursIsRefusedAndTouchesNothing) {
   EXPECT_EQ(machine_.state(), State::kActive) << "priority 200, and still not ours";
 }
 
+TEST_F(MachinePeers, AnotherStationWithOurAddressIsAnAlarmAndIsAnsweredEveryTenSeconds) {
+  const AddressClaimed claim{address("10.99.0.100"), *MacAddress::parse("02:00:00:00:00:99")};
+  EXPECT_THAT(say(claim), IsEmpty()) << "a backup has no claim to it";
+  build_active(defaults());
+  EXPECT_THAT(say(claim), IsEmpty()) << "the loser's last answers";
+  pass(1500ms);
+  EXPECT_THAT(say(claim), ElementsAre(Action(AddressConflict{claim.address, claim.by}), Action(Announce{all()})));
+  pass(1ms);
+  EXPECT_THAT(say(claim), IsEmpty());
+  run(10s);
+  EXPECT_THAT(say(claim), ElementsAre(Action(AddressConflict{claim.address, claim.by}), Action(Announce{all()})));
+  EXPECT_THAT(say(AddressClaimed{address("10.99.0.55"), claim.by}), IsEmpty());
+  EXPECT_EQ(machine_.counters().address_conflicts, 3u);
+}
+
+TEST_F(MachinePeers, ALowerRouterThatGoesOnBeingActiveIsAnAlarmOnce) {
+  build_active(defaults());
+  size_t said = 0;
+  for (int i = 0; i < 10; ++i) {
+    run(1s);
+    said += count<AnotherActive>(hear(from_peer(50)));
+    if (i == 1) {
+      EXPECT_EQ(said, 0u) << "the loser's last words are none";
+    }
+  }
+  EXPECT_EQ(said, 1u);
+  run(10s);
+  for (int i = 0; i < 3; ++i) said += count<AnotherActive>(hear(from_peer(50)));
+  EXPECT_EQ(said, 2u);
+}
+
 TEST_F(MachinePeers, TheSecondAnnouncementAndItsRefreshAreTheSitesToChoose) {
   Settings settings = defaults();
   settings.announce_again = 2s;

@@ -28,6 +28,8 @@ inline void PrintTo(const Action& action, std::ostream* out) {
     void operator()(const StateChanged& a) const {
       out << "StateChanged{" << a.from << " to " << a.to << ": " << a.reason << "}";
     }
+    void operator()(const AddressConflict& a) const { out << "AddressConflict{" << a.address.text() << "}"; }
+    void operator()(const AnotherActive& a) const { out << "AnotherActive{" << a.source.text() << "}"; }
     void operator()(const PeerDisagrees& a) const { out << "PeerDisagrees{" << a.source.text() << "}"; }
     static std::string list(const std::vector<VirtualAddress>& addresses) {
       std::string words = "{";

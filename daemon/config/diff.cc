@@ -34,6 +34,12 @@ std::string shown(Enum value) {
 std::string shown(const VirtualAddress& address) {
   return address.prefix.text() + " on " + address.interface;
 }
+std::string shown(const VirtualRoute& route) {
+  return route.name;
+}
+std::string shown(const VirtualRule& rule) {
+  return rule.name;
+}
 std::string shown(const Tracked& thing) {
   return thing.name;
 }
@@ -143,6 +149,8 @@ void compare_routers(std::vector<std::string>& lines, const Site& before, const 
                   router.value("announce.count", a.announce.count, b.announce.count);
                   router.value("announce.again_after", a.announce.again_after, b.announce.again_after);
                   router.value("announce.refresh", a.announce.refresh, b.announce.refresh);
+                  router.list("routes", a.routes, b.routes);
+                  router.list("rules", a.rules, b.rules);
                   router.list("track.checks", a.tracked, b.tracked);
                   router.value("checksum", a.checksum, b.checksum);
                   router.list("priorities", a.priorities, b.priorities);

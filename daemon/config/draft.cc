@@ -92,6 +92,8 @@ class DraftReader {
     places.unicast = fields.place_of("unicast");
     take(router.min_ttl, fields.integer("min_ttl"));
     places.min_ttl = fields.place_of("min_ttl");
+    for (const Entry* route : fields.named("routes")) read_route(*route, router.routes.emplace_back());
+    for (const Entry* rule : fields.named("rules")) read_rule(*rule, router.rules.emplace_back());
     if (const Entry* announce = fields.entry("announce")) read_announce(*announce, router.announce);
     if (const Entry* track = fields.entry("track")) read_track(*track, router, places);
   }
@@ -186,6 +188,36 @@ class DraftReader {
     take(thing.timeout, fields.time("timeout"));
     take(thing.user, fields.text("user"));
     take(thing.processes, fields.integer("processes"));
+  }
+
+  void read_route(const Entry& entry, VirtualRoute& route) {
+    Fields fields(findings_, Section::kRoute, *entry.value, entry.key_place);
+    route.name = entry.key;
+    take(route.to, fields.network("to"));
+    take(route.via, fields.gateway("via"));
+    take(route.interface, fields.text("interface"));
+    take(route.source, fields.gateway("source"));
+    take(route.metric, fields.integer("metric"));
+    take(route.table, fields.integer("table"));
+    for (const auto& [word, address] : {std::pair("via", route.via), {"source", route.source}})
+      if (address != IpAddress() && address.family != route.to.address.family)
+        fields.error(word, "expected an address of the same family as `to`");
+    if (route.via == IpAddress() && route.interface.empty())
+      findings_.error(entry.key_place, entry.key + ": expected via, interface or both");
+  }
+
+  void read_rule(const Entry& entry, VirtualRule& rule) {
+    Fields fields(findings_, Section::kRule, *entry.value, entry.key_place);
+    rule.name = entry.key;
+    rule.from = fields.network("from");
+    rule.to = fields.network("to");
+    take(rule.interface, fields.text("interface"));
+    take(rule.table, fields.integer("table"));
+    take(rule.priority, fields.integer("priority"));
+    if (!fields.entry("from") && !fields.entry("to"))
+      findings_.error(entry.key_place, entry.key + ": expected from, to or both");
+    if (rule.from && rule.to && rule.from->address.family != rule.to->address.family)
+      fields.error("to", "expected a network of the same family as `from`");
   }
 
   void read_announce(const Entry& entry, AnnounceRules& rules) {

@@ -39,6 +39,8 @@ class Fields {
   std::optional<bool> boolean(std::string_view name) { return value<bool>(name, parse_boolean); }
   std::optional<Duration> time(std::string_view name) { return value<Duration>(name, parse_time); }
   std::optional<IpAddress> address(std::string_view name) { return value<IpAddress>(name, parse_address); }
+  std::optional<Prefix> network(std::string_view name) { return value<Prefix>(name, parse_network); }
+  std::optional<IpAddress> gateway(std::string_view name) { return value<IpAddress>(name, parse_unicast_address); }
   std::optional<Prefix> prefix(std::string_view name) { return value<Prefix>(name, parse_prefix); }
   std::optional<std::string> text(std::string_view name) { return value<std::string>(name, parse_text); }
   std::optional<std::vector<StatusRange>> statuses(std::string_view name) {

@@ -32,6 +32,12 @@ constexpr std::array kSections = {
         Section::kAnnounce, "announce", "virtual_routers.NAME.announce",
         "How a director that becomes active tells the hosts: gratuitous ARP, and for IPv6 unsolicited neighbour "
         "advertisements."},
+    SectionInfo{Section::kRoute, "route", "virtual_routers.NAME.routes.NAME",
+                "A route of the kernel that is there while the virtual router is active on this director."},
+    SectionInfo{
+        Section::kRule, "rule", "virtual_routers.NAME.rules.NAME",
+        "A policy rule of the kernel that is there while the virtual router is active on this director. It needs "
+        "`from` or `to`."},
     SectionInfo{Section::kService, "service", "services.NAME",
                 "An address and port whose connections are spread over servers."},
     SectionInfo{Section::kCheck, "check", "services.NAME.check",
@@ -104,6 +110,10 @@ std::string expectation(const Key& key) {
       return "an IPv4 address";
     case kPrefix:
       return "an address with the length of its network part, as in 198.51.100.10/24 or 2001:db8::10/64";
+    case kNetwork:
+      return "a network, as in 10.0.0.0/8 or 2001:db8::/32, or default";
+    case kGateway:
+      return "an IPv4 or IPv6 address";
     case kFile:
       return "the path of a file, beginning with '/'";
     case kUrlPath:

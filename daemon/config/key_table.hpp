@@ -24,6 +24,8 @@ enum class Section : uint8_t {
   kTrack,
   kTracked,
   kAnnounce,
+  kRoute,
+  kRule,
   kService,
   kCheck,
   kTcpCheck,
@@ -48,6 +50,8 @@ enum class Type : uint8_t {
   kChoice,            // one of `choices`
   kAddress,           // IPv4
   kPrefix,            // IPv4 with the length of its network part
+  kNetwork,           // of either family, with its length; no host bits; "default" is 0.0.0.0/0
+  kGateway,           // an address of either family
   kFile,              // an absolute path
   kUrlPath,           // what a request asks for; begins with '/'
   kHost,              // a host name or address

@@ -73,6 +73,10 @@ std::string value_schema(const Key& key) {
       return pattern(ipv4() + "$");
     case Type::kPrefix:
       return pattern(ip() + "(/[0-9]{1,3})?$");
+    case Type::kNetwork:
+      return pattern("(" + ip() + "/[0-9]{1,3}|^default)$");
+    case Type::kGateway:
+      return pattern(ip() + "$");
     case Type::kFile:
       return pattern("^/.*[^/]$");
     case Type::kUrlPath:

@@ -74,6 +74,26 @@ struct Tracked {
   bool operator==(const Tracked&) const = default;
 };
 
+// A route that is there while the virtual router is active here.
+struct VirtualRoute {
+  std::string name;
+  Prefix to;              // length 0: the default route
+  IpAddress via, source;  // unspecified: none
+  std::string interface;
+  uint32_t metric = 0;
+  uint32_t table = 254;
+  bool operator==(const VirtualRoute&) const = default;
+};
+
+struct VirtualRule {
+  std::string name;
+  std::optional<Prefix> from, to;  // one of them at least
+  std::string interface;           // of arrival
+  uint32_t table = 254;
+  uint32_t priority = 0;  // 0: the kernel chooses
+  bool operator==(const VirtualRule&) const = default;
+};
+
 // Gratuitous ARP and unsolicited neighbour advertisements.
 struct AnnounceRules {
   uint32_t count = 3;                    // frames of a burst
@@ -99,6 +119,8 @@ struct VirtualRouter {
   std::vector<UnicastPeer> unicast;           // empty: multicast
   uint8_t min_ttl = 255;                      // of what unicast peers send
   AnnounceRules announce;
+  std::vector<VirtualRoute> routes;
+  std::vector<VirtualRule> rules;
   std::vector<std::string> track_interfaces;  // their loss is a fault
   std::vector<Tracked> tracked;
   bool operator==(const VirtualRouter&) const = default;

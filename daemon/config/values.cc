@@ -193,10 +193,27 @@ Parsed<IpAddress> parse_address(const Key& key, const Node& node) {
 }
 
 Parsed<IpAddress> parse_unicast_address(const Key& key, const Node& node) {
-  TANDEM_ASSERT(key.type == Type::kUnicast);
+  TANDEM_ASSERT(key.type == Type::kUnicast || key.type == Type::kGateway);
   if (node.kind != Node::Kind::kScalar) return wrong<IpAddress>(key, node);
   if (Ipv6Address::parse(node.text)) return parse_ipv6(key, node, node.text);
   return parse_ipv4(key, node, node.text);
+}
+
+Parsed<Prefix> parse_network(const Key& key, const Node& node) {
+  TANDEM_ASSERT(key.type == Type::kNetwork);
+  if (node.kind != Node::Kind::kScalar) return wrong<Prefix>(key, node);
+  if (node.text == "default") return Prefix{Ipv4Address{}, 0};
+  const auto prefix = Prefix::parse(node.text);
+  if (!prefix) return wrong<Prefix>(key, node);
+  bool has_host = false;
+  if (prefix->address.is_v4()) {
+    has_host = prefix->length < 32 && (prefix->address.v4.value << prefix->length) != 0;
+  } else {
+    for (size_t bit = prefix->length; bit < 128; ++bit)
+      has_host |= (prefix->address.v6.bytes[bit / 8] >> (7 - bit % 8) & 1) != 0;
+  }
+  if (has_host) return wrong<Prefix>(key, node, "it has host bits beyond its length");
+  return *prefix;
 }
 
 Parsed<Prefix> parse_prefix(const Key& key, const Node& node) {

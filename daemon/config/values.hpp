@@ -24,6 +24,7 @@ Parsed<bool> parse_boolean(const Key& key, const Node& node);
 Parsed<Duration> parse_time(const Key& key, const Node& node);
 Parsed<uint8_t> parse_choice(const Key& key, const Node& node);
 Parsed<IpAddress> parse_address(const Key& key, const Node& node);
+Parsed<Prefix> parse_network(const Key& key, const Node& node);
 Parsed<IpAddress> parse_unicast_address(const Key& key, const Node& node);
 Parsed<Prefix> parse_prefix(const Key& key, const Node& node);
 Parsed<std::vector<StatusRange>> parse_statuses(const Key& key, const Node& node);

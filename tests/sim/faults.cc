@@ -252,14 +252,36 @@ void reload(World& world) {
   world.reload(node, settings);
 }
 
+void planned_change(World& world) {
+  Node& from = leader(world);
+  Node& to = any(world);
+  if (!from.active() || &from == &to || !to.able() || to.island != from.island || !world.watch().calm()) return;
+  if (to.machine().state() != State::kBackup) return;
+  world.hand_over(from, to);
+}
+
+// Another router took our VRID by mistake. No disturbance: it has none of our addresses.
+void foreigner(World& world, int left) {
+  Advert advert = forged(254, world.interval());
+  advert.addresses = {Ipv4Address{0x0a6300c9}};
+  world.inject(packed(encode_ipv4(advert)));
+  if (left > 0) world.after(world.interval() / 2, [&world, left] { foreigner(world, left - 1); });
+}
+
+void foreign_router(World& world) {
+  world.say("a stranger", "uses our VRID for other addresses, priority 254");
+  foreigner(world, 40);
+}
+
 void tampering(World& world) {
   world.lose_address(leader(world));
 }
 
 using Fault = void (*)(World&);
-constexpr std::array<Fault, 16> kFaults{
-    orderly_stop, orderly_stop, power_loss, room_restart, room_restart,    freeze,      link_down, split,
-    one_way_cut,  loss,         disorder,   junk_trickle, forged_interval, held_return, reload,    tampering,
+constexpr std::array<Fault, 19> kFaults{
+    planned_change, planned_change,  foreign_router, orderly_stop, orderly_stop, power_loss, room_restart,
+    room_restart,   freeze,          link_down,      split,        one_way_cut,  loss,       disorder,
+    junk_trickle,   forged_interval, held_return,    reload,       tampering,
 };
 
 void chapter(World& world) {

@@ -77,6 +77,9 @@ constexpr Proof kProofs[] = {
     {Mutation::kRestartListensFirst, "a restarted room does not resume", Invariant::kQuietRestart},
     {Mutation::kBreaksHold, "a held preemption is not held", Invariant::kHold},
     {Mutation::kDoesNotReannounce, "the survivor of a split announces nothing", Invariant::kReannounce},
+    {Mutation::kHandsOverEarly, "a handover breaks before it makes", Invariant::kHandover},
+    {Mutation::kRefusesToHandOver, "a handover is not done", Invariant::kHandover},
+    {Mutation::kFollowsForeigner, "a stranger's other addresses are followed", Invariant::kStable},
 };
 
 // Each mistake in up to `kSeeds` runs: caught when its own invariant breaks in one of them.

@@ -16,6 +16,10 @@ std::optional<Event> Subject::mutate(const Event& event, TimePoint now) {
     Advert advert = received->advert;
     const bool release = advert.priority == kPriorityRelease;
     if (is(Mutation::kDeafActive, State::kActive)) return std::nullopt;
+    if (mutation_ == Mutation::kFollowsForeigner) {
+      for (const VirtualAddress& each : settings.legs[0].addresses) advert.addresses.push_back(each.prefix.address);
+      return AdvertReceived{advert};
+    }
     if (mutation_ == Mutation::kIgnoresRelease && release) return std::nullopt;
     if (is(Mutation::kFollowsLower, State::kBackup) && !release && advert.priority < settings.priority) {
       advert.priority = settings.priority;
@@ -39,6 +43,8 @@ std::optional<Event> Subject::mutate(const Event& event, TimePoint now) {
     not_before_ = now + settings.advert_interval;
   if (std::holds_alternative<DeadlineReached>(event) && is(Mutation::kNeverTakesOver, State::kBackup))
     return std::nullopt;
+  if (std::holds_alternative<GiveWay>(event) && mutation_ == Mutation::kRefusesToHandOver) return std::nullopt;
+  if (std::holds_alternative<TakeOver>(event) && mutation_ == Mutation::kRefusesToHandOver) return std::nullopt;
   if (std::holds_alternative<PreemptHold>(event) && mutation_ == Mutation::kBreaksHold) return PreemptHold{};
   if (std::holds_alternative<Start>(event) && mutation_ == Mutation::kRestartListensFirst) return Start{};
   return event;
@@ -56,6 +62,9 @@ Actions Subject::on(const Event& event, TimePoint now) {
   const State before = machine_.state();
   Actions actions = machine_.on(*mutated, now);
   if (machine_.state() != before) not_before_.reset();
+
+  if (mutation_ == Mutation::kHandsOverEarly && std::holds_alternative<GiveWay>(event) && before == State::kActive)
+    actions.push_back(RemoveAddresses{addresses_of(machine_.settings())});
 
   const bool stays = before == State::kActive && machine_.state() == State::kActive;
   std::erase_if(actions, [&](const Action& action) {

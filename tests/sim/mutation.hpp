@@ -29,6 +29,9 @@ enum class Mutation : uint8_t {
   kRestartListensFirst,    // a restarted room does not resume
   kBreaksHold,             // a held preemption is not held
   kDoesNotReannounce,      // the survivor of a split announces nothing
+  kHandsOverEarly,         // who is asked to hand over lets go at once
+  kRefusesToHandOver,      // and one that does not
+  kFollowsForeigner,       // an advert of other addresses is taken for one of ours
 };
 
 // The machine as the simulated shell sees it.

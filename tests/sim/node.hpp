@@ -30,6 +30,8 @@ struct Node {
   std::unique_ptr<Subject> subject;
   std::set<vrrp::VirtualAddress> addresses;  // on the interface, whoever put them there
 
+  bool deaf = true;                              // nobody was heard since the link came up
+  std::optional<TimePoint> gives_way_until;      // was asked to hand over, and is silent on purpose
   std::optional<TimePoint> timer;  // earliest timer event under way
   std::vector<Packet> waiting;     // arrived during a pause
   TimePoint paused_at{};

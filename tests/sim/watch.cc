@@ -11,8 +11,8 @@ using namespace vrrp;
 
 std::string_view text(Invariant invariant) {
   static constexpr std::array<std::string_view, kInvariants> kTexts{
-      "one active", "some active",    "best active",     "stable",        "addresses", "cadence",
-      "release",    "quick takeover", "no stale advert", "quiet restart", "hold",      "reannounce",
+      "one active",     "some active",     "best active",   "stable", "addresses",  "cadence",  "release",
+      "quick takeover", "no stale advert", "quiet restart", "hold",   "reannounce", "handover",
   };
   return kTexts.at(static_cast<size_t>(invariant));
 }
@@ -27,6 +27,7 @@ void Watch::disturbed(TimePoint now, bool hard) {
   takeover_due_ = {};
   announce_due_.reset();
   no_transition_until_.reset();
+  handover_ = {};
 }
 
 void Watch::fault_begins(TimePoint now) {
@@ -49,6 +50,7 @@ Duration Watch::longest_interval() const {
 Duration Watch::settling_time() const {
   Duration preempt_delay{};
   for (const Node& node : nodes_) preempt_delay = std::max(preempt_delay, node.settings.preempt_delay);
+  for (const Node& node : nodes_) preempt_delay = std::max(preempt_delay, node.settings.start_hold);
   return preempt_delay + 14 * longest_interval() + 10 * delay_;
 }
 
@@ -130,6 +132,12 @@ void Watch::wakes_up(const Node& node, Duration slept, const Actions& actions, T
   }
 }
 
+void Watch::handover_begins(const Node& node, TimePoint now, TimePoint due) {
+  const bool was_settled = settled(now);
+  disturbed(now);
+  if (was_settled && node.active()) handover_ = {.from = &node, .due = due};
+}
+
 void Watch::quick_restart_begins(const Node& node, TimePoint now, TimePoint back) {
   const bool was_settled = settled(now);
   disturbed(now);
@@ -147,6 +155,7 @@ void Watch::check(TimePoint now) {
   for (const Node& node : nodes_) {
     if (!node.active()) continue;
     const Duration silent = now - node.last_advert;
+    if (node.gives_way_until && now <= *node.gives_way_until + 2 * delay_) continue;
     if (silent > node.settings.advert_interval + 2 * delay_)
       return fail(Invariant::kCadence, now,
                   node.name + " is active and silent for " + std::to_string(silent.count() / 1'000'000) + " ms");
@@ -171,7 +180,8 @@ void Watch::check_island(size_t id, const Island& island, TimePoint now) {
   for (const Node* node : island.able) {
     const Machine& machine = node->machine();
     const Duration own_skew = skew_time(node->settings.priority, machine.active_adver_interval());
-    down = std::min(down, machine.active_down_interval() + own_skew);  // the skew: grace after a late wakeup
+    down = std::min(down, machine.active_down_interval() + own_skew +
+                              node->settings.start_hold);  // the skew: grace after a late wakeup
     skew = std::max(skew, own_skew);
   }
   if (two_.at(id).lasts(island.active.size() > 1, now, last_disturbance_) > longest_interval() + skew + 4 * delay_)
@@ -183,11 +193,21 @@ void Watch::check_island(size_t id, const Island& island, TimePoint now) {
   if (!settled(now) || island.active.size() != 1) return;
   const Node& active = *island.active[0];
   for (const Node* node : island.able)
-    if (node->settings.preempt && !node->held && node->settings.priority > active.settings.priority)
+    if (node->settings.preempt && !node->held && !node->machine().waiting_for().starts_with("handed over") &&
+        node->settings.priority > active.settings.priority)
       fail(Invariant::kBestActive, now, node->name + " should be active, not " + active.name);
 }
 
 void Watch::check_promises(TimePoint now) {
+  if (handover_.from != nullptr) {
+    if (std::ranges::all_of(nodes_, [](const Node& node) { return node.addresses.empty(); }))
+      fail(Invariant::kHandover, now, "nobody has the addresses while " + handover_.from->name + " hands over");
+    if (now > handover_.due) {
+      if (handover_.from->active())
+        fail(Invariant::kHandover, now, handover_.from->name + " did not hand over in time");
+      handover_ = {};
+    }
+  }
   for (const auto& due : takeover_due_)
     if (due && now > *due) fail(Invariant::kQuickTakeover, now, "priority 0 was said, and nobody took over in time");
   if (announce_due_ && now > *announce_due_)

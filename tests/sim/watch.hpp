@@ -24,8 +24,9 @@ enum class Invariant : uint8_t {
   kQuietRestart,   // a room that is quickly back costs no transition
   kHold,           // a held router does not preempt
   kReannounce,     // after two were active, the one that stays announces again
+  kHandover,       // a planned change never leaves a moment in which nobody answers, and it is done in time
 };
-inline constexpr size_t kInvariants = 12;
+inline constexpr size_t kInvariants = 13;
 std::string_view text(Invariant invariant);
 
 struct Violation {
@@ -49,6 +50,8 @@ class Watch {
   void stop_begins(const Node& node, TimePoint now);
   void active_stopped(const Node& node, const vrrp::Actions& actions, TimePoint now);
   void wakes_up(const Node& node, Duration slept, const vrrp::Actions& actions, TimePoint now);
+  // A planned change in a settled world, to be done at `due`.
+  void handover_begins(const Node& node, TimePoint now, TimePoint due);
   void quick_restart_begins(const Node& node, TimePoint now, TimePoint back);
   void quick_restart_ends(TimePoint now);
   void check(TimePoint now);
@@ -59,6 +62,11 @@ class Watch {
   Duration settling_time() const;
 
  private:
+  struct Handover {
+    const Node* from = nullptr;
+    TimePoint due{};
+  };
+  Handover handover_;
   struct Island {  // of at most two: a run splits its link into no more
     std::vector<const Node*> able;
     std::vector<const Node*> active;

@@ -43,6 +43,7 @@ void World::found_site() {
   const Duration preempt_delay = rng_.percent(25) ? interval_ * rng_.between(3, 12) : Duration{};
   const bool mixed_intervals = rng_.percent(15);
   const bool equal = rng_.percent(20);
+  const bool hold = rng_.percent(20);
   network_.cut.assign(count, std::vector<bool>(count, false));
   network_.last_arrival.assign(count, std::vector<TimePoint>(count));
   nodes_.resize(count);
@@ -56,6 +57,8 @@ void World::found_site() {
                      .advert_interval = interval_ * (mixed_intervals ? rng_.between(1, 3) : 1),
                      .preempt = preempt,
                      .preempt_delay = preempt_delay,
+                     .linger = std::min<Duration>(30ms, interval_),
+                     .start_hold = hold ? 5 * interval_ : Duration{},
                      .legs = {{.vrid = kVrid,
                                .interface = "eth0",
                                .addresses = {{Prefix::parse("10.99.0.100/24").value(), "eth0"},
@@ -148,6 +151,7 @@ void World::inject(const Packet& packet) {
 
 void World::arrive(Node& node, const Packet& packet) {
   if (!node.link_up) return;
+  if (node.running() && std::exchange(node.deaf, false)) tell(node, LinkHeard{});
   if (node.life == Node::Life::kPaused && node.waiting.size() < kSocketBuffer) node.waiting.push_back(packet);
   if (!node.running()) return;
   ReceiveContext context{.local = node.local};
@@ -192,6 +196,8 @@ void World::start(Node& node, bool resume) {
   if (node.running() || node.life == Node::Life::kPaused) return;  // another chapter was faster
   node.life = Node::Life::kRunning;
   node.timer.reset();
+  node.deaf = true;
+  node.gives_way_until.reset();
   node.waiting.clear();
   node.subject = std::make_unique<Subject>(node.settings, options_.mutation);
   say(node.name, resume ? "the room starts again" : "starts");
@@ -253,6 +259,7 @@ void World::wake_up(Node& node) {
 void World::set_link(Node& node, bool up) {
   say(node.name, up ? "link up" : "link down");
   node.link_up = up;
+  node.deaf = true;
   if (!node.running()) return;
   if (up)
     tell(node, InterfaceUp{node.settings.legs[0].interface});
@@ -277,6 +284,21 @@ void World::reload(Node& node, const Settings& settings) {
   if (!node.running()) return;
   tell(node, SettingsChanged{settings});
   arm(node);
+}
+
+void World::hand_over(Node& from, Node& to) {
+  const Duration patience = interval_;
+  say(from.name, "hands over to " + to.name);
+  const TimePoint due = now_ + network_.delay_max * 3 + from.settings.linger + timer_jitter_;
+  watch_.handover_begins(from, now_, due);
+  from.gives_way_until = now_ + patience + from.settings.linger + timer_jitter_;
+  tell(from, GiveWay{patience});
+  arm(from);
+  after(network_.delay_max, [this, &to] {
+    if (!to.running()) return;
+    tell(to, TakeOver{});
+    arm(to);
+  });
 }
 
 void World::lose_address(Node& node) {

@@ -52,6 +52,8 @@ class World {
   void hold(Node& node, bool held);
   void reload(Node& node, const vrrp::Settings& settings);
   void lose_address(Node& node);
+  // A planned change from the active node to another, told by a peer link that both have.
+  void hand_over(Node& from, Node& to);
   void inject(const Packet& packet);  // from a stranger, to everybody
 
   void after(Duration delay, std::function<void()> what);

@@ -30,6 +30,21 @@ struct Hands::Tools {
     return act(*kernel, *link);
   }
 
+  template <class Things, class Change>
+  void change_all(const boost::asio::any_io_executor& loop, const Things& things, Change change,
+                  const std::function<void(const std::string&)>& on_trouble) {
+    for (const auto& each : things) {
+      auto* kernel = connection();
+      std::string wrong = trouble;
+      if (kernel != nullptr) {
+        const auto done = change(*kernel, each);
+        if (done) continue;
+        wrong = done.error().text();
+      }
+      boost::asio::post(loop, [on_trouble, words = each.text() + ": " + wrong] { on_trouble(words); });
+    }
+  }
+
   netlink::Connection* connection() {
     if (!open) {
       auto fresh = netlink::Connection::open();
@@ -136,6 +151,28 @@ void Hands::announce(std::vector<VirtualAddress> addresses, uint32_t count, OnTr
           boost::asio::post(loop, [on_trouble, each, wrong] { on_trouble({each, wrong}); });
       }
     }
+  });
+}
+
+void Hands::add(std::vector<netlink::Route> routes, std::vector<netlink::Rule> rules,
+                std::function<void(const std::string&)> on_trouble) {
+  ask([loop = loop_, routes = std::move(routes), rules = std::move(rules), on_trouble](Tools& tools) {
+    tools.change_all(loop, routes, netlink::add_route, on_trouble);
+    tools.change_all(loop, rules, netlink::add_rule, on_trouble);
+  });
+}
+
+void Hands::remove(std::vector<netlink::Route> routes, std::vector<netlink::Rule> rules,
+                   std::function<void(const std::string&)> on_trouble) {
+  ask([loop = loop_, routes = std::move(routes), rules = std::move(rules), on_trouble](Tools& tools) {
+    tools.change_all(loop, rules, netlink::remove_rule, on_trouble);
+    tools.change_all(loop, routes, netlink::remove_route, on_trouble);
+  });
+}
+
+void Hands::remove_left_routes() {
+  ask([](Tools& tools) {
+    if (auto* kernel = tools.connection()) static_cast<void>(netlink::remove_our_routes_and_rules(*kernel));
   });
 }
 

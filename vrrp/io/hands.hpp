@@ -14,6 +14,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 
+#include "daemon/netlink/route_book.hpp"
 #include "vrrp/io/interface_table.hpp"
 #include "vrrp/machine.hpp"
 
@@ -37,6 +38,13 @@ class Hands {
   void remove(std::vector<VirtualAddress> addresses, OnTrouble on_trouble);
   // A burst of gratuitous ARP, or of unsolicited neighbour advertisements, for each.
   void announce(std::vector<VirtualAddress> addresses, uint32_t count, OnTrouble on_trouble);
+
+  void add(std::vector<netlink::Route> routes, std::vector<netlink::Rule> rules,
+           std::function<void(const std::string&)> on_trouble);
+  void remove(std::vector<netlink::Route> routes, std::vector<netlink::Rule> rules,
+              std::function<void(const std::string&)> on_trouble);
+  // Those with our tag, all of them.
+  void remove_left_routes();
 
   // Which of them are not there.
   void find_missing(std::vector<VirtualAddress> addresses, std::function<void(std::vector<VirtualAddress>)> answer);

@@ -34,6 +34,10 @@ VirtualAddress to_address(const config::VirtualAddress& address) {
   return {address.prefix, address.interface};
 }
 
+std::optional<IpAddress> known(const IpAddress& address) {
+  return address == IpAddress() ? std::nullopt : std::optional(address);
+}
+
 Tracked to_tracked(const config::Tracked& thing) {
   return {.kind = static_cast<Tracked::Kind>(thing.kind),
           .name = thing.name,
@@ -117,6 +121,20 @@ Result<Plan, std::string> make_plan(const config::Site& site, const std::string&
     for (Leg& leg : legs_of(router, director)) settings.legs.push_back(std::move(leg));
     for (const std::string& name : router.track_interfaces)
       if (std::ranges::find(settings.needs, name) == settings.needs.end()) settings.needs.push_back(name);
+    for (const config::VirtualRoute& route : router.routes)
+      at->second.routes.push_back({.to = route.to,
+                                   .via = known(route.via),
+                                   .interface = route.interface,
+                                   .source = known(route.source),
+                                   .metric = route.metric,
+                                   .table = route.table});
+    for (const config::VirtualRule& rule : router.rules)
+      at->second.rules.push_back({.family = (rule.from ? *rule.from : *rule.to).address.family,
+                                  .from = rule.from,
+                                  .to = rule.to,
+                                  .incoming = rule.interface,
+                                  .table = rule.table,
+                                  .priority = rule.priority});
     for (const config::Tracked& thing : router.tracked) {
       at->second.tracked.push_back(to_tracked(thing));
       if (thing.weight == 0) settings.needs.push_back(at->second.tracked.back().text());

@@ -7,6 +7,7 @@
 
 #include "daemon/base/result.hpp"
 #include "daemon/config/site.hpp"
+#include "daemon/netlink/route_book.hpp"
 #include "vrrp/machine.hpp"
 #include "vrrp/tracking.hpp"
 
@@ -16,6 +17,8 @@ namespace tandem::vrrp {
 struct Election {
   Settings settings;
   std::vector<Tracked> tracked;
+  std::vector<netlink::Route> routes;  // there while it is active
+  std::vector<netlink::Rule> rules;
   uint32_t announce_count = 3;  // frames of a burst for each address
   bool operator==(const Election&) const = default;
 };

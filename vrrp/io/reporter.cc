@@ -160,6 +160,18 @@ void Reporter::resumed(const Machine& machine) {
   say(Severity::kNotice, "VRRP_RESUMED", "goes on as active after a restart of the room (" + place(machine) + ")");
 }
 
+void Reporter::conflict(const AddressConflict& what) {
+  say(Severity::kError, "VRRP_ADDRESS_CONFLICT",
+      what.by.text() + " says that it has " + what.address.text() +
+          ", which is active here; take the address away from that station");
+}
+
+void Reporter::another_active(const AnotherActive& what) {
+  say(Severity::kError, "VRRP_TWO_ACTIVE",
+      what.source.text() + " is active too, with the lower priority " + std::to_string(what.priority) +
+          ": it does not hear this box; look at the switches between the two (multicast, filters, one-way links)");
+}
+
 void Reporter::disagrees(const PeerDisagrees& what, const Machine& machine) {
   const auto address_text = [](const IpAddress& address) { return address.text(); };
   if (!what.missing.empty() || !what.extra.empty()) {
@@ -195,6 +207,11 @@ void Reporter::address_trouble(const Hands::Trouble& trouble, TimePoint now) {
   if (!troubles_.allow(now)) return;
   say(Severity::kError, "VRRP_ADDRESS_FAILED",
       trouble.address.prefix.text() + " on " + trouble.address.interface + ": " + trouble.text + troubles_.suffix());
+}
+
+void Reporter::route_trouble(const std::string& words, TimePoint now) {
+  if (!route_troubles_.allow(now)) return;
+  say(Severity::kError, "VRRP_ROUTE_FAILED", words + route_troubles_.suffix());
 }
 
 void Reporter::address_restored(const VirtualAddress& address, TimePoint now) {

@@ -35,10 +35,13 @@ class Reporter {
 
   void state_changed(const StateChanged& change, const Machine& machine, const std::set<std::string>& down);
   void resumed(const Machine& machine);
+  void conflict(const AddressConflict& what);
+  void another_active(const AnotherActive& what);
   void disagrees(const PeerDisagrees& what, const Machine& machine);
   void refused(AdvertError error, std::optional<IpAddress> source, TimePoint now);
   void send_failed(int error, TimePoint now);
   void address_trouble(const Hands::Trouble& trouble, TimePoint now);
+  void route_trouble(const std::string& words, TimePoint now);
   void address_restored(const VirtualAddress& address, TimePoint now);
   // Something that is tracked changed; `priority` is the one in force since.
   void tracked(const std::string& change, uint8_t priority, bool well);
@@ -67,7 +70,7 @@ class Reporter {
   };
   std::optional<Moves> said_;
   uint64_t said_count_ = 0;  // of all counters
-  Throttle refusals_, failures_, troubles_, restorations_, latenesses_;
+  Throttle refusals_, failures_, route_troubles_, troubles_, restorations_, latenesses_;
 };
 
 }  // namespace tandem::vrrp

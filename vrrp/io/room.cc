@@ -11,6 +11,7 @@
 
 #include "daemon/loop/clock.hpp"
 #include "vrrp/handover_desk.hpp"
+#include "vrrp/io/claim_ear.hpp"
 #include "vrrp/io/hands.hpp"
 #include "vrrp/io/interface_watch.hpp"
 #include "vrrp/io/last_will.hpp"
@@ -27,7 +28,10 @@ namespace {
 
 using bus::Severity;
 
+// Counters change with every advert. A hundred routers that told theirs every second would cost more than the adverts do,
+// in every room that listens: so the more there are, the rarer.
 constexpr Duration kReportEvery = 1s;
+constexpr size_t kRoutersPerSecond = 10;
 // Handovers that no operator waits for. Those that one does have a clock's number.
 constexpr uint64_t kAtStop = 1;
 constexpr uint64_t kForMaintenance = 2;
@@ -59,6 +63,7 @@ class Room {
                [this](const std::string& interface, IpAddress::Family family) -> Segment& {
                  return segment_of(interface, family);
                },
+               [this](const std::string& router) { ask_to_take_over(router); },
                tracking_} {}
 
   void run() {
@@ -141,6 +146,8 @@ class Room {
       each = routers_.erase(each);
     }
 
+    // Before those that go on add theirs.
+    if (first) hands_.remove_left_routes();
     for (const auto& [name, election] : plan.routers) {
       const auto known = routers_.find(name);
       if (known == routers_.end()) {
@@ -155,6 +162,7 @@ class Room {
     std::erase_if(ears_, [this](const auto& each) {
       return std::ranges::none_of(segments_, [&](const auto& segment) { return segment.first.first == each.first; });
     });
+    listen_for_claims();
     forget_others();
     apply_hold();
     if (first) remove_leftovers();
@@ -292,10 +300,29 @@ class Room {
     });
   }
 
+  // Who else claims our addresses, on each interface that has some.
+  void listen_for_claims() {
+    std::map<std::pair<std::string, IpAddress::Family>, std::set<IpAddress>> wanted;
+    for (const auto& [name, router] : routers_)
+      for (const VirtualAddress& each : addresses_of(router->settings()))
+        wanted[{each.interface, each.prefix.address.family}].insert(each.prefix.address);
+    std::erase_if(claim_ears_, [&](const auto& each) { return !wanted.contains(each.first); });
+    for (auto& [place, addresses] : wanted) {
+      std::unique_ptr<ClaimEar>& ear = claim_ears_[place];
+      if (!ear)
+        ear = std::make_unique<ClaimEar>(io_, place.second, [this](const IpAddress& address, const MacAddress& by) {
+          for (const auto& [name, router] : routers_) router->address_claimed(address, by);
+        });
+      const netlink::Link* link = watch_.table().find(place.first);
+      ear->set(link != nullptr ? link->index : 0, std::move(addresses));
+    }
+  }
+
   void interfaces_changed() {
     if (stopping_) return;
     for (const auto& [name, segment] : segments_) segment->refresh(watch_.table());
     for (const auto& [name, router] : routers_) router->look_at(watch_.table());
+    listen_for_claims();
     // After the routers have learned that a link is up.
     for (const auto& [name, ear] : ears_) set_link(name, *ear);
   }
@@ -322,6 +349,12 @@ class Room {
     if (!only.empty() && active.empty())
       refused.push_back(only + (find(only) != nullptr ? ": is not active here" : ": there is no such router"));
     carry_out(desk_.ask(id, active, gate_.peers_in_step(), std::move(refused), loop::monotonic_now()));
+  }
+
+  // The link is gone, the peer link may be there: whoever is in step need not wait for the adverts that will not come.
+  void ask_to_take_over(const std::string& router) {
+    for (const std::string& peer : gate_.peers_in_step())
+      bus_.publish(bus::Handover{.step = bus::HandoverStep::kOffer, .router = router, .peer = peer});
   }
 
   void settle_handovers() {
@@ -363,7 +396,10 @@ class Room {
     pulse_.beat(now);
     // A socket that could not be opened is tried again; its routers are in fault until then.
     if (std::ranges::any_of(segments_, [](const auto& each) { return !each.second->open(); })) interfaces_changed();
-    for (const auto& [name, router] : routers_) router->report();
+    if (++reports_ > routers_.size() / kRoutersPerSecond) {
+      reports_ = 0;
+      for (const auto& [name, router] : routers_) router->report();
+    }
     report_timer_.set(now + kReportEvery);
   }
 
@@ -404,12 +440,14 @@ class Room {
   std::optional<bus::SiteText> site_;
   bool caught_up_ = false;
   bool stopping_ = false;
+  size_t reports_ = 0;  // due since the last one
   std::optional<Plan> plan_;
   std::map<std::string, bus::InstanceState> earlier_;
   std::map<std::string, bool> services_;  // whether each is up
   std::set<std::string> said_;            // the routers of which a state was said
   std::map<std::pair<std::string, IpAddress::Family>, std::unique_ptr<Segment>> segments_;  // outlive the routers
   std::map<std::string, std::unique_ptr<LinkEar>> ears_;                                    // by interface
+  std::map<std::pair<std::string, IpAddress::Family>, std::unique_ptr<ClaimEar>> claim_ears_;
   std::map<std::string, std::shared_ptr<Router>> routers_;  // by the name of the first of its members
 };
 

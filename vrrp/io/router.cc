@@ -104,7 +104,10 @@ void Router::start(const InterfaceTable& table, const std::optional<bus::Instanc
   feed(start);
   const bool resumed = machine_.reason() == Reason::kResumed;
   if (before) reporter_.continue_from(*before, resumed);
-  if (resumed) reporter_.resumed(machine_);
+  if (resumed) {
+    reporter_.resumed(machine_);
+    house_.hands.add(election_.routes, election_.rules, on_route_trouble());
+  }
   started_ = true;
   tracker_.set(election_.tracked);
   reporter_.publish(machine_, down_, Reporter::What::kEverything);
@@ -115,7 +118,7 @@ void Router::stop() {
 }
 
 void Router::change(Election election, const InterfaceTable& table) {
-  election_ = std::move(election);
+  const Election was = std::exchange(election_, std::move(election));
   tracking_.set(election_.tracked);
   const Settings settings = effective();
   const std::vector<Leg> before = this->settings().legs;
@@ -126,6 +129,7 @@ void Router::change(Election election, const InterfaceTable& table) {
   for (const Leg& leg : settings.legs) primaries.push_back(primary_of(leg, table));
   primaries_ = primaries;
   feed(SettingsChanged{settings, std::move(primaries)});
+  if (active()) change_routes(was);
   tracker_.set(election_.tracked);
   settle_tracking();
   for (const Leg& leg : before) {
@@ -237,6 +241,30 @@ void Router::address_lost(const VirtualAddress& address) {
   if (!has(address)) return;
   reporter_.address_restored(address, loop::monotonic_now());
   feed(AddressLost{address});
+  // With an address go the routes that prefer it as their source.
+  house_.hands.add(election_.routes, election_.rules, on_route_trouble());
+}
+
+void Router::change_routes(const Election& before) {
+  const auto without = [](const auto& all, const auto& taken) {
+    auto rest = all;
+    std::erase_if(rest, [&](const auto& each) { return std::ranges::find(taken, each) != taken.end(); });
+    return rest;
+  };
+  house_.hands.remove(without(before.routes, election_.routes), without(before.rules, election_.rules),
+                      on_route_trouble());
+  house_.hands.add(without(election_.routes, before.routes), without(election_.rules, before.rules),
+                   on_route_trouble());
+}
+
+std::function<void(const std::string&)> Router::on_route_trouble() {
+  return [weak = weak_from_this()](const std::string& words) {
+    if (const auto self = weak.lock()) self->reporter_.route_trouble(words, loop::monotonic_now());
+  };
+}
+
+void Router::address_claimed(const IpAddress& address, const MacAddress& by) {
+  if (active()) feed(AddressClaimed{address, by});
 }
 
 void Router::report() {
@@ -287,7 +315,14 @@ void Router::carry_out(const Action& action) {
   } else if (const auto* announce = std::get_if<Announce>(&action)) {
     house_.hands.announce(announce->addresses, election_.announce_count, on_trouble(false));
   } else if (const auto* change = std::get_if<StateChanged>(&action)) {
+    if (change->to == State::kActive) house_.hands.add(election_.routes, election_.rules, on_route_trouble());
+    if (change->from == State::kActive && change->to == State::kFault) house_.lost(name_);
+    if (change->from == State::kActive) house_.hands.remove(election_.routes, election_.rules, on_route_trouble());
     reporter_.state_changed(*change, machine_, down_);
+  } else if (const auto* conflict = std::get_if<AddressConflict>(&action)) {
+    reporter_.conflict(*conflict);
+  } else if (const auto* another = std::get_if<AnotherActive>(&action)) {
+    reporter_.another_active(*another);
   } else if (const auto* disagrees = std::get_if<PeerDisagrees>(&action)) {
     reporter_.disagrees(*disagrees, machine_);
   }

@@ -38,6 +38,8 @@ class Router : public std::enable_shared_from_this<Router> {
     std::function<void()> will_changed;
     // Where a leg speaks.
     std::function<Segment&(const std::string& interface, IpAddress::Family)> segment_of;
+    // An active router had to let go without being able to say so on its link.
+    std::function<void(const std::string& router)> lost;
     boost::asio::thread_pool& pool;  // for what may take its time
   };
 
@@ -60,6 +62,7 @@ class Router : public std::enable_shared_from_this<Router> {
   // Something about interfaces changed.
   void look_at(const InterfaceTable& table);
   void address_lost(const VirtualAddress& address);
+  void address_claimed(const IpAddress& address, const MacAddress& by);
   // Says the counters, if they changed.
   void report();
 
@@ -83,6 +86,8 @@ class Router : public std::enable_shared_from_this<Router> {
   Settings effective() const;
   void looked(const std::string& thing, const Look& look);
   void settle_tracking();
+  void change_routes(const Election& before);
+  std::function<void(const std::string&)> on_route_trouble();
   void send(uint8_t priority);
   void attach(const Leg& leg, const Settings& settings);
   Segment& segment_of(const Leg& leg) { return house_.segment_of(leg.interface, leg.family); }
