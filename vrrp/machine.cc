@@ -214,6 +214,11 @@ void Machine::step_back_when_late(TimePoint now) {
   if (now - silent_since <= active_down_interval()) return;
   ++counters_.late_wakeups;
   become_backup(Reason::kLateWakeup, now);
+  // While we slept the kernel went on answering for the addresses. Whoever is active hears from this that it must announce
+  // them again; if nobody is, somebody should hurry.
+  actions_.push_back(SendAdvert{kPriorityRelease});
+  ++counters_.adverts_sent;
+  ++counters_.priority_zero_sent;
 }
 
 void Machine::handle(const Stop&, TimePoint now) {

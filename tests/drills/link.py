@@ -235,6 +235,8 @@ class Link:
         outside, peers = world.switch("outside"), world.switch("peers")
         self.client, self.stranger = world.host("client"), world.host("stranger")
         world.cable(self.client, "eth0", outside, "198.51.100.100/24")
+        # The probe's ARP answers reach the kernel too, every millisecond: it must not refuse news for a second after each.
+        self.client.sysctl(**{"net/ipv4/neigh/eth0/locktime": 0})
         world.cable(self.stranger, "eth0", outside, "198.51.100.200/24")
         for name, octet in DIRECTORS.items():
             host = world.host(name)

@@ -43,6 +43,7 @@ std::optional<Event> Subject::mutate(const Event& event, TimePoint now) {
     not_before_ = now + settings.advert_interval;
   if (std::holds_alternative<DeadlineReached>(event) && is(Mutation::kNeverTakesOver, State::kBackup))
     return std::nullopt;
+  if (std::holds_alternative<GiveWay>(event) && mutation_ == Mutation::kHandsOverEarly) return Stop{};
   if (std::holds_alternative<GiveWay>(event) && mutation_ == Mutation::kRefusesToHandOver) return std::nullopt;
   if (std::holds_alternative<TakeOver>(event) && mutation_ == Mutation::kRefusesToHandOver) return std::nullopt;
   if (std::holds_alternative<PreemptHold>(event) && mutation_ == Mutation::kBreaksHold) return PreemptHold{};
@@ -62,9 +63,6 @@ Actions Subject::on(const Event& event, TimePoint now) {
   const State before = machine_.state();
   Actions actions = machine_.on(*mutated, now);
   if (machine_.state() != before) not_before_.reset();
-
-  if (mutation_ == Mutation::kHandsOverEarly && std::holds_alternative<GiveWay>(event) && before == State::kActive)
-    actions.push_back(RemoveAddresses{addresses_of(machine_.settings())});
 
   const bool stays = before == State::kActive && machine_.state() == State::kActive;
   std::erase_if(actions, [&](const Action& action) {

@@ -100,7 +100,10 @@ void Watch::after_actions(const Node& node, State before, const Actions& actions
     if (changed->to == State::kActive && changed->reason == Reason::kPreempted && node.held)
       fail(Invariant::kHold, now, node.name + " preempted while held");
     const bool gave_way = changed->reason == Reason::kHigherPriority || changed->reason == Reason::kHigherAddress;
-    if (gave_way && calm() && now - last_disturbance_ > 4 * delay_) announce_due_ = now + 1s + 4 * delay_;
+    // To one of ours: a stranger who spoke once announces nothing.
+    const bool somebody_stays = std::ranges::any_of(nodes_, &Node::active);
+    if (gave_way && somebody_stays && calm() && now - last_disturbance_ > 4 * delay_ + node.settings.linger)
+      announce_due_ = now + 1s + 4 * delay_;
   }
 }
 
@@ -156,7 +159,8 @@ void Watch::check(TimePoint now) {
     if (!node.active()) continue;
     const Duration silent = now - node.last_advert;
     if (node.gives_way_until && now <= *node.gives_way_until + 2 * delay_) continue;
-    if (silent > node.settings.advert_interval + 2 * delay_)
+    // Who leaves says nothing more.
+    if (silent > node.settings.advert_interval + node.settings.linger + 2 * delay_)
       return fail(Invariant::kCadence, now,
                   node.name + " is active and silent for " + std::to_string(silent.count() / 1'000'000) + " ms");
   }
@@ -184,7 +188,10 @@ void Watch::check_island(size_t id, const Island& island, TimePoint now) {
                               node->settings.start_hold);  // the skew: grace after a late wakeup
     skew = std::max(skew, own_skew);
   }
-  if (two_.at(id).lasts(island.active.size() > 1, now, last_disturbance_) > longest_interval() + skew + 4 * delay_)
+  // Who gives way lingers; with delayed preemptions two may do so one after the other.
+  const Duration linger = 2 * island.able.front()->settings.linger;
+  const Duration two = two_.at(id).lasts(island.active.size() > 1, now, last_disturbance_);
+  if (two > longest_interval() + skew + linger + 4 * delay_)
     fail(Invariant::kOneActive, now, island.active[0]->name + " and " + island.active[1]->name + " are both active");
   if (none_.at(id).lasts(island.active.empty(), now, last_hard_) > down + 4 * delay_)
     fail(Invariant::kSomeActive, now, "nobody is active among " + island.able[0]->name + " and its neighbours");
