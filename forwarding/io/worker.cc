@@ -20,6 +20,7 @@ namespace tandem::forwarding {
 namespace {
 
 constexpr Duration kSweepEvery = 10ms;
+constexpr Duration kIdleSweepEvery = 100ms;
 constexpr Duration kSnapshotEvery = 100ms;
 // Batches of one port before the others have their turn.
 constexpr int kBatchesInARow = 4;
@@ -145,7 +146,8 @@ void Worker::run() {
   last_sweep_ = last_snapshot_ = now_;
   std::array<epoll_event, 32> events;
   while (!stopping_) {
-    const int wait_ms = static_cast<int>(kSweepEvery / 1ms);
+    // With no flow there is nothing to expire, and no reason to wake up a hundred times a second.
+    const int wait_ms = static_cast<int>((engine_.flow_count() == 0 ? kIdleSweepEvery : kSweepEvery) / 1ms);
     const bool some_wait = std::ranges::any_of(ports_, [](const auto& port) { return port.second->has_waiting(); });
     const int count = epoll_wait(epoll_.get(), events.data(), events.size(), some_wait ? 1 : wait_ms);
     now_ = loop::monotonic_now();

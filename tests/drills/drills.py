@@ -589,9 +589,12 @@ def main():
     options.add_argument("numbers", nargs="*", help=f"of {', '.join(map(str, DRILLS))}; or all")
     options.add_argument("--runs", type=int, default=1)
     options.add_argument("--interval", type=float, default=0.2)
+    options.add_argument("--slack", type=float, default=0.05, help="seconds that a busy machine may add")
     options.add_argument("--long", action="store_true")
     options.add_argument("--verbose", action="store_true")
     options = options.parse_args()
+    global NOISE
+    NOISE = options.slack
     require_root()
     numbers = list(DRILLS) if "all" in options.numbers else [int(n) for n in options.numbers]
     unknown = [n for n in numbers if n not in DRILLS]

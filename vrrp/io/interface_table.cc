@@ -102,6 +102,13 @@ bool InterfaceTable::has_own(std::string_view name, const IpAddress& address) co
          });
 }
 
+bool InterfaceTable::has(std::string_view name, const Prefix& prefix) const {
+  const Link* link = find(name);
+  return link != nullptr && std::ranges::any_of(addresses_, [&](const InterfaceAddress& each) {
+           return each.interface_index == link->index && each.prefix == prefix;
+         });
+}
+
 bool InterfaceTable::has_ours(std::string_view name, const Prefix& prefix) const {
   const Link* link = find(name);
   return link != nullptr && std::ranges::any_of(addresses_, [&](const InterfaceAddress& each) {

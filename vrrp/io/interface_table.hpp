@@ -37,7 +37,9 @@ class InterfaceTable {
   std::optional<IpAddress> primary(std::string_view name, IpAddress::Family family = IpAddress::Family::kIpv4) const;
   // Whether the interface has this address of its own and may use it.
   bool has_own(std::string_view name, const IpAddress& address) const;
-  // Whether the interface has this address with our tag.
+  // Whether the interface has this address, whoever put it there.
+  bool has(std::string_view name, const Prefix& prefix) const;
+  // Whether it has it with our tag.
   bool has_ours(std::string_view name, const Prefix& prefix) const;
 
  private:

@@ -59,6 +59,7 @@ class Room {
                [this](const std::string& router, const VirtualAddress& address) {
                  return had_by_another(router, address);
                },
+               [this]() -> const InterfaceTable& { return watch_.table(); },
                [this] { standing_changed(); },
                [this](const std::string& interface, IpAddress::Family family) -> Segment& {
                  return segment_of(interface, family);

@@ -298,6 +298,23 @@ TEST_F(TwoBoxes, ALinkOnWhichNobodyIsHeardIsNotBelievedToBeSilentBeforeTheHoldIs
   EXPECT_TRUE(a->becomes("web", RouterState::kActive, 2s));
 }
 
+// RFC 9568, 5.2.4 and 6.4.1: priority 255 has the addresses configured itself, waits for nobody, and keeps them.
+TEST_F(TwoBoxes, TheOwnerOfTheAddressesWaitsForNobodyAndTheyStayTheOperators) {
+  ASSERT_TRUE(box_a->run("ip addr add 192.0.2.10/24 dev eth0"));
+  Words words;
+  words.web_addresses = "[192.0.2.10/24], priorities: { a: 255 }";
+  b->say(site("b", words));
+  b->start();
+  ASSERT_TRUE(b->becomes("web", RouterState::kActive));
+  a->say(site("a", words));
+  a->start();
+  ASSERT_TRUE(wait_both(*a, *b, 2s, [&] { return a->state("web") && a->state("web")->state == RouterState::kActive; }));
+  ASSERT_TRUE(wait_both(*a, *b, 2s, [&] { return b->state("web")->state == RouterState::kBackup; }));
+  EXPECT_FALSE(b->state("web")->addresses.empty());
+  a->stop();
+  EXPECT_TRUE(box_a->has_address("192.0.2.10"));
+}
+
 // ---- What is tracked -----------------------------------------------------------------------------------------------
 
 // The script looks for a file; a's priority is 150 and falls to 50 without it.

@@ -273,8 +273,10 @@ void Router::report() {
 
 void Router::on_deadline() {
   measure_lateness(loop::monotonic_now(), true);
-  // Before giving anybody up for silent: what has been said already is heard first.
-  for (const Leg& leg : settings().legs) segment_of(leg).drain();
+  // Before giving anybody up for silent: what has been said already is heard first. An active router's deadline is its own
+  // next advert, and a thousand of these in a second need not ask the kernel each time.
+  if (!active())
+    for (const Leg& leg : settings().legs) segment_of(leg).drain();
   feed(DeadlineReached{});
 }
 
@@ -299,18 +301,28 @@ void Router::feed(const Event& event) {
   // An active router's words change by a reload, with its address, and with the checksum its peers use.
   if (was_active != active() || (active() && !std::holds_alternative<DeadlineReached>(event))) house_.will_changed();
   timer_.set(machine_.deadline());
-  if (started_) reporter_.publish(machine_, down_, Reporter::What::kMoves);
+  // An active router's own deadline changes nothing that is told, unless it changes the state.
+  const bool may_have_moved = !std::holds_alternative<DeadlineReached>(event) || !was_active || !active();
+  if (started_ && may_have_moved) reporter_.publish(machine_, down_, Reporter::What::kMoves);
 }
 
 void Router::carry_out(const Action& action) {
   if (const auto* send = std::get_if<SendAdvert>(&action)) {
     this->send(send->priority);
   } else if (const auto* add = std::get_if<AddAddresses>(&action)) {
-    house_.hands.add(add->addresses, on_trouble(true));
+    std::vector<VirtualAddress> addresses = add->addresses;
+    // The owner's are the operator's: they are there, and not ours to tag or to take away.
+    if (is_owner())
+      std::erase_if(addresses,
+                    [&](const VirtualAddress& each) { return house_.table().has(each.interface, each.prefix); });
+    house_.hands.add(std::move(addresses), on_trouble(true));
   } else if (const auto* remove = std::get_if<RemoveAddresses>(&action)) {
     std::vector<VirtualAddress> addresses = remove->addresses;
     // A reload that moves an address from one router to another must not take it from its new owner.
-    std::erase_if(addresses, [&](const VirtualAddress& each) { return house_.had_by_another(name_, each); });
+    std::erase_if(addresses, [&](const VirtualAddress& each) {
+      return house_.had_by_another(name_, each) ||
+             (is_owner() && !house_.table().has_ours(each.interface, each.prefix));
+    });
     house_.hands.remove(std::move(addresses), on_trouble(false));
   } else if (const auto* announce = std::get_if<Announce>(&action)) {
     house_.hands.announce(announce->addresses, election_.announce_count, on_trouble(false));

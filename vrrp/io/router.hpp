@@ -34,6 +34,8 @@ class Router : public std::enable_shared_from_this<Router> {
     Pulse& pulse;
     // Whether a router other than the named one has this address now: then it must stay.
     std::function<bool(const std::string& router, const VirtualAddress&)> had_by_another;
+    // What the kernel has, as far as it has been told.
+    std::function<const InterfaceTable&()> table;
     // What a router would say last may be another thing now.
     std::function<void()> will_changed;
     // Where a leg speaks.
@@ -89,6 +91,7 @@ class Router : public std::enable_shared_from_this<Router> {
   void change_routes(const Election& before);
   std::function<void(const std::string&)> on_route_trouble();
   void send(uint8_t priority);
+  bool is_owner() const { return election_.settings.priority == kPriorityOwner; }
   void attach(const Leg& leg, const Settings& settings);
   Segment& segment_of(const Leg& leg) { return house_.segment_of(leg.interface, leg.family); }
   std::optional<size_t> leg_at(const Segment& segment, uint8_t vrid) const;
