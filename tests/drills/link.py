@@ -1,7 +1,8 @@
 """The world of the VRRP drills: two directors, a client that probes, and somebody else, on one switch.
 
     client 198.51.100.100 ── switch ── dir-a .2   (priority 150)
-      stranger .200 ─────────┘     └── dir-b .3   (priority 100)     dir-a ── peers ── dir-b   (10.0.1.2, .3)
+    watcher .150 ──────────────┤ └─── dir-b .3   (priority 100)      dir-a ── peers ── dir-b   (10.0.1.2, .3)
+    stranger .200 ─────────────┘
 
 A director is a Tandem or a Keepalived; both have the same handles, so that every drill can be measured on both.
 """
@@ -184,14 +185,16 @@ class Keepalived:
 
 
 class Record:
-    """What a probe wrote down, in order, times in seconds of the monotonic clock."""
+    """What the probes wrote down, in order, times in seconds of the monotonic clock."""
 
-    def __init__(self, path):
+    def __init__(self, paths):
         self.rows = []
-        for line in path.read_text().splitlines():
-            words = line.split()
-            if len(words) >= 2:
-                self.rows.append((int(words[0]) / 1e9, words[1], *words[2:]))
+        for path in paths:
+            for line in path.read_text().splitlines():
+                words = line.split()
+                if len(words) >= 2:
+                    self.rows.append((int(words[0]) / 1e9, words[1], *words[2:]))
+        self.rows.sort()
 
     def of(self, what, mac=None, begin=0.0, end=1e18):
         at = {"arp": 2, "ping": 3, "advert": 2, "announce": 2}.get(what)
@@ -235,15 +238,15 @@ class Link:
         outside, peers = world.switch("outside"), world.switch("peers")
         self.client, self.stranger = world.host("client"), world.host("stranger")
         world.cable(self.client, "eth0", outside, "198.51.100.100/24")
-        # The probe's ARP answers reach the kernel too, every millisecond: it must not refuse news for a second after each.
-        self.client.sysctl(**{"net/ipv4/neigh/eth0/locktime": 0})
+        self.watcher = world.host("watcher")
+        world.cable(self.watcher, "eth0", outside, "198.51.100.150/24")
         world.cable(self.stranger, "eth0", outside, "198.51.100.200/24")
         for name, octet in DIRECTORS.items():
             host = world.host(name)
             world.cable(host, "eth0", outside, f"198.51.100.{octet}/24")
             world.cable(host, "eth1", peers, f"10.0.1.{octet}/24")
         self.a, self.b = (kind(self, name) for name in DIRECTORS)
-        self.probing = None
+        self.probing = []
         self.probes = 0
 
     def mac(self, box):
@@ -265,12 +268,17 @@ class Link:
 
     def probe(self):
         self.probes += 1
-        self.out = self.world.folder / f"probe.{self.probes}"
-        self.probing = self.client.start("env", "PROBE_ADDRESS=198.51.100.100", "/usr/bin/python3", "-B",
-                                         Path(__file__).parent / "probe.py", "eth0", VIP, self.out, log="probe.log")
+        self.probing = []
+        for host, address, means in ((self.client, "198.51.100.100", "ping"), (self.watcher, "198.51.100.150", "arp")):
+            out = self.world.folder / f"probe.{self.probes}.{means}"
+            self.probing.append((out, host.start("env", f"PROBE_ADDRESS={address}", "/usr/bin/python3", "-B",
+                                                 Path(__file__).parent / "probe.py", "eth0", VIP, out, means,
+                                                 log="probe.log")))
         time.sleep(0.3)
 
     def stop_probe(self):
-        self.probing.terminate()
-        self.probing.wait(timeout=20)
-        return Record(self.out)
+        for _, process in self.probing:
+            process.terminate()
+        for _, process in self.probing:
+            process.wait(timeout=20)
+        return Record([out for out, _ in self.probing])

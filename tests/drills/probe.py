@@ -1,10 +1,11 @@
 """The client's side of a drill: asks for the VIP every millisecond and writes down every answer, until SIGTERM.
 
-    probe.py INTERFACE VIP OUT
+    probe.py INTERFACE VIP OUT arp|ping
 
-Asked by ARP, as a broadcast that every box which claims the address answers, and by ping through the kernel, which goes where
-the client's ARP table says: only a box that holds the address and has told the client so answers that. Advertisements and
-gratuitous ARP are written down as well.
+By ping through the kernel, which goes where the client's ARP table says: only a box that holds the address and has told the
+client so answers that. By ARP, as a broadcast that every box which claims the address answers: from another host than the
+pings, whose kernel would learn from these answers what no client hears. The ARP side writes advertisements and gratuitous
+ARP down as well.
 
 Lines of OUT: "<monotonic ns> <what> <detail>": sent SEQUENCE; arp MAC; ping SEQUENCE; advert MAC PRIORITY; announce MAC.
 """
@@ -30,7 +31,7 @@ def checksum(data):
 
 
 def main():
-    interface, vip, out_file = sys.argv[1:]
+    interface, vip, out_file, means = sys.argv[1:]
     target = socket.inet_aton(vip)
     wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
     wire.bind((interface, ETH_P_ALL))
@@ -53,6 +54,8 @@ def main():
 
     def heard(frame, now):
         kind = struct.unpack_from("!H", frame, 12)[0]
+        if (means == "ping") != (kind == ETH_P_IP and frame[23] == 1):
+            return
         source = frame[6:12].hex(":")
         if kind == ETH_P_ARP and len(frame) >= 42:
             operation = struct.unpack_from("!H", frame, 20)[0]
@@ -84,11 +87,13 @@ def main():
             body = struct.pack("!BBHHH", 8, 0, 0, mark, sequence)
             body = struct.pack("!BBHHH", 8, 0, checksum(body), mark, sequence)
             try:
-                wire.send(request)
-                ping.sendto(body, (vip, 0))
-                lines.append(f"{time.monotonic_ns()} sent {sequence}")
+                if means == "arp":
+                    wire.send(request)
+                else:
+                    ping.sendto(body, (vip, 0))
+                    lines.append(f"{time.monotonic_ns()} sent {sequence}")
             except OSError:
-                pass  # no ARP entry yet
+                lines.append(f"{time.monotonic_ns()} sent {sequence}")  # no ARP entry: nobody answers
         poller.poll(max(0, (due - time.monotonic_ns()) / 1e6))
         while True:
             try:

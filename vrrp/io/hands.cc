@@ -185,7 +185,7 @@ void Hands::find_missing(std::vector<VirtualAddress> addresses,
     if (!now) return;
     InterfaceTable table;
     table.replace(std::move(*now));
-    std::erase_if(addresses, [&](const VirtualAddress& each) { return table.has(each.interface, each.prefix); });
+    std::erase_if(addresses, [&](const VirtualAddress& each) { return table.has_ours(each.interface, each.prefix); });
     boost::asio::post(loop, [answer = std::move(answer), addresses = std::move(addresses)] { answer(addresses); });
   });
 }

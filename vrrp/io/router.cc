@@ -238,7 +238,7 @@ void Router::tell_primaries(const InterfaceTable& table) {
 }
 
 void Router::address_lost(const VirtualAddress& address) {
-  if (!has(address)) return;
+  if (!has(address) || (is_owner() && house_.table().has(address.interface, address.prefix))) return;
   reporter_.address_restored(address, loop::monotonic_now());
   feed(AddressLost{address});
   // With an address go the routes that prefer it as their source.
