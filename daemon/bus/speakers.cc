@@ -19,6 +19,7 @@ constexpr Right kRights[] = {
     {InstanceState::kKind, "vrrp"},    {ServerHealth::kKind, "checkers"},  {ServiceHealth::kKind, "checkers"},
     {SyncStatus::kKind, "forwarding"}, {ServerStats::kKind, "forwarding"}, {EngineStats::kKind, "forwarding"},
     {ReloadRequest::kKind, "control"}, {HandoverResult::kKind, "vrrp"},    {Maintenance::kKind, "control"},
+    {Maintenance::kKind, "vrrp"},  // which remembers it for the daemon's next life
 };
 
 // A room may take only its own step of a handover: nobody but the peer's word makes this box take over.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <memory>
 #include <utility>
@@ -52,6 +53,7 @@ class Room {
         gate_timer_(io_.get_executor(), [this] { apply_hold(); }),
         handover_timer_(io_.get_executor(), [this] { carry_out(desk_.deadline_reached(loop::monotonic_now())); }),
         will_file_(context.run_directory / kLastWillFile),
+        maintenance_file_(context.state_directory / "maintenance"),
         house_{io_,
                bus_,
                hands_,
@@ -89,6 +91,8 @@ class Room {
     bus_.subscribe<bus::Maintenance>([this](const bus::Maintenance& maintenance) { hear(maintenance); });
     bus_.on_caught_up([this] {
       caught_up_ = true;
+      if (std::error_code error; !maintenance_heard_ && std::filesystem::exists(maintenance_file_, error))
+        remembered_maintenance();
       if (site_) read_site();
     });
     bus_.on_stop([this] { stop(); });
@@ -330,6 +334,21 @@ class Room {
 
   // ---- Planned changes ----------------------------------------------------------------------------------------------
 
+  // The operator's word of an earlier life of the daemon.
+  void remembered_maintenance() {
+    gate_.set_maintenance(true);
+    apply_hold();
+    bus_.publish(bus::Maintenance{.on = true, .since_unix_ms = loop::unix_ms_now()});
+  }
+
+  static void remember(const std::filesystem::path& file, bool on) {
+    std::error_code error;
+    if (on)
+      std::ofstream(file) << "tandemctl maintenance on\n";
+    else
+      std::filesystem::remove(file, error);
+  }
+
   void hear(const bus::Handover& handover) {
     if (handover.step == bus::HandoverStep::kAsk) ask_to_hand_over(handover.id, handover.router);
     if (handover.step != bus::HandoverStep::kTake || stopping_) return;
@@ -337,6 +356,8 @@ class Room {
   }
 
   void hear(const bus::Maintenance& maintenance) {
+    maintenance_heard_ = true;
+    hands_.perform([file = maintenance_file_, on = maintenance.on] { remember(file, on); });
     gate_.set_maintenance(maintenance.on);
     apply_hold();
     if (maintenance.on && !stopping_) ask_to_hand_over(kForMaintenance, "");
@@ -434,6 +455,8 @@ class Room {
   HandoverDesk desk_;
   boost::asio::thread_pool reader_{1}, tracking_{1};
   std::filesystem::path will_file_;
+  std::filesystem::path maintenance_file_;  // there while the box is in maintenance: it outlives the daemon
+  bool maintenance_heard_ = false;
   std::string will_;  // as last written
   bool look_due_ = false;
   Router::House house_;

@@ -23,6 +23,7 @@ struct Words {
   std::string web_addresses = "[192.0.2.10/24, 192.0.2.11/24]";
   std::string mail_addresses = "[192.0.2.20/24]";
   std::string track;
+  std::string mail_more;
   std::string peer_link;
   std::string hold = "0s";
   uint64_t generation = 1;
@@ -41,7 +42,7 @@ bus::SiteText site(const std::string& director, const Words& words) {
               words.track +
               " }\n"
               "  mail: { interface: eth0, id: 52, advert_interval: " +
-              words.interval + ", start_hold_down: 0s, addresses: " + words.mail_addresses + " }\n",
+              words.interval + ", start_hold_down: 0s, addresses: " + words.mail_addresses + words.mail_more + " }\n",
           .path = "test.yaml",
           .director = director,
           .generation = words.generation};
@@ -296,6 +297,106 @@ TEST_F(TwoBoxes, ALinkOnWhichNobodyIsHeardIsNotBelievedToBeSilentBeforeTheHoldIs
   ASSERT_TRUE(
       box_b->run("ip link set eth0 arp on; ip neigh flush dev eth0; ping -c1 -W1 192.0.2.77 >/dev/null || true"));
   EXPECT_TRUE(a->becomes("web", RouterState::kActive, 2s));
+}
+
+// ---- Groups and families ------------------------------------------------------------------------------------------
+
+TEST_F(TwoBoxes, RoutersOfAGroupMoveTogether) {
+  Words words;
+  words.track = ", group: all, track: { interfaces: [eth1] }";
+  words.mail_more = ", group: all";
+  for (const Box* box : {&*box_a, &*box_b})
+    ASSERT_TRUE(box->run("ip link add eth1 type veth peer name far1 && ip link set eth1 up && ip link set far1 up"));
+  a->say(site("a", words));
+  b->say(site("b", words));
+  a->start();
+  b->start();
+  const auto all = [](RoomUnderTest& room, RouterState state) {
+    return room.state("web") && room.state("mail") && room.state("web")->state == state &&
+           room.state("mail")->state == state;
+  };
+  ASSERT_TRUE(wait_both(*a, *b, 5s, [&] { return all(*a, RouterState::kActive) && all(*b, RouterState::kBackup); }));
+  EXPECT_EQ(a->state("mail")->vrid, 52);
+  EXPECT_EQ(a->state("mail")->addresses, std::vector<std::string>{"192.0.2.20/24"});
+  // Only web tracks it, and mail moves along.
+  ASSERT_TRUE(box_a->run("ip link set far1 down"));
+  ASSERT_TRUE(wait_both(*a, *b, 3s, [&] { return all(*a, RouterState::kFault) && all(*b, RouterState::kActive); }));
+  EXPECT_TRUE(box_b->has_address("192.0.2.20"));
+  EXPECT_FALSE(box_a->has_address("192.0.2.20"));
+  ASSERT_TRUE(box_a->run("ip link set far1 up"));
+  ASSERT_TRUE(wait_both(*a, *b, 3s, [&] { return all(*a, RouterState::kActive) && all(*b, RouterState::kBackup); }));
+}
+
+TEST_F(TwoBoxes, AnIpv6AddressIsAddedAndTakenAwayByReloadsWithoutATransition) {
+  Words words;
+  a->say(site("a", words));
+  a->start();
+  ASSERT_TRUE(a->becomes("web", RouterState::kActive));
+  // A link-local address is not used before the link has been asked whether it is free.
+  ASSERT_TRUE(a->wait(5s, [&] { return box_a->run("ip -6 addr show dev eth0 scope link -tentative | grep -q fe80"); }));
+  const uint64_t transitions = a->state("web")->transitions;
+  words.web_addresses = "[192.0.2.10/24, 192.0.2.11/24, \"2001:db8::10/64\"]";
+  words.generation = 2;
+  a->say(site("a", words));
+  ASSERT_TRUE(a->wait(3s, [&] { return box_a->has_address("2001:db8::10"); }));
+  words.web_addresses = "[192.0.2.10/24, 192.0.2.11/24]";
+  words.generation = 3;
+  a->say(site("a", words));
+  ASSERT_TRUE(a->wait(3s, [&] { return !box_a->has_address("2001:db8::10"); }));
+  EXPECT_EQ(a->state("web")->state, RouterState::kActive);
+  EXPECT_EQ(a->state("web")->transitions, transitions);
+  EXPECT_EQ(a->count("VRRP_FAULT"), 0u);
+}
+
+TEST_F(TwoBoxes, RoutesAndRulesAreThereWhileItIsActive) {
+  Words words;
+  words.track =
+      ", routes: { out: { to: 203.0.113.0/24, via: 192.0.2.2, metric: 7 } },"
+      " rules: { mine: { from: 192.0.2.10/32, table: 100, priority: 1234 } }";
+  a->say(site("a", words));
+  a->start();
+  const auto there = [&] {
+    return box_a->run("ip route show | grep -q \"203.0.113.0/24 via 192.0.2.2 .* metric 7\"") &&
+           box_a->run("ip rule show | grep -q \"1234:.*from 192.0.2.10 lookup 100\"");
+  };
+  const auto gone = [&] {
+    return box_a->run("! ip route show | grep -q 203.0.113.0") && box_a->run("! ip rule show | grep -q 1234:");
+  };
+  ASSERT_TRUE(a->becomes("web", RouterState::kActive));
+  ASSERT_TRUE(a->wait(2s, there));
+  EXPECT_EQ(a->count("VRRP_ROUTE_FAILED"), 0u);
+  a->kill();
+  EXPECT_TRUE(there());
+  a->start();  // goes on as active, and they are still there
+  ASSERT_TRUE(a->wait(3s, [&] { return a->count("VRRP_RESUMED") > 0; }));
+  ASSERT_TRUE(a->wait(2s, there));
+  words.track = ", routes: { out: { to: 203.0.113.0/24, via: 192.0.2.99 } }";
+  words.generation = 2;
+  a->say(site("a", words));
+  ASSERT_TRUE(a->wait(2s, [&] { return box_a->run("ip route show | grep -q \"203.0.113.0/24 via 192.0.2.99\""); }));
+  a->stop();
+  EXPECT_TRUE(gone());
+}
+
+TEST_F(TwoBoxes, MaintenanceOutlivesTheDaemon) {
+  a->say(site("a", {}));
+  b->say(site("b", {}));
+  a->start();
+  ASSERT_TRUE(a->becomes("web", RouterState::kActive));
+  a->say(bus::Maintenance{.on = true});
+  ASSERT_TRUE(a->wait(2s, [&] { return std::filesystem::exists(folder_ / "a" / "maintenance"); }));
+  a->stop();
+  b->start();
+  ASSERT_TRUE(b->becomes("web", RouterState::kActive));
+  a->forget_everything();
+  a->start();
+  EXPECT_FALSE(
+      wait_both(*a, *b, 1500ms, [&] { return a->state("web") && a->state("web")->state == RouterState::kActive; }));
+  ASSERT_TRUE(a->state("web"));
+  EXPECT_NE(a->state("web")->reason.find("maintenance"), std::string::npos) << a->state("web")->reason;
+  a->say(bus::Maintenance{.on = false});
+  ASSERT_TRUE(wait_both(*a, *b, 3s, [&] { return a->state("web")->state == RouterState::kActive; }));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "a" / "maintenance"));
 }
 
 // RFC 9568, 5.2.4 and 6.4.1: priority 255 has the addresses configured itself, waits for nobody, and keeps them.
