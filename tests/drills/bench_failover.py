@@ -24,6 +24,8 @@ from world import World, require_root  # noqa: E402
 
 
 def power_loss(link):
+    # Stopped first: a daemon that sees its cables go would tell the peer, and a box without power tells nobody anything.
+    link.a.host.kill_all(signal.SIGSTOP)
     link.world.plug(link.a.host, "eth0", "down")
     link.world.plug(link.a.host, "eth1", "down")
     link.a.kill()

@@ -72,6 +72,10 @@ const Link* InterfaceTable::find(int index) const {
   return found != links_.end() ? &found->second : nullptr;
 }
 
+bool InterfaceTable::has_mac(const MacAddress& mac) const {
+  return std::ranges::any_of(links_, [&](const auto& each) { return each.second.mac == mac; });
+}
+
 bool InterfaceTable::usable(std::string_view name) const {
   const Link* link = find(name);
   return link != nullptr && link->usable();

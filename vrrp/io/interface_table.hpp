@@ -26,6 +26,8 @@ class InterfaceTable {
   std::set<std::string> apply(const netlink::LinkChange& change);
   std::set<std::string> apply(const netlink::AddressChange& change);
 
+  bool has_mac(const MacAddress& mac) const;
+
   // nullptr when there is none of that name now.
   const netlink::Link* find(std::string_view name) const;
   const netlink::Link* find(int index) const;

@@ -316,6 +316,8 @@ class Room {
       std::unique_ptr<ClaimEar>& ear = claim_ears_[place];
       if (!ear)
         ear = std::make_unique<ClaimEar>(io_, place.second, [this](const IpAddress& address, const MacAddress& by) {
+          // With two interfaces on one link the kernel may answer by the other one.
+          if (watch_.table().has_mac(by)) return;
           for (const auto& [name, router] : routers_) router->address_claimed(address, by);
         });
       const netlink::Link* link = watch_.table().find(place.first);

@@ -458,6 +458,15 @@ TEST_F(TwoBoxes, AServiceWithoutServersIsAFaultWhenItIsTracked) {
   ASSERT_TRUE(a->becomes("web", RouterState::kActive));
 }
 
+TEST_F(TwoBoxes, AWeightAboveZeroCountsFromTheBeginning) {
+  Words words;
+  words.track = ", track: { checks: { app: { script: /bin/true, weight: 30, interval: 100ms } } }";
+  a->say(site("a", words));
+  a->start();
+  ASSERT_TRUE(a->becomes("web", RouterState::kActive));
+  EXPECT_EQ(a->state("web")->priority, 180);
+}
+
 // A gateway that does not answer, a process that is not there, a file with a number, a route that is missing.
 TEST_F(TwoBoxes, EveryKindOfThingIsLookedAt) {
   const std::string file = (folder_ / "number").string();

@@ -93,6 +93,7 @@ void Router::start(const InterfaceTable& table, const std::optional<bus::Instanc
                    std::optional<Duration> silence, const std::optional<std::string>& reason) {
   tell_interfaces(table, settings());
   tell_primaries(table);
+  settle_tracking();  // what counts as well until it is looked at counts from the beginning
   hold(reason);
   Start start;
   const Leg& first = settings().legs.front();
@@ -163,7 +164,6 @@ void Router::looked(const std::string& thing, const Look& look) {
 }
 
 void Router::settle_tracking() {
-  if (machine_.state() == State::kInitialize) return;
   const std::vector<std::string> faults = tracking_.faults();
   for (const Tracked& thing : election_.tracked) {
     const std::string name = thing.text();

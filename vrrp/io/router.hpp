@@ -68,7 +68,7 @@ class Router : public std::enable_shared_from_this<Router> {
   // Says the counters, if they changed.
   void report();
 
-  const Election& election() const { return election_; }  // as the site wants it
+  const Election& election() const { return election_; }            // as the site wants it
   const Settings& settings() const { return machine_.settings(); }  // with the priority in force
   bool active() const { return machine_.state() == State::kActive; }
   bool has(const VirtualAddress& address) const;
@@ -103,8 +103,8 @@ class Router : public std::enable_shared_from_this<Router> {
   Machine machine_;
   Reporter reporter_;
   Lateness lateness_;
-  std::optional<TimePoint> measured_;  // the deadline whose lateness is known already
-  std::set<std::string> down_;         // interfaces said to be down
+  std::optional<TimePoint> measured_;                // the deadline whose lateness is known already
+  std::set<std::string> down_;                       // interfaces said to be down
   std::vector<std::optional<IpAddress>> primaries_;  // by leg
   std::optional<std::string> hold_;
   bool started_ = false;             // before that, what an earlier life said is not known to reporter_ yet

@@ -26,7 +26,7 @@ class Segment {
     std::function<void(AdvertError, std::optional<IpAddress> source)> refused;
   };
   struct Listener {
-    std::function<void(const std::string&)> trouble;                                    // the socket, in words
+    std::function<void(const std::string&)> trouble;                                  // the socket, in words
     std::function<void(uint8_t vrid, std::optional<IpAddress> source)> other_router;  // once for each VRID
   };
 
