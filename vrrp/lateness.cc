@@ -16,6 +16,15 @@ void Lateness::note(Duration late) {
   ++histogram_[static_cast<size_t>(std::ranges::lower_bound(kBounds, late) - kBounds.begin())];
 }
 
+std::vector<NamedCount> Lateness::counts() const {
+  std::vector<NamedCount> counts;
+  for (size_t i = 0; i < kBounds.size(); ++i)
+    counts.push_back(
+        {"deadlines_within_" + std::to_string(kBounds[i] / std::chrono::milliseconds(1)) + "_ms", histogram_[i]});
+  counts.push_back({"deadlines_later", histogram_.back()});
+  return counts;
+}
+
 std::string Lateness::text() const {
   std::string words = "worst " + in_ms(worst_) + "; within";
   for (size_t i = 0; i < kBounds.size(); ++i)

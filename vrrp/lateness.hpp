@@ -5,8 +5,10 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "daemon/base/time.hpp"
+#include "vrrp/counters.hpp"
 
 namespace tandem::vrrp {
 
@@ -23,6 +25,8 @@ class Lateness {
   const std::array<uint64_t, kBounds.size() + 1>& histogram() const { return histogram_; }
   // "worst 230 ms; within 1 ms 812, 10 ms 3, 100 ms 0, 1000 ms 1, later 0"
   std::string text() const;
+  // The histogram for machines: "deadlines_within_1_ms" ... "deadlines_later".
+  std::vector<NamedCount> counts() const;
 
  private:
   Duration worst_{};

@@ -103,6 +103,7 @@ class Host:
 
 class World:
     made = 0
+    open = []  # a drill may have several at a time; a signal ends them all
 
     def __init__(self):
         sweep()
@@ -113,13 +114,16 @@ class World:
         self.hosts = {}
         self.processes = []
         self.closed = False
+        World.open.append(self)
         atexit.register(self.close)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._on_signal)
         self.switches = self.host("switches")
 
-    def _on_signal(self, number, _frame):
-        self.close()
+    @staticmethod
+    def _on_signal(number, _frame):
+        for world in list(World.open):
+            world.close()
         # End the way the signal would have, so that whoever started us sees the truth.
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
@@ -159,6 +163,7 @@ class World:
         if self.closed:
             return
         self.closed = True
+        World.open.remove(self)
         for last_word in self.at_close:
             last_word()
         for host in self.hosts.values():

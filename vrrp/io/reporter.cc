@@ -103,7 +103,9 @@ std::vector<bus::InstanceState> Reporter::describe(const Machine& machine, const
   state.adverts_sent = earlier_.adverts_sent + counters.adverts_sent;
   state.adverts_received = earlier_.adverts_received + counters.adverts_received;
   state.adverts_rejected = earlier_.adverts_rejected + counters.adverts_rejected;
-  for (const NamedCount& each : named(counters)) {
+  std::vector<NamedCount> counts = named(counters);
+  for (NamedCount& each : lateness_.counts()) counts.push_back(std::move(each));
+  for (const NamedCount& each : counts) {
     uint64_t value = each.value;
     // What an earlier life counted is added, but a reason is no count.
     if (each.name != "new_active_reason")

@@ -19,7 +19,9 @@ namespace tandem::vrrp {
 class Reporter {
  public:
   // Speaks for the virtual routers of one election, by their names in the site.
-  Reporter(bus::RoomLink& bus, std::string router) : bus_(bus), router_(std::move(router)) {}
+  // REQUIRES: `lateness` outlives this.
+  Reporter(bus::RoomLink& bus, std::string router, const Lateness& lateness)
+      : bus_(bus), router_(std::move(router)), lateness_(lateness) {}
 
   // Counters and the time of the last transition go on from where an earlier life of the room left them.
   void continue_from(const bus::InstanceState& before, bool same_state);
@@ -55,6 +57,7 @@ class Reporter {
 
   bus::RoomLink& bus_;
   std::string router_;
+  const Lateness& lateness_;
   uint64_t since_unix_ms_ = 0;
   bus::InstanceState earlier_;            // counters of earlier lives
   std::vector<std::string> tracked_;      // how things stand, a line each

@@ -32,7 +32,7 @@ Router::Router(House& house, std::string name, Election election)
       name_(std::move(name)),
       election_(std::move(election)),
       machine_(election_.settings),
-      reporter_(house.bus, name_),
+      reporter_(house.bus, name_, lateness_),
       tracker_(house.io, house.pool, [this](const std::string& thing, const Look& look) { looked(thing, look); }),
       timer_(house.io.get_executor(), [this] { on_deadline(); }),
       retry_(house.io.get_executor(), [this] {

@@ -101,8 +101,8 @@ class Router : public std::enable_shared_from_this<Router> {
   Election election_;
   Tracking tracking_;
   Machine machine_;
-  Reporter reporter_;
   Lateness lateness_;
+  Reporter reporter_;
   std::optional<TimePoint> measured_;                // the deadline whose lateness is known already
   std::set<std::string> down_;                       // interfaces said to be down
   std::vector<std::optional<IpAddress>> primaries_;  // by leg

@@ -1,0 +1,103 @@
+#include "daemon/loop/script.hpp"
+
+#include <gmock/gmock.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <optional>
+
+namespace tandem::loop {
+namespace {
+
+using testing::HasSubstr;
+using testing::SizeIs;
+using End = ScriptResult::End;
+
+ScriptResult run(std::vector<std::string> words, Duration limit = 10s, std::string user = "") {
+  boost::asio::io_context io;
+  std::optional<ScriptResult> result;
+  const auto script =
+      run_script(io, {std::move(words), std::move(user), limit}, [&](ScriptResult said) { result = std::move(said); });
+  io.run();
+  return result.value();
+}
+ScriptResult shell(const std::string& words, Duration limit = 10s) {
+  return run({"/bin/sh", "-c", words}, limit);
+}
+
+TEST(Script, TellsItsExitCodeAndWhatItSaid) {
+  const ScriptResult result = shell("echo well; echo ill >&2; exit 3");
+  EXPECT_EQ(result.end, End::kExited);
+  EXPECT_EQ(result.exit_code, 3);
+  EXPECT_EQ(result.text(), "exit code 3: well ill");
+}
+
+TEST(Script, ItsArgumentsAreSeenByNoShell) {
+  EXPECT_EQ(run({"/bin/echo", "$HOME;", "a b"}).output, "$HOME; a b");
+}
+
+TEST(Script, KeepsTheEndOfALongOutputAndNoControlCharacters) {
+  const ScriptResult result = shell("yes 0123456789 | head -c 1000000; printf '\\033[31mlast'");
+  EXPECT_THAT(result.output, SizeIs(512));
+  EXPECT_TRUE(result.output.ends_with(" [31mlast")) << result.output;
+}
+
+TEST(Script, IsKilledWithAllItStartedWhenItsTimeIsOver) {
+  const std::string file = testing::TempDir() + "script_test." + std::to_string(getpid());
+  const ScriptResult result = shell("sleep 1000 & echo $! > " + file + "; sleep 1000", 300ms);
+  EXPECT_EQ(result.end, End::kTimedOut);
+  EXPECT_THAT(result.text(), HasSubstr("did not end in time"));
+  pid_t grandchild = 0;
+  ASSERT_TRUE(std::ifstream(file) >> grandchild);
+  // Killed; whoever reaps orphans here may take a moment, and a zombie has no memory map.
+  std::string map;
+  for (int i = 0; i < 100; ++i) {
+    std::ifstream maps("/proc/" + std::to_string(grandchild) + "/maps");
+    map.clear();
+    std::getline(maps, map);
+    if (map.empty()) break;
+    usleep(10'000);
+  }
+  EXPECT_EQ(map, "");
+  unlink(file.c_str());
+}
+
+TEST(Script, ThatLeavesSomethingRunningIsNotWaitedFor) {
+  const ScriptResult result = shell("sleep 1000 & exit 0");
+  EXPECT_EQ(result.end, End::kExited);
+  EXPECT_EQ(result.exit_code, 0);
+}
+
+TEST(Script, EndedByASignalSaysWhich) {
+  const ScriptResult result = shell("kill -9 $$");
+  EXPECT_EQ(result.end, End::kKilled);
+  EXPECT_EQ(result.text(), "ended by signal 9");
+}
+
+TEST(Script, ThatIsNotThereIsSaid) {
+  const ScriptResult result = run({"/nonexistent/script"});
+  EXPECT_EQ(result.end, End::kNotStarted);
+  EXPECT_THAT(result.text(), HasSubstr("could not be started: /nonexistent/script: No such file"));
+}
+
+TEST(Script, HasTheRightsOfItsUser) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root";
+  EXPECT_EQ(run({"/usr/bin/id", "-un"}, 10s, "nobody").output, "nobody");
+  EXPECT_THAT(run({"/usr/bin/id"}, 10s, "no such user").text(), HasSubstr("there is no user 'no such user'"));
+}
+
+TEST(Script, ReadsNothingFromUs) {
+  EXPECT_EQ(shell("cat; echo end").output, "end");
+}
+
+TEST(Script, ThatIsForgottenIsKilled) {
+  boost::asio::io_context io;
+  bool said = false;
+  run_script(io, {{"/bin/sleep", "1000"}, "", 1000s}, [&](const ScriptResult&) { said = true; }).reset();
+  io.run();
+  EXPECT_FALSE(said);
+}
+
+}  // namespace
+}  // namespace tandem::loop
