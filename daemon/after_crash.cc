@@ -3,6 +3,7 @@
 #include <iostream>
 
 #include "daemon/netlink/address_book.hpp"
+#include "daemon/netlink/macvlan.hpp"
 #include "daemon/netlink/route_book.hpp"
 #include "forwarding/io/silence.hpp"
 #include "vrrp/io/last_will.hpp"
@@ -26,6 +27,8 @@ bool remove_addresses() {
   for (const auto& address : *addresses)
     if (const auto removed = netlink::remove_address(*connection, address.interface_index, address.prefix); !removed)
       all = complain(address.prefix.text() + ": " + removed.error().text());
+  if (const auto removed = netlink::remove_our_macvlans(*connection, {}); !removed)
+    all = complain(removed.error().text());
   if (const auto removed = netlink::remove_our_routes_and_rules(*connection); !removed)
     all = complain(removed.error().text());
   return all;

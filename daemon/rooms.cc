@@ -13,8 +13,8 @@ std::vector<supervisor::RoomEntry> all_rooms() {
   // as another user and to end them, the change of user and the right to kill.
   rooms.push_back({.name = "vrrp",
                    .run = vrrp::run_room,
-                   .privileges = {.capabilities = {CAP_NET_RAW, CAP_NET_ADMIN, CAP_SYS_NICE, CAP_IPC_LOCK, CAP_SETUID, CAP_SETGID,
-                                                  CAP_KILL}}});
+                   .privileges = {.capabilities = {CAP_NET_RAW, CAP_NET_ADMIN, CAP_SYS_NICE, CAP_IPC_LOCK, CAP_SETUID,
+                                                   CAP_SETGID, CAP_KILL}}});
   // Packet sockets and filters, the fanout's eBPF, the flow table's memory. It stays user root, without root's power over
   // files, because the peer link's key is readable for its owner alone and is read again at a reload.
   rooms.push_back({.name = "forwarding",

@@ -94,6 +94,8 @@ struct Leg {
   std::optional<IpAddress> source;
   std::vector<IpAddress> peers;
   uint8_t min_ttl = kVrrpTtl;
+  // Its addresses have the virtual MAC address, and live on a device of this name; empty: the interface's own.
+  std::string device;
   bool operator==(const Leg&) const = default;
 
   // The same one, whatever else a reload changed.
@@ -103,17 +105,17 @@ struct Leg {
 };
 
 struct Settings {
-  uint8_t priority = 100;                     // 1-255; 255 is the owner of the addresses
-  Duration advert_interval = 1s;              // 10 ms - 40.95 s in steps of 10 ms
-  bool preempt = true;                        // an owner preempts always
-  Duration preempt_delay{};                   // counted from the first advert of a lower active
-  Duration announce_again = 5s;               // the second announcement; 0: none
-  Duration announce_refresh{};                // and for ever after, so often; 0: never
-  Duration linger{};                          // who gives way answers so much longer; at most an interval
-  Duration start_hold{};                      // a link that just came up may be deaf for so long
-  std::vector<Leg> legs;                      // 1 or more; the first never changes in a machine's life
-  std::vector<std::string> needs;              // interfaces and other things whose loss is a fault too
-  std::vector<VirtualAddress> excluded;       // move along without being advertised
+  uint8_t priority = 100;                // 1-255; 255 is the owner of the addresses
+  Duration advert_interval = 1s;         // 10 ms - 40.95 s in steps of 10 ms
+  bool preempt = true;                   // an owner preempts always
+  Duration preempt_delay{};              // counted from the first advert of a lower active
+  Duration announce_again = 5s;          // the second announcement; 0: none
+  Duration announce_refresh{};           // and for ever after, so often; 0: never
+  Duration linger{};                     // who gives way answers so much longer; at most an interval
+  Duration start_hold{};                 // a link that just came up may be deaf for so long
+  std::vector<Leg> legs;                 // 1 or more; the first never changes in a machine's life
+  std::vector<std::string> needs;        // interfaces and other things whose loss is a fault too
+  std::vector<VirtualAddress> excluded;  // move along without being advertised
   bool operator==(const Settings&) const = default;
 };
 
@@ -184,9 +186,9 @@ struct AddressClaimed {
   MacAddress by;
 };
 
-using Event =
-    std::variant<Start, Stop, AdvertReceived, AdvertRejected, DeadlineReached, InterfaceUp, InterfaceDown,
-                 PrimaryAddressChanged, SettingsChanged, PreemptHold, LinkHeard, GiveWay, TakeOver, AddressLost, AddressClaimed>;
+using Event = std::variant<Start, Stop, AdvertReceived, AdvertRejected, DeadlineReached, InterfaceUp, InterfaceDown,
+                           PrimaryAddressChanged, SettingsChanged, PreemptHold, LinkHeard, GiveWay, TakeOver,
+                           AddressLost, AddressClaimed>;
 
 // ---- Actions: to be carried out in their order --------------------------------------------------------------------
 
@@ -348,7 +350,7 @@ class Machine {
   bool yielded_ = false;     // handed over: it is not taken back from who took it
   bool link_heard_ = false;  // since the interface came up
   Counters counters_;
-  Actions actions_;                                   // of the event under way
+  Actions actions_;                                                      // of the event under way
   std::map<std::pair<size_t, IpAddress>, PeerDisagrees> disagreements_;  // as last said, by leg and source; bounded
 
   // What is said below holds in one state only; begin() and become_*() set it anew.

@@ -283,6 +283,24 @@ std::vector<std::byte> encode_ipv4(const Advert& advert, uint16_t ip_id, bool do
   return bytes;
 }
 
+std::vector<std::byte> encode_ipv6(const Advert& advert) {
+  TANDEM_ASSERT(!advert.source.is_v4());
+  const size_t size = message_size(advert);
+  std::vector<std::byte> bytes(sizeof(wire::Ipv6Header) + size);
+  write_message(advert, MutableBytes(bytes).subspan(sizeof(wire::Ipv6Header)));
+  *wire_at<wire::Ipv6Header>(MutableBytes(bytes)) = {.version_class_flow = 0x60000000 | uint32_t{kTrafficClass} << 20,
+                                                     .payload_length = static_cast<uint16_t>(size),
+                                                     .next_header = kVrrpProtocol,
+                                                     .hop_limit = kVrrpTtl,
+                                                     .source = advert.source.v6,
+                                                     .destination = advert.destination.v6};
+  return bytes;
+}
+
+MacAddress virtual_mac(IpAddress::Family family, uint8_t vrid) {
+  return {{0x00, 0x00, 0x5e, 0x00, static_cast<uint8_t>(family == IpAddress::Family::kIpv4 ? 1 : 2), vrid}};
+}
+
 ChecksumForm ChecksumChooser::form() const {
   switch (policy_) {
     case ChecksumPolicy::kRfc9568:

@@ -65,25 +65,25 @@ struct Advert {
 
 // Why a packet is not an advertisement for us, in the order of the checks.
 enum class AdvertError : uint8_t {
-  kIpHeader,      // not an IP header, or lengths that do not fit the bytes
-  kProtocol,      // not protocol 112
-  kFragment,      // adverts are never fragmented; half of one is somebody's trick
-  kIpOptions,     // no router sends them; source routes are a way around the TTL check
-  kTtl,           // RFC 9568, 7.1: not 255, so it may have come through a router
-  kDestination,   // neither the group nor, for unicast, one of our addresses
-  kOwnAddress,    // from one of our own addresses: our echo, or an address conflict
-  kSource,        // not a host on this link
-  kVersion,       // RFC 9568, 7.1
-  kType,          // RFC 9568, 7.1
-  kLength,        // RFC 9568, 7.1: shorter or longer than its address count says
-  kChecksum,      // RFC 9568, 7.1: right by neither form
-  kVrid,          // RFC 9568, 7.1: not configured on this interface
-  kCount,         // erratum 8299: no address
-  kInterval,      // erratum 8301: interval 0; version 2: another than ours (RFC 3768, 7.1)
-  kAuthType,      // version 2: neither none nor a password
-  kAuthMismatch,  // version 2: a password where we have none, or none where we have one
-  kAuthFailure,   // version 2: another password
-  kNotPeer,       // from none of the routers of a unicast list
+  kIpHeader,          // not an IP header, or lengths that do not fit the bytes
+  kProtocol,          // not protocol 112
+  kFragment,          // adverts are never fragmented; half of one is somebody's trick
+  kIpOptions,         // no router sends them; source routes are a way around the TTL check
+  kTtl,               // RFC 9568, 7.1: not 255, so it may have come through a router
+  kDestination,       // neither the group nor, for unicast, one of our addresses
+  kOwnAddress,        // from one of our own addresses: our echo, or an address conflict
+  kSource,            // not a host on this link
+  kVersion,           // RFC 9568, 7.1
+  kType,              // RFC 9568, 7.1
+  kLength,            // RFC 9568, 7.1: shorter or longer than its address count says
+  kChecksum,          // RFC 9568, 7.1: right by neither form
+  kVrid,              // RFC 9568, 7.1: not configured on this interface
+  kCount,             // erratum 8299: no address
+  kInterval,          // erratum 8301: interval 0; version 2: another than ours (RFC 3768, 7.1)
+  kAuthType,          // version 2: neither none nor a password
+  kAuthMismatch,      // version 2: a password where we have none, or none where we have one
+  kAuthFailure,       // version 2: another password
+  kNotPeer,           // from none of the routers of a unicast list
   kForeignAddresses,  // well formed, and advertises none of our addresses; the machine says this, not the decoder
 };
 inline constexpr size_t kAdvertErrors = 20;
@@ -137,6 +137,12 @@ std::vector<std::byte> encode_message(const Advert& advert);
 // The same with its IPv4 header before it (TTL 255, traffic class 0xc0), for a socket that writes
 // its own.
 std::vector<std::byte> encode_ipv4(const Advert& advert, uint16_t ip_id = 0, bool dont_fragment = false);
+
+// The same for IPv6: header and message.
+std::vector<std::byte> encode_ipv6(const Advert& advert);
+
+// RFC 9568, 7.3: 00-00-5E-00-01-{VRID} for IPv4, 00-00-5E-00-02-{VRID} for IPv6.
+MacAddress virtual_mac(IpAddress::Family family, uint8_t vrid);
 
 // Which form of checksum to send.
 enum class ChecksumPolicy : uint8_t { kAuto, kRfc9568, kRfc5798 };

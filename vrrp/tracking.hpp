@@ -21,14 +21,14 @@ namespace tandem::vrrp {
 struct Tracked {
   enum class Kind : uint8_t { kInterface, kScript, kFile, kProcess, kService, kRoute, kGateway };
   Kind kind = Kind::kScript;
-  std::string name;       // in the site
-  std::string subject;    // interface, command, file, process or service
-  IpAddress address;      // kRoute: there is a way to it; kGateway: it answers
-  std::string user;       // kScript
-  uint32_t processes = 1; // kProcess: at least so many
-  int weight = 0;         // -253 to 253
-  uint32_t rise = 1;      // good looks in a row that make it well
-  uint32_t fall = 1;      // bad ones that make it not
+  std::string name;        // in the site
+  std::string subject;     // interface, command, file, process or service
+  IpAddress address;       // kRoute: there is a way to it; kGateway: it answers
+  std::string user;        // kScript
+  uint32_t processes = 1;  // kProcess: at least so many
+  int weight = 0;          // -253 to 253
+  uint32_t rise = 1;       // good looks in a row that make it well
+  uint32_t fall = 1;       // bad ones that make it not
   Duration interval = std::chrono::seconds(1);
   Duration timeout = std::chrono::seconds(1);
   bool operator==(const Tracked&) const = default;

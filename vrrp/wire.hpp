@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "daemon/base/address.hpp"
 #include "daemon/base/bytes.hpp"
 
 namespace tandem::vrrp::wire {
@@ -21,6 +22,16 @@ struct Ipv4Header {
   be32 destination;           // RFC 9568, 5.1.1.2: 224.0.0.18
 };
 static_assert(sizeof(Ipv4Header) == 20 && alignof(Ipv4Header) == 1);
+
+struct Ipv6Header {
+  be32 version_class_flow;  // 4 bits version, 8 bits traffic class, 20 bits flow label
+  be16 payload_length;      //
+  uint8_t next_header = 0;  // RFC 9568, 5.1.2.4: 112
+  uint8_t hop_limit = 0;    // RFC 9568, 5.1.2.3: 255
+  Ipv6Address source;       // RFC 9568, 5.1.2.1: the link-local address of the sending interface
+  Ipv6Address destination;  // RFC 9568, 5.1.2.2: ff02::12
+};
+static_assert(sizeof(Ipv6Header) == 40 && alignof(Ipv6Header) == 1);
 
 inline constexpr uint16_t kDontFragment = 0x4000;
 inline constexpr uint16_t kMoreFragments = 0x2000;

@@ -78,6 +78,7 @@ class Search {
     version(router, places);
     unicast(router, places);
     group(router, places);
+    virtual_mac(router, places);
     priorities(router, places);
     for (size_t i = 0; i < router.tracked.size(); ++i)
       if (const Tracked& thing = router.tracked[i];
@@ -135,6 +136,16 @@ class Search {
       if (std::ranges::find(router.unicast, director.name, &UnicastPeer::name) == router.unicast.end())
         findings_.error(places.unicast,
                         "unicast: expected an address for every director, found none for '" + director.name + "'");
+  }
+
+  void virtual_mac(const VirtualRouter& router, const RouterPlaces& places) {
+    if (!router.virtual_mac) return;
+    if (!router.unicast.empty())
+      findings_.error(places.virtual_mac, "virtual_mac: switches learn it from multicast; expected no unicast");
+    const auto [first, is_new] = virtual_macs_.try_emplace(router.id, router.name);
+    if (!is_new)
+      findings_.error(places.virtual_mac,
+                      "virtual_mac: '" + first->second + "' has the same id, so the same MAC address and device");
   }
 
   // One election has one set of rules.
@@ -256,6 +267,7 @@ class Search {
   Findings& findings_;
   std::map<IpAddress, Holder> peer_addresses_;
   std::map<std::pair<std::string, uint8_t>, Holder> ids_;
+  std::map<uint8_t, std::string> virtual_macs_;         // by id
   std::map<std::string, const VirtualRouter*> groups_;  // by name: its first router
   std::map<IpAddress, Holder> virtual_addresses_;
   std::map<std::tuple<IpAddress, uint16_t, Protocol>, Holder> services_;

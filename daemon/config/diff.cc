@@ -146,6 +146,7 @@ void compare_routers(std::vector<std::string>& lines, const Site& before, const 
                   router.list("unicast", a.unicast, b.unicast);
                   router.value("min_ttl", a.min_ttl, b.min_ttl);
                   router.list("excluded_addresses", a.excluded_addresses, b.excluded_addresses);
+                  router.value("virtual_mac", a.virtual_mac, b.virtual_mac);
                   router.value("announce.count", a.announce.count, b.announce.count);
                   router.value("announce.again_after", a.announce.again_after, b.announce.again_after);
                   router.value("announce.refresh", a.announce.refresh, b.announce.refresh);

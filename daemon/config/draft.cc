@@ -94,6 +94,8 @@ class DraftReader {
     places.min_ttl = fields.place_of("min_ttl");
     for (const Entry* route : fields.named("routes")) read_route(*route, router.routes.emplace_back());
     for (const Entry* rule : fields.named("rules")) read_rule(*rule, router.rules.emplace_back());
+    take(router.virtual_mac, fields.boolean("virtual_mac"));
+    places.virtual_mac = fields.place_of("virtual_mac");
     if (const Entry* announce = fields.entry("announce")) read_announce(*announce, router.announce);
     if (const Entry* track = fields.entry("track")) read_track(*track, router, places);
   }

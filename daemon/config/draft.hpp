@@ -19,7 +19,7 @@ struct DirectorPlaces {
 };
 
 struct RouterPlaces {
-  Place name, id, preempt, version, password, advert_interval, group, unicast, min_ttl;
+  Place name, id, preempt, version, password, advert_interval, group, unicast, min_ttl, virtual_mac;
   std::vector<Place> priorities, addresses, excluded_addresses, track_interfaces, tracked;
 };
 

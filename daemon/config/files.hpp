@@ -24,8 +24,8 @@ enum class FileError : uint8_t {
   kNotRegular,  // a device, socket or pipe: reading it could wait for ever
   kUnreadable,  // no permission, or the disk failed
   kTooBig,
-  kOpenToOthers,   // keys: group or others have any right to it (mode & 077)
-  kNotAKey,        // keys: something else than 64 hex digits and at most one newline
+  kOpenToOthers,  // keys: group or others have any right to it (mode & 077)
+  kNotAKey,       // keys: something else than 64 hex digits and at most one newline
   kNotExecutable,
   kWritableByOthers,
   kNoCertificate,  // certificates: nothing in PEM form in it

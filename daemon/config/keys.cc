@@ -87,6 +87,11 @@ std::span<const Key> keys() {
     Key{.section = kVirtualRouter, .name = "checksum", .type = kChoice, .standard = "auto",
         .choices = checksum_choices(), .also = "v3_checksum_as_v2 checksum-with-ipv4-pseudoheader",
         .meaning = "What the checksum of IPv4 advertisements covers. Both forms are accepted."},
+    Key{.section = kVirtualRouter, .name = "virtual_mac", .type = kBoolean, .standard = "false",
+        .also = "use_vmac vmac", .meaning = "Whether the addresses have a MAC address of their own that moves along "
+                                            "(00:00:5e:00:01:ID, IPv6 00:00:5e:00:02:ID): hosts notice nothing of a change. "
+                                            "All directors must agree. It lives on a device vrrp4-ID or vrrp6-ID; "
+                                            "arp_ignore and arp_announce of the interface are set."},
     Key{.section = kVirtualRouter, .name = "announce", .type = kMap, .otherwise = "as its keys say", .inside = kAnnounce,
         .also = "garp", .meaning = "How hosts are told that the addresses have moved."},
     Key{.section = kVirtualRouter, .name = "routes", .type = kNamedMaps, .otherwise = "none", .low = 0, .high = 1000,

@@ -101,6 +101,16 @@ TEST(RouterKeys, AnnouncementsAreTheSitesToChoose) {
   EXPECT_EQ(router.announce, (AnnounceRules{.count = 5, .again_after = 10s, .refresh = 60s}));
 }
 
+TEST(RouterKeys, AVirtualMacAddressIsForMulticastAndOneId) {
+  EXPECT_TRUE(router_of("virtual_mac: true").virtual_mac);
+  EXPECT_THAT(errors_of(router_with("virtual_mac: true\n    unicast: { dir-a: 198.51.100.2, dir-b: 198.51.100.3 }")),
+              ElementsAre(HasSubstr("virtual_mac: switches learn it from multicast; expected no unicast")));
+  std::string two = router_with("virtual_mac: true");
+  two.replace(two.find("services:\n"), 10,
+              "  db: { interface: eth1, id: 51, virtual_mac: true, addresses: [198.51.100.20/24] }\nservices:\n");
+  EXPECT_THAT(errors_of(two), ElementsAre(HasSubstr("virtual_mac: 'web' has the same id, so the same MAC address")));
+}
+
 TEST(RouterKeys, ExcludedAddressesMoveAndMayNotBeTwice) {
   EXPECT_EQ(router_of("excluded_addresses: [198.51.100.11/24]").excluded_addresses.size(), 1u);
   EXPECT_THAT(errors_of(router_with("excluded_addresses: [198.51.100.10/24]")),

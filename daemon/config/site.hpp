@@ -96,9 +96,9 @@ struct VirtualRule {
 
 // Gratuitous ARP and unsolicited neighbour advertisements.
 struct AnnounceRules {
-  uint32_t count = 3;                    // frames of a burst
-  Duration again_after = 5s;             // a second burst; 0: none
-  Duration refresh = Duration::zero();   // and on and on; 0: never
+  uint32_t count = 3;                   // frames of a burst
+  Duration again_after = 5s;            // a second burst; 0: none
+  Duration refresh = Duration::zero();  // and on and on; 0: never
   bool operator==(const AnnounceRules&) const = default;
 };
 
@@ -112,12 +112,13 @@ struct VirtualRouter {
   uint8_t version = 3;   // of VRRP: 2 or 3
   std::string password;  // version 2: 1-8 characters; empty: none
   Checksum checksum = Checksum::kAuto;
-  Duration start_hold_down = 30s;             // 0-10 min; a link that just came up may be deaf for so long
-  std::vector<VirtualAddress> addresses;      // advertised in this order
+  Duration start_hold_down = 30s;                  // 0-10 min; a link that just came up may be deaf for so long
+  std::vector<VirtualAddress> addresses;           // advertised in this order
   std::vector<VirtualAddress> excluded_addresses;  // move along without being advertised
-  std::string group;                          // routers of one group move together; empty: none
-  std::vector<UnicastPeer> unicast;           // empty: multicast
-  uint8_t min_ttl = 255;                      // of what unicast peers send
+  std::string group;                               // routers of one group move together; empty: none
+  std::vector<UnicastPeer> unicast;                // empty: multicast
+  uint8_t min_ttl = 255;                           // of what unicast peers send
+  bool virtual_mac = false;                        // 00:00:5e:00:01:ID answers for the addresses, 02 for IPv6
   AnnounceRules announce;
   std::vector<VirtualRoute> routes;
   std::vector<VirtualRule> rules;

@@ -28,9 +28,13 @@ Request address_request(int type, int flags, int interface_index, const Prefix& 
 
 }  // namespace
 
-Outcome<void> add_address(Connection& connection, int interface_index, const Prefix& prefix) {
+Outcome<void> add_address(Connection& connection, int interface_index, const Prefix& prefix, bool network_route) {
   Request request = address_request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, interface_index, prefix);
   request.put_value(IFA_PROTO, kOurAddressTag);
+  if (!network_route) {
+    const uint32_t flags = IFA_F_NOPREFIXROUTE | (prefix.address.is_v4() ? 0 : IFA_F_NODAD);
+    request.put_value(IFA_FLAGS, flags);
+  }
   return connection.change(std::move(request), "adding an address");
 }
 

@@ -28,7 +28,8 @@ struct InterfaceAddress {
 };
 
 // Adding one that is there already succeeds and gives it our tag.
-Outcome<void> add_address(Connection& connection, int interface_index, const Prefix& prefix);
+// Without `network_route` the kernel makes no route to the prefix: another interface has it.
+Outcome<void> add_address(Connection& connection, int interface_index, const Prefix& prefix, bool network_route = true);
 
 // Removing one that is not there succeeds.
 Outcome<void> remove_address(Connection& connection, int interface_index, const Prefix& prefix);

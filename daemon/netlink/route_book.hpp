@@ -29,7 +29,7 @@ struct Route {
 struct Rule {
   IpAddress::Family family = IpAddress::Family::kIpv4;
   std::optional<Prefix> from, to;
-  std::string incoming;   // interface; empty: any
+  std::string incoming;  // interface; empty: any
   uint32_t table = 254;
   uint32_t priority = 0;  // 0: the kernel chooses
   auto operator<=>(const Rule&) const = default;

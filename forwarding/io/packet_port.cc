@@ -23,11 +23,18 @@ constexpr size_t kWaitingFrames = 128;
 constexpr size_t kWaitingBytes = 2 << 20;
 
 // Returns how many bytes of the frame go up: all or none.
-const std::array<sock_filter, 12> kWanted = {{
+// A virtual router's MAC address (RFC 9568, 7.3: 00:00:5e:00:01:ID) lives on a device above this port: its frames are
+// another host's here.
+const std::array<sock_filter, 17> kWanted = {{
     BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<uint32_t>(SKF_AD_OFF + SKF_AD_PROTOCOL)),
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IP, 0, 9),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IP, 0, 14),
     BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<uint32_t>(SKF_AD_OFF + SKF_AD_PKTTYPE)),
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PACKET_HOST, 0, 7),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PACKET_HOST, 5, 0),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PACKET_OTHERHOST, 0, 11),
+    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<uint32_t>(SKF_LL_OFF)),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x00005e00, 0, 9),
+    BPF_STMT(BPF_LD | BPF_B | BPF_ABS, static_cast<uint32_t>(SKF_LL_OFF + 4)),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x01, 0, 7),
     BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<uint32_t>(SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT)),
     BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 5),
     BPF_STMT(BPF_LD | BPF_B | BPF_ABS, static_cast<uint32_t>(SKF_NET_OFF + 9)),  // the IPv4 protocol

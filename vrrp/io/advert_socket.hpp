@@ -39,6 +39,8 @@ class AdvertSocket {
 
   // From `advert.source`, which must be an address of this box. Returns 0 or an errno.
   int send(const Advert& advert);
+  // The same as a frame of its own, from another MAC address than the interface's, to the group.
+  int send_from(const MacAddress& mac, const Advert& advert);
   // The same for a message that is encoded already.
   int send_message(Bytes message, const IpAddress& source, const IpAddress& destination);
 
@@ -46,8 +48,10 @@ class AdvertSocket {
   AdvertSocket(loop::UniqueFd fd, int interface_index, Family family)
       : fd_(std::move(fd)), interface_index_(interface_index), family_(family) {}
   loop::UniqueFd fd_;
+  loop::UniqueFd frames_;  // made when it is needed
   int interface_index_ = 0;
   Family family_ = Family::kIpv4;
+  uint16_t ip_id_ = 0;
 };
 
 }  // namespace tandem::vrrp

@@ -110,7 +110,8 @@ void Hands::add(std::vector<VirtualAddress> addresses, OnTrouble on_trouble) {
   ask([loop = loop_, addresses = std::move(addresses), on_trouble = std::move(on_trouble)](Tools& tools) {
     for (const VirtualAddress& each : addresses) {
       const std::string wrong = tools.with_interface(each, [&](auto& kernel, const netlink::Link& link) {
-        const auto done = netlink::add_address(kernel, link.index, each.prefix);
+        const auto done =
+            netlink::add_address(kernel, link.index, each.prefix, !netlink::is_macvlan_name(each.interface));
         return done ? std::string() : done.error().text();
       });
       if (!wrong.empty()) boost::asio::post(loop, [on_trouble, each, wrong] { on_trouble({each, wrong}); });
@@ -167,6 +168,36 @@ void Hands::remove(std::vector<netlink::Route> routes, std::vector<netlink::Rule
   ask([loop = loop_, routes = std::move(routes), rules = std::move(rules), on_trouble](Tools& tools) {
     tools.change_all(loop, rules, netlink::remove_rule, on_trouble);
     tools.change_all(loop, routes, netlink::remove_route, on_trouble);
+  });
+}
+
+void Hands::raise(std::vector<netlink::Macvlan> devices, std::function<void(const std::string&)> on_trouble) {
+  if (devices.empty()) return;
+  ask([loop = loop_, devices = std::move(devices), on_trouble](Tools& tools) {
+    tools.change_all(loop, devices, netlink::raise_macvlan, on_trouble);
+  });
+}
+
+void Hands::hush(std::vector<netlink::Macvlan> devices, std::function<void(const std::string&)> on_trouble) {
+  if (devices.empty()) return;
+  ask([loop = loop_, devices = std::move(devices), on_trouble](Tools& tools) {
+    tools.change_all(loop, devices, netlink::hush_macvlan, on_trouble);
+  });
+}
+
+void Hands::remove(std::vector<netlink::Macvlan> devices, std::function<void(const std::string&)> on_trouble) {
+  if (devices.empty()) return;
+  ask([loop = loop_, devices = std::move(devices), on_trouble](Tools& tools) {
+    const auto remove = [](netlink::Connection& kernel, const netlink::Macvlan& device) {
+      return netlink::remove_macvlan(kernel, device.name);
+    };
+    tools.change_all(loop, devices, remove, on_trouble);
+  });
+}
+
+void Hands::remove_left_devices(std::set<std::string> keep) {
+  ask([keep = std::move(keep)](Tools& tools) {
+    if (auto* kernel = tools.connection()) static_cast<void>(netlink::remove_our_macvlans(*kernel, keep));
   });
 }
 

@@ -8,12 +8,14 @@
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include <boost/asio/any_io_executor.hpp>
 
+#include "daemon/netlink/macvlan.hpp"
 #include "daemon/netlink/route_book.hpp"
 #include "vrrp/io/interface_table.hpp"
 #include "vrrp/machine.hpp"
@@ -43,6 +45,12 @@ class Hands {
            std::function<void(const std::string&)> on_trouble);
   void remove(std::vector<netlink::Route> routes, std::vector<netlink::Rule> rules,
               std::function<void(const std::string&)> on_trouble);
+  // Devices with a virtual MAC address.
+  void raise(std::vector<netlink::Macvlan> devices, std::function<void(const std::string&)> on_trouble);
+  void hush(std::vector<netlink::Macvlan> devices, std::function<void(const std::string&)> on_trouble);
+  void remove(std::vector<netlink::Macvlan> devices, std::function<void(const std::string&)> on_trouble);
+  void remove_left_devices(std::set<std::string> keep);
+
   // Those with our tag, all of them.
   void remove_left_routes();
 

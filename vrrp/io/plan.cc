@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "daemon/config/reader.hpp"
+#include "daemon/netlink/macvlan.hpp"
 
 namespace tandem::vrrp {
 namespace {
@@ -77,8 +78,13 @@ std::vector<Leg> legs_of(const config::VirtualRouter& router, const std::string&
             .password = to_password(router.password),
             .checksum = to_policy(router.checksum),
             .min_ttl = router.min_ttl};
-    for (const config::VirtualAddress& address : router.addresses)
-      if (address.prefix.address.family == family) leg.addresses.push_back(to_address(address));
+    if (router.virtual_mac) leg.device = netlink::macvlan_name(family, router.id);
+    for (const config::VirtualAddress& address : router.addresses) {
+      if (address.prefix.address.family != family) continue;
+      leg.addresses.push_back(to_address(address));
+      VirtualAddress& ours = leg.addresses.back();
+      if (router.virtual_mac && ours.interface == router.interface) ours.interface = leg.device;
+    }
     if (leg.addresses.empty()) continue;
     for (const config::UnicastPeer& peer : router.unicast) {
       for (const IpAddress& address : peer.addresses) {
@@ -119,6 +125,9 @@ Result<Plan, std::string> make_plan(const config::Site& site, const std::string&
       at->second.announce_count = router.announce.count;
     }
     for (Leg& leg : legs_of(router, director)) settings.legs.push_back(std::move(leg));
+    // One MAC address in two places: whatever the one that gives way still answered would draw the packets back to it. The
+    // other one's advert comes after its addresses are there, so nothing is missed.
+    if (router.virtual_mac) settings.linger = Duration::zero();
     for (const std::string& name : router.track_interfaces)
       if (std::ranges::find(settings.needs, name) == settings.needs.end()) settings.needs.push_back(name);
     for (const config::VirtualRoute& route : router.routes)

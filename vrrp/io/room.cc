@@ -268,6 +268,10 @@ class Room {
   }
 
   void remove_leftovers() {
+    std::set<std::string> devices;
+    for (const auto& [name, router] : routers_)
+      if (router->active()) devices.merge(router->device_names());
+    hands_.remove_left_devices(std::move(devices));
     hands_.remove_leftovers(held_addresses(), [this](const std::vector<VirtualAddress>& removed) {
       for (const VirtualAddress& each : removed)
         bus_.event(Severity::kNotice, "VRRP_LEFTOVER_REMOVED", "",

@@ -130,7 +130,15 @@ void Router::change(Election election, const InterfaceTable& table) {
   for (const Leg& leg : settings.legs) primaries.push_back(primary_of(leg, table));
   primaries_ = primaries;
   feed(SettingsChanged{settings, std::move(primaries)});
-  if (active()) change_routes(was);
+  if (active()) {
+    change_routes(was);
+    // A device that the site does not want any more; its addresses have been moved already.
+    std::vector<netlink::Macvlan> gone;
+    for (const Leg& leg : before)
+      if (!leg.device.empty() && !device_names().contains(leg.device))
+        gone.push_back({.name = leg.device, .parent = leg.interface, .mac = {}});
+    house_.hands.remove(std::move(gone), on_route_trouble());
+  }
   tracker_.set(election_.tracked);
   settle_tracking();
   for (const Leg& leg : before) {
@@ -297,7 +305,18 @@ void Router::feed(const Event& event) {
   house_.pulse.beat(now);
   measure_lateness(now, false);
   const bool was_active = active();
-  for (const Action& action : machine_.on(event, now)) carry_out(action);
+  const Actions actions = machine_.on(event, now);
+  // An advert from the virtual MAC address draws the clients' packets here: not before the address is.
+  const bool adds =
+      std::ranges::any_of(actions, [](const Action& a) { return std::holds_alternative<AddAddresses>(a); });
+  const bool adverts_last = adds && !devices().empty();
+  for (const Action& action : actions)
+    if (!adverts_last || !std::holds_alternative<SendAdvert>(action)) carry_out(action);
+  if (adverts_last)
+    house_.hands.afterwards([weak = weak_from_this()] {
+      const auto self = weak.lock();
+      if (self && self->active()) self->send(self->settings().priority);
+    });
   // An active router's words change by a reload, with its address, and with the checksum its peers use.
   if (was_active != active() || (active() && !std::holds_alternative<DeadlineReached>(event))) house_.will_changed();
   timer_.set(machine_.deadline());
@@ -315,6 +334,7 @@ void Router::carry_out(const Action& action) {
     if (is_owner())
       std::erase_if(addresses,
                     [&](const VirtualAddress& each) { return house_.table().has(each.interface, each.prefix); });
+    house_.hands.raise(devices(), on_route_trouble());
     house_.hands.add(std::move(addresses), on_trouble(true));
   } else if (const auto* remove = std::get_if<RemoveAddresses>(&action)) {
     std::vector<VirtualAddress> addresses = remove->addresses;
@@ -323,13 +343,17 @@ void Router::carry_out(const Action& action) {
       return house_.had_by_another(name_, each) ||
              (is_owner() && !house_.table().has_ours(each.interface, each.prefix));
     });
+    if (!active()) house_.hands.hush(devices(), on_route_trouble());
     house_.hands.remove(std::move(addresses), on_trouble(false));
   } else if (const auto* announce = std::get_if<Announce>(&action)) {
     house_.hands.announce(announce->addresses, election_.announce_count, on_trouble(false));
   } else if (const auto* change = std::get_if<StateChanged>(&action)) {
     if (change->to == State::kActive) house_.hands.add(election_.routes, election_.rules, on_route_trouble());
     if (change->from == State::kActive && change->to == State::kFault) house_.lost(name_);
-    if (change->from == State::kActive) house_.hands.remove(election_.routes, election_.rules, on_route_trouble());
+    if (change->from == State::kActive) {
+      house_.hands.remove(election_.routes, election_.rules, on_route_trouble());
+      house_.hands.remove(devices(), on_route_trouble());
+    }
     reporter_.state_changed(*change, machine_, down_);
   } else if (const auto* conflict = std::get_if<AddressConflict>(&action)) {
     reporter_.conflict(*conflict);
@@ -340,9 +364,25 @@ void Router::carry_out(const Action& action) {
   }
 }
 
+std::vector<netlink::Macvlan> Router::devices() const {
+  std::vector<netlink::Macvlan> devices;
+  for (const Leg& leg : settings().legs)
+    if (!leg.device.empty())
+      devices.push_back({.name = leg.device, .parent = leg.interface, .mac = virtual_mac(leg.family, leg.vrid)});
+  return devices;
+}
+
+std::set<std::string> Router::device_names() const {
+  std::set<std::string> names;
+  for (const netlink::Macvlan& each : devices()) names.insert(each.name);
+  return names;
+}
+
 void Router::send(uint8_t priority) {
   for (const Outgoing& each : machine_.adverts(priority)) {
-    const int error = segment_of(settings().legs[each.leg]).send(each.advert);
+    const Leg& leg = settings().legs[each.leg];
+    const int error =
+        leg.device.empty() ? segment_of(leg).send(each.advert) : segment_of(leg).send_from_virtual_mac(each.advert);
     // An interface that is down is a fault and is said as that.
     if (error != 0 && error != ENODEV && error != ENXIO && error != ENETDOWN)
       reporter_.send_failed(error, loop::monotonic_now());

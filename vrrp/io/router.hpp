@@ -72,6 +72,8 @@ class Router : public std::enable_shared_from_this<Router> {
   const Settings& settings() const { return machine_.settings(); }  // with the priority in force
   bool active() const { return machine_.state() == State::kActive; }
   bool has(const VirtualAddress& address) const;
+  // The names of the devices with its virtual MAC addresses.
+  std::set<std::string> device_names() const;
   // Whether one of its legs is on this interface.
   bool is_on(const std::string& interface) const;
   // What is to be said for it if the room dies; nothing unless it is active.
@@ -91,6 +93,7 @@ class Router : public std::enable_shared_from_this<Router> {
   void change_routes(const Election& before);
   std::function<void(const std::string&)> on_route_trouble();
   void send(uint8_t priority);
+  std::vector<netlink::Macvlan> devices() const;
   bool is_owner() const { return election_.settings.priority == kPriorityOwner; }
   void attach(const Leg& leg, const Settings& settings);
   Segment& segment_of(const Leg& leg) { return house_.segment_of(leg.interface, leg.family); }

@@ -133,6 +133,10 @@ void Segment::judge(const AdvertSocket::Packet& packet) {
     ear->second.refused(advert.error(), source_of(packet, family_));
 }
 
+int Segment::send_from_virtual_mac(const Advert& advert) {
+  return socket_ ? socket_->send_from(virtual_mac(family_, advert.vrid), advert) : ENODEV;
+}
+
 int Segment::send(const Advert& advert) {
   return socket_ ? socket_->send(advert) : ENODEV;
 }

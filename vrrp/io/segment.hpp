@@ -52,6 +52,8 @@ class Segment {
   void drain();
   // Returns 0 or an errno; ENODEV without an interface.
   int send(const Advert& advert);
+  // From the virtual router's MAC address, so that switches learn where that is (RFC 9568, 7.2).
+  int send_from_virtual_mac(const Advert& advert);
 
  private:
   void wait();
