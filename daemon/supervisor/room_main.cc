@@ -21,8 +21,13 @@ namespace {
 constexpr unsigned kAloneSeconds = 6;
 
 // The supervisor is gone. The end of the line says so, too, and the room ends in order; but one whose loop is stuck does
-// not hear it, and must not stay behind. The next SIGALRM, the alarm's, has its default effect: the end.
+// not hear it, and must not stay behind. SIGALRM has its default effect: the end.
+// The kernel says this once for each thread of the supervisor that was still there to inherit its children, so the first
+// time counts, and it is not SIGALRM itself: a second one would end a room that is about to say its last words.
 void supervisor_is_gone(int) {
+  static volatile sig_atomic_t known = 0;
+  if (known != 0) return;
+  known = 1;
   alarm(kAloneSeconds);
 }
 
@@ -30,8 +35,8 @@ void arrange_signals() {
   for (const int number : {SIGINT, SIGHUP, SIGPIPE}) std::signal(number, SIG_IGN);
   struct sigaction action{};
   action.sa_handler = supervisor_is_gone;
-  action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);
-  sigaction(SIGALRM, &action, nullptr);
+  action.sa_flags = SA_RESTART;
+  sigaction(SIGUSR2, &action, nullptr);
 }
 
 // One descriptor for each check under way is more than the 1024 that programs with select() are given.
@@ -51,7 +56,7 @@ int room_main(const RoomEntry& entry, const RoomArguments& arguments) {
   if (!loop::set_close_on_exec(arguments.bus_fd, true)) loop::crash(entry.name, "it has no line to the supervisor");
   if (const auto dropped = drop_privileges(entry.privileges); !dropped) loop::crash(entry.name, dropped.error());
   // After the change of user, which would clear it.
-  prctl(PR_SET_PDEATHSIG, SIGALRM, 0, 0, 0);
+  prctl(PR_SET_PDEATHSIG, SIGUSR2, 0, 0, 0);
   try {
     boost::asio::io_context io(1);
     bus::RoomLink link(io, arguments.bus_fd, entry.name);
