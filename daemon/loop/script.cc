@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <pwd.h>
-#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
@@ -22,6 +21,7 @@
 #include "daemon/loop/deadline_timer.hpp"
 #include "daemon/loop/fd.hpp"
 #include "daemon/loop/process.hpp"
+#include "daemon/loop/spawn_plan.hpp"
 
 namespace tandem::loop {
 namespace {
@@ -30,33 +30,6 @@ namespace asio = boost::asio;
 
 constexpr size_t kKeptOutput = 512;
 constexpr int kReadsPerTurn = 16;  // a chatty script may not keep the loop
-
-struct SpawnPlan {
-  SpawnPlan() {
-    posix_spawn_file_actions_init(&files);
-    posix_spawnattr_init(&attributes);
-    posix_spawnattr_setflags(
-        &attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSCHEDULER);
-    posix_spawnattr_setpgroup(&attributes, 0);
-    posix_spawnattr_setschedpolicy(&attributes, SCHED_OTHER);
-    const sched_param ordinary{};
-    posix_spawnattr_setschedparam(&attributes, &ordinary);
-    sigset_t set;
-    sigfillset(&set);
-    posix_spawnattr_setsigdefault(&attributes, &set);
-    sigemptyset(&set);
-    posix_spawnattr_setsigmask(&attributes, &set);
-  }
-  ~SpawnPlan() {
-    posix_spawn_file_actions_destroy(&files);
-    posix_spawnattr_destroy(&attributes);
-  }
-  SpawnPlan(const SpawnPlan&) = delete;
-  SpawnPlan& operator=(const SpawnPlan&) = delete;
-
-  posix_spawn_file_actions_t files;
-  posix_spawnattr_t attributes;
-};
 
 // setpriv (util-linux) gives the rights away before the script begins.
 Result<std::vector<std::string>, std::string> with_rights_of(const ScriptOrder& order) {
@@ -94,6 +67,7 @@ class Running final : public Script {
     for (std::string& word : *words) arguments.push_back(word.data());
     arguments.push_back(nullptr);
     SpawnPlan plan;
+    plan.run_at_ordinary_priority();
     posix_spawn_file_actions_addopen(&plan.files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_adddup2(&plan.files, writing.get(), STDOUT_FILENO);
     posix_spawn_file_actions_adddup2(&plan.files, writing.get(), STDERR_FILENO);
@@ -151,14 +125,14 @@ class Running final : public Script {
   }
 
   void process_ended() {
+    // What it left running has its group still; nobody else can have its number before it is waited for.
+    ::kill(-pid_, SIGKILL);
     int status = 0;
     if (waitpid(pid_, &status, 0) == pid_ && !timed_out_) {
       result_.end = WIFEXITED(status) ? ScriptResult::End::kExited : ScriptResult::End::kKilled;
       result_.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status);
     }
     read_some();
-    // What it left running has its group still.
-    ::kill(-pid_, SIGKILL);
     pid_ = 0;
     finish();
   }

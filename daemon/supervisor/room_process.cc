@@ -18,6 +18,7 @@
 #include "daemon/bus/codec.hpp"
 #include "daemon/loop/fd.hpp"
 #include "daemon/loop/process.hpp"
+#include "daemon/loop/spawn_plan.hpp"
 
 namespace tandem::supervisor {
 
@@ -36,31 +37,6 @@ std::string words_of(int error) {
 loop::UniqueFd moved_up(int fd) {
   return loop::UniqueFd(fcntl(fd, F_DUPFD_CLOEXEC, 16));
 }
-
-// posix_spawn's two descriptions of the child, freed.
-struct SpawnPlan {
-  SpawnPlan() {
-    posix_spawn_file_actions_init(&files);
-    posix_spawnattr_init(&attributes);
-    // Ctrl-C in a terminal goes to the foreground's process group: only the supervisor shall hear it.
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-    posix_spawnattr_setpgroup(&attributes, 0);
-    sigset_t set;
-    sigfillset(&set);
-    posix_spawnattr_setsigdefault(&attributes, &set);
-    sigemptyset(&set);
-    posix_spawnattr_setsigmask(&attributes, &set);
-  }
-  ~SpawnPlan() {
-    posix_spawn_file_actions_destroy(&files);
-    posix_spawnattr_destroy(&attributes);
-  }
-  SpawnPlan(const SpawnPlan&) = delete;
-  SpawnPlan& operator=(const SpawnPlan&) = delete;
-
-  posix_spawn_file_actions_t files;
-  posix_spawnattr_t attributes;
-};
 
 Result<pid_t, std::string> spawn(const RoomStart& start, int bus_end) {
   std::vector<std::string> words{"tandemd",
@@ -81,7 +57,7 @@ Result<pid_t, std::string> spawn(const RoomStart& start, int bus_end) {
   const auto lock = moved_up(start.rooms_lock);
   const auto listen = start.listen_fd >= 0 ? moved_up(start.listen_fd) : loop::UniqueFd();
   if (!bus || !lock || (start.listen_fd >= 0 && !listen)) return Failure(words_of(errno));
-  SpawnPlan plan;
+  loop::SpawnPlan plan;
   posix_spawn_file_actions_adddup2(&plan.files, bus.get(), kBusFd);
   posix_spawn_file_actions_adddup2(&plan.files, lock.get(), kRoomsLockFd);
   if (listen) posix_spawn_file_actions_adddup2(&plan.files, listen.get(), kListenFd);

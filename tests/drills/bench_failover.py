@@ -41,11 +41,6 @@ def power_back(link):
     link.a.start()
 
 
-def kill_all(link):
-    link.a.kill()
-    link.a.after_crash()
-
-
 def start_again(link):
     link.a.start()
 
@@ -92,7 +87,7 @@ def hand_back(link):
         link.a.start()
 
 
-# name: (what happens, how it ends, does the other take over, advert intervals, seconds to watch in intervals + fixed)
+# name: (what happens, how it ends, does the other take over, advert intervals)
 EVENTS = {
     "power loss": (power_loss, power_back, True, (1.0, 0.1, 0.01)),
     "kill -9 of everything": (kill_all_restart, nothing, None, (1.0,)),

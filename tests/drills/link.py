@@ -23,6 +23,8 @@ from topology import Director  # noqa: E402
 from world import World, wait_until  # noqa: E402
 
 VIP = "198.51.100.10"
+VIP6 = "2001:db8::10"
+DUAL_STACK = {"addresses": [f"{VIP}/24", f"{VIP6}/64"]}  # a virtual router's key
 DIRECTORS = {"dir-a": 2, "dir-b": 3}
 PRIORITY = {"dir-a": 150, "dir-b": 100}
 VRID = 51
@@ -248,6 +250,13 @@ class Link:
         self.a, self.b = (kind(self, name) for name in DIRECTORS)
         self.probing = []
         self.probes = 0
+
+    def make_dual_stack(self, **router):
+        """IPv6 addresses of their own for the client and the directors, a VIP of each family, and more keys for the router."""
+        for host, last in ((self.client, "100"), (self.a.host, "2"), (self.b.host, "3")):
+            host.ip("addr", "add", f"2001:db8::{last}/64", "dev", "eth0", "nodad")
+        for box in (self.a, self.b):
+            box.configure(**DUAL_STACK, **router)
 
     def mac(self, box):
         return json.loads(box.host.ip("-j", "link", "show", "eth0"))[0]["address"]

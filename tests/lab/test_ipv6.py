@@ -10,10 +10,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "drills"))
 
-from link import VIP, Link, Tandem  # noqa: E402
+from link import DUAL_STACK, VIP, VIP6, Link, Tandem  # noqa: E402
 from world import World, require_root, wait_until  # noqa: E402
 
-VIP6 = "2001:db8::10"
 
 
 @pytest.fixture
@@ -21,10 +20,7 @@ def link():
     require_root()
     with World() as world:
         link = Link(world, os.environ["TANDEM_BIN"], Tandem, 0.2)
-        for host, last in ((link.client, "100"), (link.a.host, "2"), (link.b.host, "3")):
-            host.ip("addr", "add", f"2001:db8::{last}/64", "dev", "eth0", "nodad")
-        for box in (link.a, link.b):
-            box.configure(addresses=[f"{VIP}/24", f"{VIP6}/64"])
+        link.make_dual_stack()
         yield link
 
 
@@ -67,7 +63,7 @@ def test_a_crash_moves_both_families(link):
 
 def test_a_site_with_unicast_in_both_families_elects_and_hands_over(link):
     for box in (link.a, link.b):
-        box.configure(addresses=[f"{VIP}/24", f"{VIP6}/64"],
+        box.configure(**DUAL_STACK,
                       unicast={"dir-a": ["198.51.100.2", "2001:db8::2"], "dir-b": ["198.51.100.3", "2001:db8::3"]})
     link.start()
     settle(link, link.a, link.b)

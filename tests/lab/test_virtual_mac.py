@@ -9,10 +9,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "drills"))
 
-from link import VIP, Link, Tandem  # noqa: E402
+from link import VIP, VIP6, Link, Tandem  # noqa: E402
 from world import World, require_root, wait_until  # noqa: E402
 
-VIP6 = "2001:db8::10"
 MAC4, MAC6 = "00:00:5e:00:01:33", "00:00:5e:00:02:33"
 
 
@@ -21,10 +20,7 @@ def link():
     require_root()
     with World() as world:
         link = Link(world, os.environ["TANDEM_BIN"], Tandem, 0.2)
-        for host, last in ((link.client, "100"), (link.a.host, "2"), (link.b.host, "3")):
-            host.ip("addr", "add", f"2001:db8::{last}/64", "dev", "eth0", "nodad")
-        for box in (link.a, link.b):
-            box.configure(addresses=[f"{VIP}/24", f"{VIP6}/64"], virtual_mac=True)
+        link.make_dual_stack(virtual_mac=True)
         yield link
 
 

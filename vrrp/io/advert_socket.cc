@@ -3,7 +3,6 @@
 #include <arpa/inet.h>
 #include <linux/filter.h>
 #include <linux/if_ether.h>
-#include <linux/if_packet.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -183,9 +182,7 @@ int AdvertSocket::send(const Advert& advert) {
 }
 
 int AdvertSocket::send_from(const MacAddress& mac, const Advert& advert) {
-  // Protocol 0: it receives nothing.
-  if (!frames_) frames_.reset(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
-  if (!frames_) return errno;
+  if (!frames_) frames_.emplace();
   const bool v4 = family_ == Family::kIpv4;
   // RFC 1112, 6.4 and RFC 2464, 7: the groups' MAC addresses.
   const MacAddress group =
@@ -196,18 +193,7 @@ int AdvertSocket::send_from(const MacAddress& mac, const Advert& advert) {
   frame.reserve(ETH_HLEN + packet.size());
   for (const Bytes part : {bytes_of(group), bytes_of(mac), bytes_of(ether_type), Bytes(packet)})
     frame.insert(frame.end(), part.begin(), part.end());
-  sockaddr_ll to{};
-  to.sll_family = AF_PACKET;
-  to.sll_protocol = htons(ether_type);
-  to.sll_ifindex = interface_index_;
-  to.sll_halen = ETH_ALEN;
-  std::memcpy(to.sll_addr, group.bytes.data(), ETH_ALEN);
-  while (true) {
-    if (sendto(frames_.get(), frame.data(), frame.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
-               reinterpret_cast<const sockaddr*>(&to), sizeof to) >= 0)
-      return 0;
-    if (errno != EINTR) return errno;
-  }
+  return frames_->send(interface_index_, frame);
 }
 
 // The source is said with each packet: the checksum was made for it, and the tie-break goes by it.

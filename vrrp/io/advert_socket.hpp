@@ -8,6 +8,7 @@
 #include "daemon/base/bytes.hpp"
 #include "daemon/base/result.hpp"
 #include "daemon/loop/fd.hpp"
+#include "vrrp/io/frame_sender.hpp"
 #include "vrrp/packet.hpp"
 
 namespace tandem::vrrp {
@@ -48,7 +49,7 @@ class AdvertSocket {
   AdvertSocket(loop::UniqueFd fd, int interface_index, Family family)
       : fd_(std::move(fd)), interface_index_(interface_index), family_(family) {}
   loop::UniqueFd fd_;
-  loop::UniqueFd frames_;  // made when it is needed
+  std::optional<FrameSender> frames_;  // made when it is needed
   int interface_index_ = 0;
   Family family_ = Family::kIpv4;
   uint16_t ip_id_ = 0;

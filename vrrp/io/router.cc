@@ -307,11 +307,12 @@ void Router::feed(const Event& event) {
   const bool was_active = active();
   const Actions actions = machine_.on(event, now);
   // An advert from the virtual MAC address draws the clients' packets here: not before the address is.
-  const bool adds =
-      std::ranges::any_of(actions, [](const Action& a) { return std::holds_alternative<AddAddresses>(a); });
-  const bool adverts_last = adds && !devices().empty();
+  const auto has = [&](auto is) { return std::ranges::any_of(actions, is); };
+  const auto is_advert = [](const Action& action) { return std::holds_alternative<SendAdvert>(action); };
+  const auto is_adding = [](const Action& action) { return std::holds_alternative<AddAddresses>(action); };
+  const bool adverts_last = has(is_advert) && has(is_adding) && !devices().empty();
   for (const Action& action : actions)
-    if (!adverts_last || !std::holds_alternative<SendAdvert>(action)) carry_out(action);
+    if (!adverts_last || !is_advert(action)) carry_out(action);
   if (adverts_last)
     house_.hands.afterwards([weak = weak_from_this()] {
       const auto self = weak.lock();
