@@ -6,6 +6,7 @@
 #include "daemon/netlink/macvlan.hpp"
 #include "daemon/netlink/route_book.hpp"
 #include "forwarding/io/silence.hpp"
+#include "vrrp/io/accept_filter.hpp"
 #include "vrrp/io/last_will.hpp"
 
 namespace tandem {
@@ -41,9 +42,11 @@ bool announce_death(const std::filesystem::path& run_directory) {
 }
 
 // Nothing forwards any more, so nothing must be kept from the kernel.
-bool remove_filter() {
-  if (const auto removed = forwarding::Silence::remove_leftovers(); !removed) return complain(removed.error());
-  return true;
+bool remove_filters() {
+  bool all = true;
+  if (const auto removed = forwarding::Silence::remove_leftovers(); !removed) all = complain(removed.error());
+  if (const auto removed = vrrp::set_unaccepted({}); !removed) all = complain(removed.error());
+  return all;
 }
 
 }  // namespace
@@ -53,7 +56,7 @@ bool clean_up_after_crash(const std::filesystem::path& run_directory) {
   // does not come from one of them but from the interface's own address.
   const bool addresses = remove_addresses();
   const bool announced = announce_death(run_directory);
-  return remove_filter() && addresses && announced;
+  return remove_filters() && addresses && announced;
 }
 
 void give_up_room(const std::string& room, const std::filesystem::path& run_directory) {

@@ -31,12 +31,31 @@ std::vector<NamedCount> named(const Counters& c) {
       {"clamped_intervals", c.clamped_intervals},
       {"repeated_releases", c.repeated_releases},
       {"assertions", c.assertions},
+      {"deaf_intervals", c.deaf_intervals},
       {"late_wakeups", c.late_wakeups},
       {"addresses_restored", c.addresses_restored},
       {"address_conflicts", c.address_conflicts},
   };
   for (size_t i = 0; i < kAdvertErrors; ++i)
     list.push_back({"rejected: " + std::string(text(static_cast<AdvertError>(i))), c.rejected[i]});
+  return list;
+}
+
+std::vector<NamedCount> named(const LegCounters& c, const std::string& leg) {
+  const auto rejected = [&](AdvertError error) { return c.rejected[static_cast<size_t>(error)]; };
+  std::vector<NamedCount> list{
+      {"adverts_received", c.adverts_received},
+      {"priority_zero_received", c.priority_zero_received},
+      {"adv_interval_errors", c.adv_interval_errors},
+      {"address_list_errors", c.address_list_errors},
+      {"ip_ttl_errors", rejected(AdvertError::kTtl)},
+      {"invalid_type_packets_received", rejected(AdvertError::kType)},
+      {"packet_length_errors", rejected(AdvertError::kLength)},
+      {"router_checksum_errors", rejected(AdvertError::kChecksum)},
+      {"router_version_errors", rejected(AdvertError::kVersion)},
+      {"adverts_rejected", c.adverts_rejected},
+  };
+  for (NamedCount& each : list) each.name = leg + ": " + each.name;
   return list;
 }
 

@@ -31,11 +31,22 @@ struct Counters {
   uint64_t clamped_intervals = 0;        // learned intervals beyond three times our own
   uint64_t repeated_releases = 0;        // priority 0 while the skew timer already ran
   uint64_t assertions = 0;               // adverts sent because another active was heard and lost
+  uint64_t deaf_intervals = 0;           // down intervals in which a peer said elsewhere that it is active
   uint64_t late_wakeups = 0;             // the process slept through its own deadline
   uint64_t addresses_restored = 0;       // put back after somebody took them away
   uint64_t address_conflicts = 0;        // another station said that it has one of our addresses
 
   uint64_t rejected_for(AdvertError error) const { return rejected[static_cast<size_t>(error)]; }
+};
+
+// What differs between the virtual routers (a VRID of one family) of one election; what is sent is sent on all of them.
+struct LegCounters {
+  uint64_t adverts_received = 0;
+  uint64_t priority_zero_received = 0;
+  uint64_t adv_interval_errors = 0;
+  uint64_t address_list_errors = 0;
+  uint64_t adverts_rejected = 0;
+  std::array<uint64_t, kAdvertErrors> rejected{};
 };
 
 struct NamedCount {
@@ -45,5 +56,7 @@ struct NamedCount {
 
 // Every counter with its name, in a fixed order: RFC 6527's first, ours after them, the refusals by reason at the end.
 std::vector<NamedCount> named(const Counters& counters);
+// The same of one of several legs, RFC 6527's alone: "ipv6: adverts_received".
+std::vector<NamedCount> named(const LegCounters& counters, const std::string& leg);
 
 }  // namespace tandem::vrrp

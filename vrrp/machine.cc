@@ -38,12 +38,15 @@ Actions Machine::on(const Event& event, TimePoint now) {
 std::optional<TimePoint> Machine::deadline() const {
   if (state_ == State::kActive) {
     if (active_.leaving) return active_.leaving->at;
-    const TimePoint due = active_.yields_until.value_or(active_.advert_at);
-    return active_.announce_at ? std::min(due, *active_.announce_at) : due;
+    TimePoint due = active_.yields_until.value_or(active_.advert_at);
+    if (active_.announce_at) due = std::min(due, *active_.announce_at);
+    if (active_.ask_at) due = std::min(due, *active_.ask_at);
+    return due;
   }
   if (state_ != State::kBackup) return std::nullopt;
-  if (!backup_.lower_since || yielded_ || (held_ && !is_owner())) return backup_.timer_at;
-  return std::min(backup_.timer_at, *backup_.lower_since + settings_.preempt_delay);
+  const TimePoint due = question_due().value_or(backup_.timer_at);
+  if (!backup_.lower_since || yielded_ || (held_ && !is_owner())) return due;
+  return std::min(due, *backup_.lower_since + settings_.preempt_delay);
 }
 
 Duration Machine::active_adver_interval() const {
@@ -121,6 +124,7 @@ void Machine::backup_hears(const Advert& advert, TimePoint now) {
 void Machine::follow(const Advert& advert, TimePoint now) {
   backup_.advertised = advert.advert_interval;
   backup_.active = advert.source;
+  backup_.deaf = false;
   if (active_adver_interval() != advert.advert_interval) ++counters_.clamped_intervals;
   start_down_timer(now);
 }
@@ -130,6 +134,8 @@ void Machine::start_down_timer(TimePoint now) {
   backup_.timer_at = now + active_down_interval();
   backup_.released = false;
   backup_.grace_given = false;
+  backup_.asked = false;
+  backup_.affirmed_by.clear();
 }
 
 void Machine::become_active(Reason reason, TimePoint now) {
@@ -138,6 +144,7 @@ void Machine::become_active(Reason reason, TimePoint now) {
                                 : reason == Reason::kPreempted ? NewActiveReason::kPreempted
                                                                : NewActiveReason::kActiveNoResponse;
   active_ = {.since = now};
+  if (settings_.peer_link && reason == Reason::kActiveSilent) active_.ask_at = now + settings_.advert_interval;
   yielded_ = false;
   send_advert(settings_.priority, now);
   actions_.push_back(AddAddresses{addresses_of(settings_)});
@@ -250,6 +257,10 @@ void Machine::handle(const DeadlineReached&, TimePoint now) {
       const Duration interval = active_.advert_at - now;
       if (due + interval > now) active_.advert_at = due + interval;
     }
+    if (active_.ask_at && now >= *active_.ask_at) {
+      active_.ask_at.reset();
+      actions_.push_back(AskPeers{});
+    }
     if (active_.announce_at && now >= *active_.announce_at) {
       active_.announce_at.reset();
       actions_.push_back(Announce{addresses_of(settings_)});
@@ -257,7 +268,12 @@ void Machine::handle(const DeadlineReached&, TimePoint now) {
     }
     return;
   }
-  if (state_ != State::kBackup || preempt_when_free(now) || now < backup_.timer_at) return;
+  if (state_ != State::kBackup || preempt_when_free(now)) return;
+  if (const auto question = question_due(); question && now >= *question) {
+    backup_.asked = true;
+    actions_.push_back(AskPeers{});
+  }
+  if (now < backup_.timer_at) return;
   if (now - backup_.timer_at > active_adver_interval() && !backup_.grace_given) {
     // So late that adverts may be waiting unread. One skew time to read them.
     ++counters_.late_wakeups;
@@ -265,6 +281,7 @@ void Machine::handle(const DeadlineReached&, TimePoint now) {
     backup_.timer_at = now + skew_time();
     return;
   }
+  if (stays_for_peer(now)) return;
   const bool lower_is_active = backup_.lower_discarded && now - *backup_.lower_discarded <= active_down_interval();
   become_active(backup_.released  ? Reason::kActiveReleased
                 : lower_is_active ? Reason::kPreempted
@@ -280,11 +297,15 @@ void Machine::handle(const AdvertReceived& event, TimePoint now) {
   LegState& leg = legs_[event.leg];
   leg.heard = now;
   ++counters_.adverts_received;
+  ++leg.counters.adverts_received;
   link_heard(now);
   if (advert.version == Version::kV3)
     ++(advert.checksum_form == ChecksumForm::kMessageOnly ? counters_.message_only_checksums
                                                           : counters_.pseudo_header_checksums);
-  if (advert.priority == kPriorityRelease) ++counters_.priority_zero_received;
+  if (advert.priority == kPriorityRelease) {
+    ++counters_.priority_zero_received;
+    ++leg.counters.priority_zero_received;
+  }
   leg.checksum.heard(advert.checksum_form);
   compare_with_ours(advert, event.leg, false);
   switch (state_) {
@@ -303,10 +324,15 @@ void Machine::handle(const AdvertReceived& event, TimePoint now) {
 // keepalived restarts its advert timer here, and one bad packet every half interval silences it for good. Nothing but
 // counters may be touched.
 void Machine::handle(const AdvertRejected& event, TimePoint) {
-  ++counters_.adverts_rejected;
-  ++counters_.rejected[static_cast<size_t>(event.error)];
-  if (event.error == AdvertError::kInterval) ++counters_.adv_interval_errors;
-  if (event.error == AdvertError::kCount) ++counters_.address_list_errors;
+  TANDEM_ASSERT(event.leg < legs_.size());
+  const auto count = [&](auto& counters) {
+    ++counters.adverts_rejected;
+    ++counters.rejected[static_cast<size_t>(event.error)];
+    if (event.error == AdvertError::kInterval) ++counters.adv_interval_errors;
+    if (event.error == AdvertError::kCount) ++counters.address_list_errors;
+  };
+  count(counters_);
+  count(legs_[event.leg].counters);
 }
 
 void Machine::send_advert(uint8_t priority, TimePoint now) {

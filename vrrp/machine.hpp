@@ -26,6 +26,7 @@
 // - Preemption can be delayed and held; a router that waits so follows the lower active, and still takes over at once
 //   when nobody is heard.
 // - A planned change is made before it breaks (machine_handover.cc).
+// - Where the site wants it, silence is cross-checked by the peer link first (machine_cross_check.cc).
 // - A link that just came up may be deaf: until somebody is heard on it, silence proves nothing for a while.
 // - A restarted room resumes as active without a transition.
 // - A longer interval is announced at the old pace first, so that no backup runs out of patience in between.
@@ -112,6 +113,8 @@ struct Settings {
   Duration announce_again = 5s;          // the second announcement; 0: none
   Duration announce_refresh{};           // and for ever after, so often; 0: never
   Duration linger{};                     // who gives way answers so much longer; at most an interval
+  bool peer_link = false;                // the peers can be asked by another way
+  bool cross_check = false;              // before it takes over from silence it asks the peers by another way
   Duration start_hold{};                 // a link that just came up may be deaf for so long
   std::vector<Leg> legs;                 // 1 or more; the first never changes in a machine's life
   std::vector<std::string> needs;        // interfaces and other things whose loss is a fault too
@@ -143,6 +146,7 @@ struct AdvertReceived {
 };
 struct AdvertRejected {
   AdvertError error;
+  size_t leg = 0;
 };
 struct DeadlineReached {};  // said too early, it does nothing
 struct InterfaceUp {
@@ -176,6 +180,10 @@ struct GiveWay {
 };
 // The active router asked for it: become active now.
 struct TakeOver {};
+// The answer to AskPeers: one of them is active.
+struct PeerAffirms {
+  std::string peer;
+};
 struct AddressLost {  // somebody else removed it from its interface
   VirtualAddress address;
 };
@@ -188,7 +196,7 @@ struct AddressClaimed {
 
 using Event = std::variant<Start, Stop, AdvertReceived, AdvertRejected, DeadlineReached, InterfaceUp, InterfaceDown,
                            PrimaryAddressChanged, SettingsChanged, PreemptHold, LinkHeard, GiveWay, TakeOver,
-                           AddressLost, AddressClaimed>;
+                           PeerAffirms, AddressLost, AddressClaimed>;
 
 // ---- Actions: to be carried out in their order --------------------------------------------------------------------
 
@@ -239,8 +247,20 @@ struct AnotherActive {
   bool operator==(const AnotherActive&) const = default;
 };
 
+// Nobody is heard, and before it takes over it wants to know whether one of the peers is active all the same. Who is answers
+// with PeerAffirms; silence is an answer too.
+struct AskPeers {
+  bool operator==(const AskPeers&) const = default;
+};
+// It was affirmed: the two do not hear each other on the link. Said once for as long as it lasts.
+struct UnheardActive {
+  std::string peer;
+  bool here_too = false;  // this one is active as well; otherwise it stays backup
+  bool operator==(const UnheardActive&) const = default;
+};
+
 using Action = std::variant<SendAdvert, AddAddresses, RemoveAddresses, Announce, StateChanged, PeerDisagrees,
-                            AddressConflict, AnotherActive>;
+                            AddressConflict, AnotherActive, AskPeers, UnheardActive>;
 using Actions = std::vector<Action>;
 
 // An advertisement to encode, and the leg it goes out of.
@@ -273,6 +293,7 @@ class Machine {
   Reason reason() const { return reason_; }  // of the last transition
   const Settings& settings() const { return settings_; }
   const Counters& counters() const { return counters_; }
+  const LegCounters& counters_of(size_t leg) const { return legs_.at(leg).counters; }
   // The router heard as active: the source of the last advert that was followed. Ours when active.
   std::optional<IpAddress> active_address() const;
   // What keeps a backup from preempting the lower active it hears; empty when nothing does.
@@ -295,6 +316,7 @@ class Machine {
   void handle(const LinkHeard& event, TimePoint now);
   void handle(const GiveWay& event, TimePoint now);
   void handle(const TakeOver& event, TimePoint now);
+  void handle(const PeerAffirms& event, TimePoint now);
   void handle(const AddressLost& event, TimePoint now);
   void handle(const AddressClaimed& event, TimePoint now);
 
@@ -319,6 +341,9 @@ class Machine {
   void finish_leaving(TimePoint now);
   void stay(TimePoint now);
   void link_heard(TimePoint now);
+  // machine_cross_check.cc: a backup that hears nobody asks by another way
+  std::optional<TimePoint> question_due() const;
+  bool stays_for_peer(TimePoint now);
 
   // machine_operation.cc: what operators and the box do to a router
   void compare_with_ours(const Advert& advert, size_t leg, bool refused);
@@ -342,6 +367,7 @@ class Machine {
     std::optional<IpAddress> primary;
     ChecksumChooser checksum;
     std::optional<TimePoint> heard;  // the last valid advert
+    LegCounters counters;
   };
   std::vector<LegState> legs_;
   std::set<std::string> interfaces_down_;
@@ -361,6 +387,9 @@ class Machine {
     bool released = false;                     // priority 0 was heard: the timer is a skew timer
     std::optional<TimePoint> hold_until;       // the link may be deaf: no takeover before
     bool grace_given = false;                  // this timer has been put off once for a late wakeup
+    bool asked = false;                        // the peers, before this timer ends
+    std::string affirmed_by;                   // and who of them is active
+    bool deaf = false;                         // was said
     std::optional<IpAddress> active;           // source of the last advert followed
     std::optional<TimePoint> lower_since;      // waiting to preempt: first advert of the lower active
     std::optional<TimePoint> lower_discarded;  // preempting: its last advert, discarded
@@ -380,6 +409,7 @@ class Machine {
     std::optional<Leaving> leaving;
     std::optional<TimePoint> last_assertion;
     std::optional<TimePoint> last_reannouncement;
+    std::optional<TimePoint> ask_at;  // the peers, whether they are active too
     TimePoint since{};
     std::optional<TimePoint> last_defence;
     uint32_t others_heard = 0;  // adverts in a row of a lower router that is active too

@@ -77,6 +77,21 @@ TEST_F(MachineLegs, ABetterOneOnEitherLegEndsTheWholeActive) {
   EXPECT_THAT(hear6(from_peer6(200)), Contains(changed(State::kActive, State::kBackup, Reason::kHigherPriority)));
 }
 
+TEST_F(MachineLegs, WhatIsHeardIsCountedByLegToo) {
+  build_dual(dual());
+  hear(200);
+  hear6(from_peer6(200));
+  hear6(from_peer6(0));
+  say(AdvertRejected{AdvertError::kTtl, 1});
+  EXPECT_EQ(machine_.counters().adverts_received, 3u);
+  EXPECT_EQ(machine_.counters_of(0).adverts_received, 1u);
+  EXPECT_EQ(machine_.counters_of(1).adverts_received, 2u);
+  EXPECT_EQ(machine_.counters_of(1).priority_zero_received, 1u);
+  EXPECT_EQ(machine_.counters_of(0).adverts_rejected, 0u);
+  EXPECT_EQ(named(machine_.counters_of(1), "ipv6")[4].name, "ipv6: ip_ttl_errors");
+  EXPECT_EQ(named(machine_.counters_of(1), "ipv6")[4].value, 1u);
+}
+
 TEST_F(MachineLegs, AFaultOfOneLegIsTheFaultOfAll) {
   Settings settings = dual();
   settings.legs[1].interface = "eth1";

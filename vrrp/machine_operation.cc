@@ -104,8 +104,12 @@ bool Machine::is_foreign(const Advert& advert, size_t leg) const {
 }
 
 void Machine::refuse_foreign(const Advert& advert, size_t leg) {
-  ++counters_.adverts_rejected;
-  ++counters_.rejected[static_cast<size_t>(AdvertError::kForeignAddresses)];
+  const auto count = [](auto& counters) {
+    ++counters.adverts_rejected;
+    ++counters.rejected[static_cast<size_t>(AdvertError::kForeignAddresses)];
+  };
+  count(counters_);
+  count(legs_[leg].counters);
   compare_with_ours(advert, leg, true);
 }
 
@@ -118,8 +122,12 @@ void Machine::compare_with_ours(const Advert& advert, size_t leg, bool refused) 
   }
   const bool lists_differ = !found.missing.empty() || !found.extra.empty();
   const bool intervals_differ = advert.advert_interval != settings_.advert_interval;
-  if (lists_differ) ++counters_.address_list_errors;
-  if (intervals_differ) ++counters_.adv_interval_errors;
+  const auto count = [&](auto& counters) {
+    if (lists_differ) ++counters.address_list_errors;
+    if (intervals_differ) ++counters.adv_interval_errors;
+  };
+  count(counters_);
+  count(legs_[leg].counters);
 
   const auto known = disagreements_.find({leg, advert.source});
   if (!lists_differ && !intervals_differ) {

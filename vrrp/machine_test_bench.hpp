@@ -30,6 +30,10 @@ inline void PrintTo(const Action& action, std::ostream* out) {
     }
     void operator()(const AddressConflict& a) const { out << "AddressConflict{" << a.address.text() << "}"; }
     void operator()(const AnotherActive& a) const { out << "AnotherActive{" << a.source.text() << "}"; }
+    void operator()(const AskPeers&) const { out << "AskPeers"; }
+    void operator()(const UnheardActive& a) const {
+      out << "UnheardActive{" << a.peer << (a.here_too ? ", here too}" : "}");
+    }
     void operator()(const PeerDisagrees& a) const { out << "PeerDisagrees{" << a.source.text() << "}"; }
     static std::string list(const std::vector<VirtualAddress>& addresses) {
       std::string words = "{";

@@ -36,7 +36,8 @@ struct EnumWords<RouterState> {
 };
 template <>
 struct EnumWords<HandoverStep> {
-  static constexpr std::array<std::string_view, 3> kWords{"ask", "offer", "take"};
+  static constexpr std::array<std::string_view, 7> kWords{"ask",      "offer",  "take",    "inquire",
+                                                          "inquired", "affirm", "affirmed"};
 };
 template <>
 struct EnumWords<RoomPhase> {

@@ -86,9 +86,11 @@ struct InstanceState {
   }
 };
 
-// A planned change of the active director, from word to word: an operator asks (control to vrrp), the active router offers
-// (vrrp to forwarding, which has the peer link), the peer's router takes (its forwarding to its vrrp).
-enum class HandoverStep : uint8_t { kAsk, kOffer, kTake };
+// What two directors settle about one virtual router over the peer link, which forwarding has.
+// A planned change: an operator asks (control to vrrp), the active router offers (vrrp to forwarding), the peer's takes (its
+// forwarding to its vrrp). A cross-check: a router that hears nobody inquires (vrrp to forwarding), the peer's is inquired
+// (forwarding to vrrp), and if it is active it affirms (vrrp to forwarding), so the first one's is affirmed.
+enum class HandoverStep : uint8_t { kAsk, kOffer, kTake, kInquire, kInquired, kAffirm, kAffirmed };
 
 struct Handover {
   static constexpr std::string_view kKind = "Handover";

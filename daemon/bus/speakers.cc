@@ -28,8 +28,12 @@ std::string_view speaker_of(HandoverStep step) {
     case HandoverStep::kAsk:
       return "control";
     case HandoverStep::kOffer:
+    case HandoverStep::kInquire:
+    case HandoverStep::kAffirm:
       return "vrrp";
     case HandoverStep::kTake:
+    case HandoverStep::kInquired:
+    case HandoverStep::kAffirmed:
       return "forwarding";
   }
   return {};

@@ -79,6 +79,7 @@ class Search {
     unicast(router, places);
     group(router, places);
     virtual_mac(router, places);
+    peers_and_acceptance(router, places);
     priorities(router, places);
     for (size_t i = 0; i < router.tracked.size(); ++i)
       if (const Tracked& thing = router.tracked[i];
@@ -148,6 +149,16 @@ class Search {
                       "virtual_mac: '" + first->second + "' has the same id, so the same MAC address and device");
   }
 
+  void peers_and_acceptance(const VirtualRouter& router, const RouterPlaces& places) {
+    if (router.cross_check && !site_.peer_link)
+      findings_.error(places.cross_check, "cross_check: asks by the peer link; expected peer_link in this file");
+    const bool owned = std::ranges::any_of(site_.directors, [&](const Director& director) {
+      return site_.priority_of(router.name, director.name) == 255;
+    });
+    if (owned && !router.accept)
+      findings_.error(places.accept, "accept: the owner of the addresses (priority 255) answers on them always");
+  }
+
   // One election has one set of rules.
   void group(const VirtualRouter& router, const RouterPlaces& places) {
     if (router.group.empty()) return;
@@ -161,6 +172,7 @@ class Search {
     };
     same("advert_interval", router.advert_interval == leader.advert_interval);
     same("preempt", router.preempt == leader.preempt);
+    same("cross_check", router.cross_check == leader.cross_check);
     same("start_hold_down", router.start_hold_down == leader.start_hold_down);
     same("priorities", std::ranges::all_of(site_.directors, [&](const Director& director) {
            return site_.priority_of(router.name, director.name) == site_.priority_of(leader.name, director.name);

@@ -139,6 +139,8 @@ void compare_routers(std::vector<std::string>& lines, const Site& before, const 
                   router.value("interface", a.interface, b.interface);
                   router.value("id", a.id, b.id);
                   router.value("advert_interval", a.advert_interval, b.advert_interval);
+                  router.value("cross_check", a.cross_check, b.cross_check);
+                  router.value("accept", a.accept, b.accept);
                   router.value("start_hold_down", a.start_hold_down, b.start_hold_down);
                   router.value("version", a.version, b.version);
                   if (a.password != b.password) router.say("password: changed");

@@ -61,6 +61,10 @@ class DraftReader {
     take(router.interface, fields.text("interface"));
     take(router.id, fields.integer("id"));
     take(router.advert_interval, fields.time("advert_interval"));
+    take(router.cross_check, fields.boolean("cross_check"));
+    places.cross_check = fields.place_of("cross_check");
+    take(router.accept, fields.boolean("accept"));
+    places.accept = fields.place_of("accept");
     take(router.start_hold_down, fields.time("start_hold_down"));
     take(router.version, fields.integer("version"));
     take(router.password, fields.text("password"));

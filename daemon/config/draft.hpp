@@ -19,7 +19,8 @@ struct DirectorPlaces {
 };
 
 struct RouterPlaces {
-  Place name, id, preempt, version, password, advert_interval, group, unicast, min_ttl, virtual_mac;
+  Place name, id, preempt, version, password, advert_interval, group, unicast, min_ttl, virtual_mac, cross_check,
+      accept;
   std::vector<Place> priorities, addresses, excluded_addresses, track_interfaces, tracked;
 };
 

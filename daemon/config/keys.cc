@@ -74,6 +74,14 @@ std::span<const Key> keys() {
     Key{.section = kVirtualRouter, .name = "min_ttl", .type = kInteger, .standard = "255", .low = 1, .high = 255,
         .also = "unicast_ttl", .meaning = "With unicast: what comes with a lower TTL is refused. 255 is a neighbour on the "
                                           "link itself; keepalived sends IPv6 unicast with 64."},
+    Key{.section = kVirtualRouter, .name = "cross_check", .type = kBoolean, .standard = "false",
+        .meaning = "Whether a director that hears nobody asks the others by the peer link before it takes over, and stays "
+                   "backup if one says that it is active: a link that loses packets one way makes no second active one. "
+                   "Not for sites whose peer link may live on while the clients' link is dead."},
+    Key{.section = kVirtualRouter, .name = "accept", .type = kBoolean, .standard = "true",
+        .also = "no_accept accept_mode strict_mode",
+        .meaning = "Whether the active director itself answers what comes to the addresses and no service takes: ping, or a "
+                   "daemon that runs on it. Services, ARP and neighbour discovery work either way."},
     Key{.section = kVirtualRouter, .name = "start_hold_down", .type = kDuration, .standard = "30s", .low = 0,
         .high = ns(600s), .also = "vrrp_startup_delay startup_delay",
         .meaning = "A link that just came up may be deaf (spanning tree, a bond): nobody is given up for silent for so "

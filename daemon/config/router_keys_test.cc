@@ -111,6 +111,15 @@ TEST(RouterKeys, AVirtualMacAddressIsForMulticastAndOneId) {
   EXPECT_THAT(errors_of(two), ElementsAre(HasSubstr("virtual_mac: 'web' has the same id, so the same MAC address")));
 }
 
+TEST(RouterKeys, ACrossCheckNeedsThePeerLinkAndAnOwnerAlwaysAccepts) {
+  EXPECT_FALSE(router_of("accept: false").accept);
+  std::string unlinked = router_with("cross_check: true");
+  unlinked.replace(unlinked.find("peer_link"), 9, "#");
+  EXPECT_THAT(errors_of(unlinked), ElementsAre(HasSubstr("cross_check: asks by the peer link")));
+  EXPECT_THAT(errors_of(router_with("accept: false\n    priorities: { dir-a: 255, dir-b: 100 }")),
+              ElementsAre(HasSubstr("accept: the owner of the addresses (priority 255) answers on them always")));
+}
+
 TEST(RouterKeys, ExcludedAddressesMoveAndMayNotBeTwice) {
   EXPECT_EQ(router_of("excluded_addresses: [198.51.100.11/24]").excluded_addresses.size(), 1u);
   EXPECT_THAT(errors_of(router_with("excluded_addresses: [198.51.100.10/24]")),

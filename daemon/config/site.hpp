@@ -112,6 +112,8 @@ struct VirtualRouter {
   uint8_t version = 3;   // of VRRP: 2 or 3
   std::string password;  // version 2: 1-8 characters; empty: none
   Checksum checksum = Checksum::kAuto;
+  bool cross_check = false;                        // asks the peer link before it takes over from silence
+  bool accept = true;                              // the active director itself answers on its addresses
   Duration start_hold_down = 30s;                  // 0-10 min; a link that just came up may be deaf for so long
   std::vector<VirtualAddress> addresses;           // advertised in this order
   std::vector<VirtualAddress> excluded_addresses;  // move along without being advertised

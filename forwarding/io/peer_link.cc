@@ -52,7 +52,7 @@ class PeerLink::Implementation : public std::enable_shared_from_this<Implementat
   void configure(PeerLinkSettings settings);
   void names_changed();
   void set_router_states(std::vector<sync::RouterReport> routers);
-  void offer_handover(const std::string& peer, const std::string& router);
+  void say(const std::string& peer, const sync::RouterWord& word);
   void stop();
   uint16_t listening_port() const;
 
@@ -167,9 +167,8 @@ void PeerLink::Implementation::set_router_states(std::vector<sync::RouterReport>
   for (const auto& [name, session] : sessions_) session->on(sync::RoutersChanged{routers_});
 }
 
-void PeerLink::Implementation::offer_handover(const std::string& peer, const std::string& router) {
-  if (const auto session = sessions_.find(peer); session != sessions_.end())
-    session->second->on(sync::OfferHandover{router});
+void PeerLink::Implementation::say(const std::string& peer, const sync::RouterWord& word) {
+  if (const auto session = sessions_.find(peer); session != sessions_.end()) session->second->on(sync::SayWord{word});
 }
 
 void PeerLink::Implementation::stop() {
@@ -303,8 +302,8 @@ void PeerLink::names_changed() {
 void PeerLink::set_router_states(std::vector<sync::RouterReport> routers) {
   implementation_->set_router_states(std::move(routers));
 }
-void PeerLink::offer_handover(const std::string& peer, const std::string& router) {
-  implementation_->offer_handover(peer, router);
+void PeerLink::say(const std::string& peer, const sync::RouterWord& word) {
+  implementation_->say(peer, word);
 }
 void PeerLink::stop() {
   implementation_->stop();

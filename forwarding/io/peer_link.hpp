@@ -50,8 +50,8 @@ struct PeerLinkCallbacks {
   std::function<void(bus::Severity severity, std::string id, std::string subject, std::string text)> on_event;
   // How the peer says its virtual routers stand; also called, with none, when the link is lost.
   std::function<void(const std::string& peer, const std::vector<sync::RouterReport>& routers)> on_peer_routers;
-  // The peer, active for this router, wants this box to take it over now.
-  std::function<void(const std::string& peer, const std::string& router)> on_handover;
+  // The peer says something about one of its routers.
+  std::function<void(const std::string& peer, const sync::RouterWord& word)> on_word;
 };
 
 class PeerLink {
@@ -71,8 +71,8 @@ class PeerLink {
 
   void set_router_states(std::vector<sync::RouterReport> routers);
 
-  // Asks the peer to take the router over. Without a link to it nothing happens.
-  void offer_handover(const std::string& peer, const std::string& router);
+  // Tells the peer something about a router. Without a link to it nothing happens.
+  void say(const std::string& peer, const sync::RouterWord& word);
 
   // Ends every connection and the listener; nothing is called back afterwards. configure() starts again.
   void stop();

@@ -97,8 +97,8 @@ void PeerSession::carry_out(const sync::RoutersHeard&) {
   if (callbacks_.on_peer_routers) callbacks_.on_peer_routers(peer(), machine_.peer_routers());
 }
 
-void PeerSession::carry_out(const sync::HandoverHeard& action) {
-  if (callbacks_.on_handover) callbacks_.on_handover(peer(), action.router);
+void PeerSession::carry_out(const sync::WordHeard& action) {
+  if (callbacks_.on_word) callbacks_.on_word(peer(), action.word);
 }
 
 void PeerSession::publish() {

@@ -46,7 +46,7 @@ class PeerSession : public std::enable_shared_from_this<PeerSession> {
   void carry_out(const sync::AskForMore& action);
   void carry_out(const sync::StatusChanged& action);
   void carry_out(const sync::RoutersHeard& action);
-  void carry_out(const sync::HandoverHeard& action);
+  void carry_out(const sync::WordHeard& action);
   boost::asio::awaitable<void> dial();
   void close_connection();
   void tell_events(const sync::PeerStatus& status);

@@ -29,6 +29,25 @@ namespace {
 
 namespace asio = boost::asio;
 
+// What the vrrp room has for the peer's, and how the peer's words reach ours.
+std::optional<sync::FrameType> word_to_say(bus::HandoverStep step) {
+  switch (step) {
+    case bus::HandoverStep::kOffer:
+      return sync::FrameType::kHandover;
+    case bus::HandoverStep::kInquire:
+      return sync::FrameType::kInquire;
+    case bus::HandoverStep::kAffirm:
+      return sync::FrameType::kAffirm;
+    default:
+      return std::nullopt;
+  }
+}
+
+bus::HandoverStep step_heard(sync::FrameType type) {
+  if (type == sync::FrameType::kInquire) return bus::HandoverStep::kInquired;
+  return type == sync::FrameType::kAffirm ? bus::HandoverStep::kAffirmed : bus::HandoverStep::kTake;
+}
+
 class Room {
  public:
   explicit Room(bus::RoomContext& context);
@@ -102,8 +121,8 @@ PeerLinkCallbacks Room::peer_callbacks() {
   callbacks.on_forgotten = [this](const std::string& peer) {
     context_.bus.publish(bus::Forget{.kind = std::string(bus::SyncStatus::kKind), .of_key = peer});
   };
-  callbacks.on_handover = [this](const std::string& peer, const std::string& router) {
-    context_.bus.publish(bus::Handover{.step = bus::HandoverStep::kTake, .router = router, .peer = peer});
+  callbacks.on_word = [this](const std::string& peer, const sync::RouterWord& word) {
+    context_.bus.publish(bus::Handover{.step = step_heard(word.type), .router = word.router, .peer = peer});
   };
   callbacks.on_event = [this](bus::Severity severity, std::string id, std::string subject, std::string text) {
     event(severity, std::move(id), std::move(subject), std::move(text));
@@ -138,7 +157,7 @@ void Room::subscribe() {
   context_.bus.subscribe<bus::InstanceState>([this](const auto& state) { on_router(state); });
   context_.bus.subscribe<bus::Forget>([this](const auto& forget) { on_forget(forget); });
   context_.bus.subscribe<bus::Handover>([this](const auto& handover) {
-    if (handover.step == bus::HandoverStep::kOffer) peer_link_.offer_handover(handover.peer, handover.router);
+    if (const auto type = word_to_say(handover.step)) peer_link_.say(handover.peer, {*type, handover.router});
   });
   context_.bus.on_caught_up([this] {
     caught_up_ = true;

@@ -1,13 +1,13 @@
 #include "forwarding/io/silence.hpp"
 
 #include <netinet/in.h>
-#include <nftables/libnftables.h>
 
 #include <algorithm>
 #include <iterator>
 #include <vector>
 
 #include "daemon/base/assert.hpp"
+#include "daemon/netlink/nft.hpp"
 
 namespace tandem::forwarding {
 namespace {
@@ -98,32 +98,7 @@ std::string silence_table(const SilenceRules& rules) {
   return commands + silence_changes({.interfaces = rules.interfaces, .services = {}, .nat_servers = {}}, rules);
 }
 
-class Silence::Nft {
- public:
-  Nft() : context_(nft_ctx_new(NFT_CTX_DEFAULT)) {
-    TANDEM_ASSERT(context_ != nullptr);
-    nft_ctx_buffer_output(context_);
-    nft_ctx_buffer_error(context_);
-  }
-  ~Nft() { nft_ctx_free(context_); }
-  Nft(const Nft&) = delete;
-  Nft& operator=(const Nft&) = delete;
-
-  Outcome run(const std::string& commands) {
-    const int failed = nft_run_cmd_from_buffer(context_, commands.c_str());
-    nft_ctx_get_output_buffer(context_);  // reading a buffer also empties it
-    const char* words = nft_ctx_get_error_buffer(context_);
-    if (failed == 0) return {};
-    std::string first_line = words != nullptr ? words : "";
-    first_line = first_line.substr(0, first_line.find('\n'));
-    return std::unexpected(first_line.empty() ? "nft gave no reason" : first_line);
-  }
-
- private:
-  nft_ctx* context_;
-};
-
-Silence::Silence() : nft_(std::make_unique<Nft>()) {}
+Silence::Silence() : nft_(std::make_unique<netlink::Nft>()) {}
 Silence::~Silence() = default;
 
 Silence::Outcome Silence::run(const std::string& commands) {

@@ -25,6 +25,10 @@
 
 #include "daemon/base/address.hpp"
 
+namespace tandem::netlink {
+class Nft;
+}
+
 namespace tandem::forwarding {
 
 struct Endpoint {
@@ -79,8 +83,7 @@ class Silence {
  private:
   Outcome run(const std::string& commands);
 
-  class Nft;
-  std::unique_ptr<Nft> nft_;
+  std::unique_ptr<netlink::Nft> nft_;
   std::unique_ptr<SilenceRules> standing_;
 };
 

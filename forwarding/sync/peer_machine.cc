@@ -19,7 +19,7 @@ PeerMachine::PeerMachine(PeerSettings settings, FlowTable& table, std::shared_pt
 
 namespace {
 // Far more routers than a box has; the rest of a flood is dropped.
-constexpr size_t kMostOffers = 256;
+constexpr size_t kMostWords = 256;
 }  // namespace
 
 PeerActions PeerMachine::on(const PeerEvent& event, TimePoint now) {
@@ -51,7 +51,7 @@ std::optional<TimePoint> PeerMachine::next_word() const {
   if (busy_since_) return std::nullopt;
   if (hello_due_ || !names_due_.empty()) return TimePoint::min();
   if (phase_ != PeerPhase::kUp) return std::nullopt;
-  if (request_due_ || !offers_due_.empty()) return TimePoint::min();
+  if (request_due_ || !words_due_.empty()) return TimePoint::min();
   return std::min(alive_at_, flush_at_);
 }
 
@@ -80,7 +80,7 @@ void PeerMachine::handle(const LinkUp&, TimePoint now) {
   names_due_ = parts_of(*names_);
   std::ranges::reverse(names_due_);
   request_due_ = false;
-  offers_due_.clear();
+  words_due_.clear();
   busy_since_.reset();
   prompt();
 }
@@ -223,9 +223,9 @@ bool PeerMachine::fill(Buffer& out, TimePoint now) {
     encode(out, Alive{routers_});
     alive_at_ = now + settings_.alive_interval;
   }
-  // Before names and flows: the router that offers is silent meanwhile, and what it knows of flows was said already.
+  // Before names and flows: the router that offers is silent meanwhile, the one that inquires is about to take over.
   if (phase_ == PeerPhase::kUp)
-    for (const std::string& router : std::exchange(offers_due_, {})) encode(out, HandoverOffer{router});
+    for (const RouterWord& word : std::exchange(words_due_, {})) encode(out, word);
   if (!names_due_.empty()) {
     encode(out, names_due_.back());
     names_due_.pop_back();
@@ -265,15 +265,15 @@ void PeerMachine::handle(const RoutersChanged& event, TimePoint now) {
   prompt();
 }
 
-void PeerMachine::handle(const OfferHandover& event, TimePoint) {
-  if (phase_ != PeerPhase::kUp || offers_due_.size() >= kMostOffers) return;
-  offers_due_.push_back(event.router);
+void PeerMachine::handle(const SayWord& event, TimePoint) {
+  if (phase_ != PeerPhase::kUp || words_due_.size() >= kMostWords) return;
+  words_due_.push_back(event.word);
   prompt();
 }
 
-void PeerMachine::receive(const HandoverOffer& offer, TimePoint) {
+void PeerMachine::receive(const RouterWord& word, TimePoint) {
   // Who has not said HELLO does not command.
-  if (phase_ == PeerPhase::kUp) actions_.emplace_back(HandoverHeard{offer.router});
+  if (phase_ == PeerPhase::kUp) actions_.emplace_back(WordHeard{word});
 }
 
 void PeerMachine::handle(const DigestChanged& event, TimePoint) {

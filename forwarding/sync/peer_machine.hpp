@@ -73,8 +73,8 @@ struct NamesChanged {
 struct RoutersChanged {
   std::vector<RouterReport> routers;
 };
-struct OfferHandover {  // dropped when the link is not up: whoever offers waits for an answer, and not for long
-  std::string router;
+struct SayWord {  // dropped when the link is not up: whoever says it waits for an answer, and not for long
+  RouterWord word;
 };
 struct DigestChanged {
   std::string digest;
@@ -82,7 +82,7 @@ struct DigestChanged {
 struct DeadlineReached {};
 struct Stop {};
 using PeerEvent = std::variant<Start, ConnectFailed, LinkUp, LinkLost, FrameReceived, StreamBroken, Written,
-                               NamesChanged, RoutersChanged, OfferHandover, DigestChanged, DeadlineReached, Stop>;
+                               NamesChanged, RoutersChanged, SayWord, DigestChanged, DeadlineReached, Stop>;
 
 // ---- actions
 struct Connect {};        // answer with LinkUp or ConnectFailed
@@ -90,10 +90,10 @@ struct CloseLink {};      // also an attempt under way; no event of it is to fol
 struct AskForMore {};     // call fill(): there is something to say, and the socket is free
 struct StatusChanged {};  // status() has news worth telling at once
 struct RoutersHeard {};   // peer_routers() changed
-struct HandoverHeard {    // the peer wants us to take this router over
-  std::string router;
+struct WordHeard {        // the peer's, about one of its routers
+  RouterWord word;
 };
-using PeerAction = std::variant<Connect, CloseLink, AskForMore, StatusChanged, RoutersHeard, HandoverHeard>;
+using PeerAction = std::variant<Connect, CloseLink, AskForMore, StatusChanged, RoutersHeard, WordHeard>;
 using PeerActions = std::vector<PeerAction>;
 
 enum class PeerPhase : uint8_t { kStopped, kDown, kConnecting, kGreeting, kUp };
@@ -137,7 +137,7 @@ class PeerMachine {
   void handle(const Written& event, TimePoint now);
   void handle(const NamesChanged& event, TimePoint now);
   void handle(const RoutersChanged& event, TimePoint now);
-  void handle(const OfferHandover& event, TimePoint now);
+  void handle(const SayWord& event, TimePoint now);
   void handle(const DigestChanged& event, TimePoint now);
   void handle(const DeadlineReached& event, TimePoint now);
   void handle(const Stop& event, TimePoint now);
@@ -148,7 +148,7 @@ class PeerMachine {
   void receive(const TableEnd& end, TimePoint now);
   void receive(const TableRequest& request, TimePoint now);
   void receive(const Alive& alive, TimePoint now);
-  void receive(const HandoverOffer& offer, TimePoint now);
+  void receive(const RouterWord& word, TimePoint now);
   void receive(const UnknownFrame& frame, TimePoint now);
 
   bool linked() const { return phase_ == PeerPhase::kGreeting || phase_ == PeerPhase::kUp; }
@@ -179,7 +179,7 @@ class PeerMachine {
   bool hello_due_ = false;
   std::vector<NamesPart> names_due_;  // last part first
   bool request_due_ = false;
-  std::vector<std::string> offers_due_;  // routers; bounded
+  std::vector<RouterWord> words_due_;
   TimePoint alive_at_{};
   TimePoint flush_at_{};
   std::optional<TimePoint> busy_since_;  // the socket has not taken the last piece yet

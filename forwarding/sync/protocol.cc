@@ -141,9 +141,9 @@ Result<Frame, FrameError> decode_alive(Reader reader) {
   return finish(reader, std::move(alive), true);
 }
 
-Result<Frame, FrameError> decode_handover(Reader reader) {
-  HandoverOffer offer{.router = reader.read_name()};
-  return finish(reader, std::move(offer), true);
+Result<Frame, FrameError> decode_word(FrameType type, Reader reader) {
+  RouterWord word{.type = type, .router = reader.read_name()};
+  return finish(reader, std::move(word), true);
 }
 
 // Appends a frame and sets its length when it is done.
@@ -192,7 +192,9 @@ Result<Frame, FrameError> decode(uint8_t type, Bytes body) {
     case FrameType::kAlive:
       return decode_alive(Reader(body));
     case FrameType::kHandover:
-      return decode_handover(Reader(body));
+    case FrameType::kInquire:
+    case FrameType::kAffirm:
+      return decode_word(static_cast<FrameType>(type), Reader(body));
   }
   return Frame(UnknownFrame{type});
 }
@@ -244,8 +246,8 @@ void encode(Buffer& out, const Alive& alive) {
   }
 }
 
-void encode(Buffer& out, const HandoverOffer& offer) {
-  Writer(out, FrameType::kHandover).add_text(offer.router);
+void encode(Buffer& out, const RouterWord& word) {
+  Writer(out, word.type).add_text(word.router);
 }
 
 void encode(Buffer& out, std::span<const FlowRecord> records) {

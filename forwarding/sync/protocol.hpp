@@ -10,9 +10,11 @@
 //   TABLE_REQUEST  say your whole table again (I can place flows now that I had to refuse)
 //   ALIVE          I live, and my virtual routers stand like this
 //   HANDOVER       take this virtual router over from me, now: I wait for your first advertisement
+//   INQUIRE        are you active for this virtual router? I hear nobody on its link
+//   AFFIRM         I am active for this virtual router, in answer to INQUIRE; who is not says nothing
 //
 // To grow: a reader skips types it does not know, and ignores what follows the fields it knows in HELLO, TABLE_END,
-// TABLE_REQUEST, ALIVE and HANDOVER. IPv6 flows will be a type of their own. kVersion changes only when that does not suffice.
+// TABLE_REQUEST, ALIVE, HANDOVER, INQUIRE and AFFIRM. IPv6 flows will be a type of their own. kVersion changes only when that does not suffice.
 //
 // Numbers of services and servers are each sender's own. They stay small on the wire, and because NAMES tells what they
 // mean, two directors never need to agree on them; during a reload the two sites differ for a while, and only the flows of
@@ -47,6 +49,8 @@ enum class FrameType : uint8_t {
   kAlive = 5,
   kTableRequest = 6,
   kHandover = 7,
+  kInquire = 8,
+  kAffirm = 9,
 };
 
 struct FrameHeader {
@@ -131,10 +135,11 @@ struct Alive {
   bool operator==(const Alive&) const = default;
 };
 
-// The planned change of the active director of one virtual router.
-struct HandoverOffer {
+// What one director tells the other about one virtual router: the frames that are no more than its name.
+struct RouterWord {
+  FrameType type = FrameType::kHandover;  // kHandover, kInquire or kAffirm
   std::string router;
-  bool operator==(const HandoverOffer&) const = default;
+  bool operator==(const RouterWord&) const = default;
 };
 
 // Records as they lie in the received bytes: valid as long as those are.
@@ -147,7 +152,7 @@ struct UnknownFrame {
   bool operator==(const UnknownFrame&) const = default;
 };
 
-using Frame = std::variant<Hello, NamesPart, Flows, TableEnd, TableRequest, Alive, HandoverOffer, UnknownFrame>;
+using Frame = std::variant<Hello, NamesPart, Flows, TableEnd, TableRequest, Alive, RouterWord, UnknownFrame>;
 
 enum class FrameError : uint8_t {
   kEmpty,      // length 0: not even a type
@@ -165,7 +170,7 @@ void encode(Buffer& out, const NamesPart& part);
 void encode(Buffer& out, const TableEnd& end);
 void encode(Buffer& out, const TableRequest& request);
 void encode(Buffer& out, const Alive& alive);
-void encode(Buffer& out, const HandoverOffer& offer);
+void encode(Buffer& out, const RouterWord& word);
 void encode(Buffer& out, std::span<const FlowRecord> records);
 
 // The names cut into parts of which each fits kMaxFrameSent. At least one part.

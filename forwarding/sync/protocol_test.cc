@@ -46,7 +46,10 @@ std::vector<Buffer> one_of_each() {
           said(std::span(&record, 1)),
           said(TableEnd{}),
           said(TableRequest{}),
-          said(Alive{{{.name = "web", .state = 2, .priority = 150}}})};
+          said(Alive{{{.name = "web", .state = 2, .priority = 150}}}),
+          said(RouterWord{.type = FrameType::kHandover, .router = "web"}),
+          said(RouterWord{.type = FrameType::kInquire, .router = "web"}),
+          said(RouterWord{.type = FrameType::kAffirm, .router = "web"})};
 }
 
 Result<Frame, FrameError> decoded(const Buffer& frame) {
@@ -103,6 +106,9 @@ TEST(Protocol, FramesAreTheseBytes) {
             "02"
             "96"
             "03776562");
+  EXPECT_EQ(hex(frames[6]), "000000050703776562");
+  EXPECT_EQ(hex(frames[7]), "000000050803776562");
+  EXPECT_EQ(hex(frames[8]), "000000050903776562");
 }
 
 TEST(Protocol, WhatWasEncodedIsDecoded) {
@@ -116,6 +122,7 @@ TEST(Protocol, WhatWasEncodedIsDecoded) {
   EXPECT_TRUE(std::holds_alternative<TableEnd>(*decoded(frames[3])));
   EXPECT_TRUE(std::holds_alternative<TableRequest>(*decoded(frames[4])));
   EXPECT_EQ(std::get<Alive>(*decoded(frames[5])), (Alive{{{.name = "web", .state = 2, .priority = 150}}}));
+  EXPECT_EQ(std::get<RouterWord>(*decoded(frames[8])), (RouterWord{FrameType::kAffirm, "web"}));
 }
 
 TEST(Protocol, ABodyCutShortAnywhereIsRefusedOrIsAWholeSmallerOne) {
@@ -159,7 +166,7 @@ TEST(Protocol, AnEmptyNameIsMisshapen) {
 
 TEST(Protocol, ATypeOfANewerPeerIsUnknownAndNotWrong) {
   EXPECT_EQ(std::get<UnknownFrame>(*decode(200, {})).type, 200);
-  EXPECT_EQ(std::get<UnknownFrame>(*decode(8, {})).type, 8);
+  EXPECT_EQ(std::get<UnknownFrame>(*decode(10, {})).type, 10);
   EXPECT_EQ(std::get<UnknownFrame>(*decode(0, {})).type, 0);
 }
 
@@ -223,7 +230,7 @@ TEST(FrameSplitter, FindsTheFramesWhateverThePiecesTheyComeIn) {
   Buffer stream;
   for (const Buffer& frame : one_of_each()) stream.insert(stream.end(), frame.begin(), frame.end());
   for (size_t step = 1; step <= stream.size(); ++step)
-    EXPECT_THAT(types_in(stream, step), ElementsAre(1, 2, 3, 4, 6, 5)) << "pieces of " << step;
+    EXPECT_THAT(types_in(stream, step), ElementsAre(1, 2, 3, 4, 6, 5, 7, 8, 9)) << "pieces of " << step;
 }
 
 TEST(FrameSplitter, HandsOutManyLargeFramesWithoutGrowing) {

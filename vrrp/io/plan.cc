@@ -54,6 +54,10 @@ Tracked to_tracked(const config::Tracked& thing) {
 }
 static_assert(static_cast<int>(config::TrackedKind::kGateway) == static_cast<int>(Tracked::Kind::kGateway));
 
+bool has_peer_link(const config::Site& site) {
+  return site.peer_link.has_value() && site.directors.size() > 1;
+}
+
 // What the members of a group have in common.
 Settings election_of(const config::Site& site, const std::string& director, const config::VirtualRouter& router) {
   return {.priority = site.priority_of(router.name, director),
@@ -63,6 +67,8 @@ Settings election_of(const config::Site& site, const std::string& director, cons
           .announce_again = router.announce.again_after,
           .announce_refresh = router.announce.refresh,
           .linger = kLinger,
+          .peer_link = has_peer_link(site),
+          .cross_check = router.cross_check && has_peer_link(site),
           .start_hold = router.start_hold_down};
 }
 
@@ -113,7 +119,7 @@ Result<Plan, std::string> make_plan(const config::Site& site, const std::string&
   if (site.director(director) == nullptr)
     return Failure<std::string>("the site file does not name this director, '" + director + "'");
   Plan plan;
-  plan.peer_link = site.peer_link.has_value() && site.directors.size() > 1;
+  plan.peer_link = has_peer_link(site);
   std::map<std::string, std::string> leaders;  // of groups
   for (const config::VirtualRouter& router : site.virtual_routers) {
     const std::string& leader =
@@ -150,6 +156,9 @@ Result<Plan, std::string> make_plan(const config::Site& site, const std::string&
     }
     for (const config::VirtualAddress& address : router.excluded_addresses)
       settings.excluded.push_back(to_address(address));
+    if (router.accept) continue;
+    for (const auto* list : {&router.addresses, &router.excluded_addresses})
+      for (const config::VirtualAddress& each : *list) plan.unaccepted.insert(each.prefix.address);
   }
   return plan;
 }

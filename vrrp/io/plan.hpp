@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,7 @@ struct Election {
 struct Plan {
   std::map<std::string, Election> routers;  // the elections, by the name of their first router
   bool peer_link = false;
+  std::set<IpAddress> unaccepted;  // the addresses of routers that do not answer on them themselves
 
   // Whether the election is to have this address.
   bool gives(const std::string& router, const VirtualAddress& address) const;

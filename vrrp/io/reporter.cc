@@ -55,6 +55,15 @@ std::string place(const Machine& machine) {
   return words + "priority " + std::to_string(settings.priority);
 }
 
+// Of one among several: "ipv6", and in a group with the router's name.
+std::string leg_name(const Settings& settings, size_t at) {
+  const Leg& leg = settings.legs[at];
+  const std::string family = leg.family == IpAddress::Family::kIpv6 ? "ipv6" : "ipv4";
+  return leg.router == settings.legs.front().router && leg.router == settings.legs.back().router
+             ? family
+             : leg.router + " " + family;
+}
+
 // What the operator can do about it.
 std::string_view advice(AdvertError error) {
   switch (error) {
@@ -104,6 +113,8 @@ std::vector<bus::InstanceState> Reporter::describe(const Machine& machine, const
   state.adverts_received = earlier_.adverts_received + counters.adverts_received;
   state.adverts_rejected = earlier_.adverts_rejected + counters.adverts_rejected;
   std::vector<NamedCount> counts = named(counters);
+  for (size_t leg = 0; settings.legs.size() > 1 && leg < settings.legs.size(); ++leg)
+    for (NamedCount& each : named(machine.counters_of(leg), leg_name(settings, leg))) counts.push_back(std::move(each));
   for (NamedCount& each : lateness_.counts()) counts.push_back(std::move(each));
   for (const NamedCount& each : counts) {
     uint64_t value = each.value;
@@ -172,6 +183,19 @@ void Reporter::another_active(const AnotherActive& what) {
   say(Severity::kError, "VRRP_TWO_ACTIVE",
       what.source.text() + " is active too, with the lower priority " + std::to_string(what.priority) +
           ": it does not hear this box; look at the switches between the two (multicast, filters, one-way links)");
+}
+
+void Reporter::unheard(const UnheardActive& what) {
+  if (what.here_too)
+    return say(Severity::kError, "VRRP_TWO_ACTIVE",
+               what.peer +
+                   " is active too, as it says by the peer link, and is not heard on this link: the link is cut "
+                   "between the two; look at the switches");
+  say(Severity::kError, "VRRP_DEAF",
+      "nobody is heard on this link, but " + what.peer +
+          " says by the peer link that it is active, so this box stays backup (cross_check); look at the switches "
+          "between "
+          "the two (multicast, filters, one-way links)");
 }
 
 void Reporter::disagrees(const PeerDisagrees& what, const Machine& machine) {

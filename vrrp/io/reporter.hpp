@@ -38,6 +38,7 @@ class Reporter {
   void state_changed(const StateChanged& change, const Machine& machine, const std::set<std::string>& down);
   void resumed(const Machine& machine);
   void conflict(const AddressConflict& what);
+  void unheard(const UnheardActive& what);
   void another_active(const AnotherActive& what);
   void disagrees(const PeerDisagrees& what, const Machine& machine);
   void refused(AdvertError error, std::optional<IpAddress> source, TimePoint now);

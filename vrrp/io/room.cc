@@ -12,6 +12,7 @@
 
 #include "daemon/loop/clock.hpp"
 #include "vrrp/handover_desk.hpp"
+#include "vrrp/io/accept_filter.hpp"
 #include "vrrp/io/claim_ear.hpp"
 #include "vrrp/io/hands.hpp"
 #include "vrrp/io/interface_watch.hpp"
@@ -66,7 +67,8 @@ class Room {
                [this](const std::string& interface, IpAddress::Family family) -> Segment& {
                  return segment_of(interface, family);
                },
-               [this](const std::string& router) { ask_to_take_over(router); },
+               [this](const std::string& router) { offer(router, bus::HandoverStep::kOffer); },
+               [this](const std::string& router) { offer(router, bus::HandoverStep::kInquire); },
                tracking_} {}
 
   void run() {
@@ -167,6 +169,7 @@ class Room {
     std::erase_if(ears_, [this](const auto& each) {
       return std::ranges::none_of(segments_, [&](const auto& segment) { return segment.first.first == each.first; });
     });
+    set_unaccepted();
     listen_for_claims();
     forget_others();
     apply_hold();
@@ -256,6 +259,18 @@ class Room {
   bool had_by_another(const std::string& router, const VirtualAddress& address) const {
     return std::ranges::any_of(routers_, [&](const auto& each) {
       return each.first != router && each.second->active() && plan_->gives(each.first, address);
+    });
+  }
+
+  void set_unaccepted() {
+    if (unaccepted_ == plan_->unaccepted) return;
+    unaccepted_ = plan_->unaccepted;
+    hands_.perform([this, addresses = *unaccepted_] {
+      if (const auto set = vrrp::set_unaccepted(addresses); !set)
+        boost::asio::post(io_, [this, why = set.error()] {
+          unaccepted_.reset();
+          bus_.event(Severity::kError, "VRRP_ACCEPT_FAILED", "", "accept: false is not in force: " + why);
+        });
     });
   }
 
@@ -357,8 +372,12 @@ class Room {
 
   void hear(const bus::Handover& handover) {
     if (handover.step == bus::HandoverStep::kAsk) ask_to_hand_over(handover.id, handover.router);
-    if (handover.step != bus::HandoverStep::kTake || stopping_) return;
-    if (Router* const router = find(handover.router)) router->take_over();
+    Router* const router = find(handover.router);
+    if (router == nullptr || stopping_) return;
+    if (handover.step == bus::HandoverStep::kTake) router->take_over();
+    if (handover.step == bus::HandoverStep::kAffirmed) router->affirmed_by(handover.peer);
+    if (handover.step == bus::HandoverStep::kInquired && router->active())
+      bus_.publish(bus::Handover{.step = bus::HandoverStep::kAffirm, .router = handover.router, .peer = handover.peer});
   }
 
   void hear(const bus::Maintenance& maintenance) {
@@ -380,9 +399,10 @@ class Room {
   }
 
   // The link is gone, the peer link may be there: whoever is in step need not wait for the adverts that will not come.
-  void ask_to_take_over(const std::string& router) {
+  // And whoever hears nobody asks them.
+  void offer(const std::string& router, bus::HandoverStep step) {
     for (const std::string& peer : gate_.peers_in_step())
-      bus_.publish(bus::Handover{.step = bus::HandoverStep::kOffer, .router = router, .peer = peer});
+      bus_.publish(bus::Handover{.step = step, .router = router, .peer = peer});
   }
 
   void settle_handovers() {
@@ -441,6 +461,7 @@ class Room {
     watch_.stop();
     for (const auto& [name, router] : routers_) router->stop();
     write_will();
+    if (unaccepted_ && !unaccepted_->empty()) hands_.perform([] { static_cast<void>(vrrp::set_unaccepted({})); });
     // The last adverts are out; the addresses are on their way.
     hands_.afterwards([this] { io_.stop(); });
   }
@@ -470,7 +491,8 @@ class Room {
   std::optional<bus::SiteText> site_;
   bool caught_up_ = false;
   bool stopping_ = false;
-  size_t reports_ = 0;  // due since the last one
+  std::optional<std::set<IpAddress>> unaccepted_;  // as the kernel was told
+  size_t reports_ = 0;                             // due since the last one
   std::optional<Plan> plan_;
   std::map<std::string, bus::InstanceState> earlier_;
   std::map<std::string, bool> services_;  // whether each is up

@@ -56,8 +56,8 @@ void Router::attach(const Leg& leg, const Settings& settings) {
                         if (const auto at = leg_at(segment, advert.vrid)) feed(AdvertReceived{advert, *at});
                       },
                   .refused =
-                      [this](AdvertError error, std::optional<IpAddress> source) {
-                        feed(AdvertRejected{error});
+                      [this, &segment, vrid = leg.vrid](AdvertError error, std::optional<IpAddress> source) {
+                        if (const auto at = leg_at(segment, vrid)) feed(AdvertRejected{error, *at});
                         reporter_.refused(error, source, loop::monotonic_now());
                       }});
 }
@@ -201,6 +201,10 @@ void Router::take_over() {
   // What the active router said before it fell silent must not be heard after it.
   for (const Leg& leg : settings().legs) segment_of(leg).drain();
   feed(TakeOver{});
+}
+
+void Router::affirmed_by(const std::string& peer) {
+  feed(PeerAffirms{peer});
 }
 
 void Router::hold(const std::optional<std::string>& reason) {
@@ -358,6 +362,10 @@ void Router::carry_out(const Action& action) {
     reporter_.state_changed(*change, machine_, down_);
   } else if (const auto* conflict = std::get_if<AddressConflict>(&action)) {
     reporter_.conflict(*conflict);
+  } else if (std::holds_alternative<AskPeers>(action)) {
+    house_.inquire(name_);
+  } else if (const auto* unheard = std::get_if<UnheardActive>(&action)) {
+    reporter_.unheard(*unheard);
   } else if (const auto* another = std::get_if<AnotherActive>(&action)) {
     reporter_.another_active(*another);
   } else if (const auto* disagrees = std::get_if<PeerDisagrees>(&action)) {

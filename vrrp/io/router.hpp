@@ -42,6 +42,8 @@ class Router : public std::enable_shared_from_this<Router> {
     std::function<Segment&(const std::string& interface, IpAddress::Family)> segment_of;
     // An active router had to let go without being able to say so on its link.
     std::function<void(const std::string& router)> lost;
+    // Whether a peer is active for it is to be asked by the peer link.
+    std::function<void(const std::string& router)> inquire;
     boost::asio::thread_pool& pool;  // for what may take its time
   };
 
@@ -58,6 +60,8 @@ class Router : public std::enable_shared_from_this<Router> {
   // A planned change (machine_handover.cc).
   void give_way(Duration patience);
   void take_over();
+  // A peer says by the peer link that it is active (machine_cross_check.cc).
+  void affirmed_by(const std::string& peer);
   void hold(const std::optional<std::string>& reason);
   // The health of a service that may be tracked.
   void service_seen(const std::string& service, bool up);
