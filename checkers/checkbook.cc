@@ -43,12 +43,12 @@ void Checkbook::start_due(TimePoint now, Actions& actions) {
     if (!due) return;
     ServerState& server = slots_[due->id];
     TANDEM_ASSERT(server.service != nullptr && server.attempt == 0);
-    const auto& check = server.service->check;
+    const auto& check = server.check();
     server.attempt = (++attempts_started_ << 32) | due->id;
     server.started = now;
     actions.push_back(StartAttempt{
         .attempt = server.attempt,
-        .target = {.address = server.settings.address,
+        .target = {.address = check->address.value_or(server.settings.address),
                    .port = check->port != 0 ? check->port : server.settings.port,
                    .check = check},
         .deadline = now + check->timeout,
@@ -65,11 +65,13 @@ void Checkbook::ended(const AttemptEnded& ended, const Moment& now, Actions& act
 
   ServerState& server = slots_[slot];
   server.attempt = 0;
+  const uint32_t weight = server.weight();
   count_out(server);
-  const auto change = server.health.on(ended.outcome, *server.service->check, now.unix_ms);
+  const auto change = server.health.on(ended.outcome, *server.check(), now.unix_ms);
+  if (ended.outcome.ok()) server.said = ended.outcome.weight;
   count_in(server);
   server.unsaid = true;
-  if (change != Health::Change::kNone) {
+  if (change != Health::Change::kNone || server.weight() != weight) {
     publish(server, change, actions);
     summarize(*server.service, now, actions);
   }
@@ -78,7 +80,9 @@ void Checkbook::ended(const AttemptEnded& ended, const Moment& now, Actions& act
 
 void Checkbook::plan_next(Slot slot, TimePoint now, bool attempted) {
   ServerState& server = slots_[slot];
-  const Duration interval = server.service->check->interval;
+  const Check& check = *server.check();
+  const bool hurries = server.health.changing() && check.interval_while_changing > Duration::zero();
+  const Duration interval = hurries ? check.interval_while_changing : check.interval;
   // What could not be attempted is not tried again at once: that would spin while the cause lasts.
   if (!attempted) return schedule_.plan(slot, now + jitter_.around(interval));
   const bool first = !std::exchange(server.attempted, true);

@@ -44,6 +44,7 @@ class Checkbook {
 
  private:
   using Slot = uint32_t;
+  static constexpr uint32_t kMostWeight = 65535;
 
   struct ServiceState {
     std::string name;
@@ -66,7 +67,12 @@ class Checkbook {
     TimePoint started;
     bool unsaid = false;  // its counters moved since it was last published
     uint64_t seen = 0;
-    uint32_t weight() const { return health.up() ? settings.weight : 0; }
+    std::optional<Weight> said;  // what its last successful attempt said about its weight
+    const std::shared_ptr<const Check>& check() const { return settings.check ? settings.check : service->check; }
+    uint32_t weight() const {
+      if (!health.up()) return 0;
+      return said ? std::min(said->of(settings.weight), kMostWeight) : settings.weight;
+    }
     bool takes() const { return weight() > 0; }
   };
 
@@ -75,9 +81,9 @@ class Checkbook {
                          std::vector<Slot>& added);
   void add_server(ServiceState& service, const ServerSettings& settings, const Moment& now, Actions& actions,
                   std::vector<Slot>& added);
-  // `former`: the check before, when it was edited, else null.
-  void keep_server(Slot slot, const ServerSettings& wanted, const Check* former, const Moment& now, Actions& actions,
-                   std::vector<Slot>& added);
+  // `of_service`: the service's check before.
+  void keep_server(Slot slot, const ServerSettings& wanted, const std::shared_ptr<const Check>& of_service,
+                   const Moment& now, Actions& actions, std::vector<Slot>& added);
   void remove_server(Slot slot, Actions& actions);
   void drop_attempts(Slot slot, Actions& actions);
   void remove_unseen(Actions& actions);

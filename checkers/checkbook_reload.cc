@@ -56,7 +56,6 @@ void Checkbook::configure_service(const ServiceSettings& settings, const Moment&
   ServiceState& service = *place;
   service.seen = generation_;
   const auto before = std::exchange(service.check, settings.check);
-  const bool check_changed = *before != *settings.check;
 
   for (const ServerSettings& wanted : settings.servers) {
     const auto found = service.servers.find(wanted.name);
@@ -64,23 +63,26 @@ void Checkbook::configure_service(const ServiceSettings& settings, const Moment&
                                            slots_[found->second].settings.port != wanted.port)) {
       remove_server(found->second, actions);  // and the new one's first word replaces its last
     } else if (found != service.servers.end()) {
-      keep_server(found->second, wanted, check_changed ? before.get() : nullptr, now, actions, added);
+      keep_server(found->second, wanted, before, now, actions, added);
       continue;
     }
     add_server(service, wanted, now, actions, added);
   }
 }
 
-void Checkbook::keep_server(Slot slot, const ServerSettings& wanted, const Check* former, const Moment& now,
-                            Actions& actions, std::vector<Slot>& added) {
+void Checkbook::keep_server(Slot slot, const ServerSettings& wanted, const std::shared_ptr<const Check>& of_service,
+                            const Moment& now, Actions& actions, std::vector<Slot>& added) {
   ServerState& server = slots_[slot];
+  const std::shared_ptr<const Check> former = server.settings.check ? server.settings.check : of_service;
   server.seen = generation_;
   const uint32_t weight = server.weight();
   count_out(server);
   server.settings = wanted;
-  if (former != nullptr) {
+  const bool edited = *former != *server.check();
+  if (edited) {
+    server.said.reset();
     const bool was_checked = former->kind != CheckKind::kNone;
-    const bool is_checked = server.service->check->kind != CheckKind::kNone;
+    const bool is_checked = server.check()->kind != CheckKind::kNone;
     server.health.check_changed();
     drop_attempts(slot, actions);  // its answer would be to the former question
     if (was_checked && !is_checked) {
@@ -92,12 +94,11 @@ void Checkbook::keep_server(Slot slot, const ServerSettings& wanted, const Check
       server.unsaid = true;
       added.push_back(slot);
     } else if (is_checked) {
-      schedule_.plan(slot, now.at + jitter_.within(server.service->check->interval));
+      schedule_.plan(slot, now.at + jitter_.within(server.check()->interval));
     }
   }
   count_in(server);
-  if (server.weight() != weight || (former != nullptr && server.unsaid))
-    publish(server, Health::Change::kNone, actions);
+  if (server.weight() != weight || (edited && server.unsaid)) publish(server, Health::Change::kNone, actions);
 }
 
 void Checkbook::add_server(ServiceState& service, const ServerSettings& settings, const Moment& now, Actions& actions,
@@ -118,7 +119,7 @@ void Checkbook::add_server(ServiceState& service, const ServerSettings& settings
   server.settings = settings;
   server.seen = generation_;
 
-  const bool checked = service.check->kind != CheckKind::kNone;
+  const bool checked = server.check()->kind != CheckKind::kNone;
   bool said = false;
   const auto known = restored_servers_.find(key_of(service.name, settings.name));
   if (!checked) {
@@ -127,7 +128,7 @@ void Checkbook::add_server(ServiceState& service, const ServerSettings& settings
     server.health = Health(known->second.health);
     said = known->second.weight == server.weight();
   } else {
-    server.health = Health::fresh(now.unix_ms);
+    server.health = Health::fresh(now.unix_ms, server.check()->initially_up);
   }
   if (known != restored_servers_.end()) restored_servers_.erase(known);
   count_in(server);
@@ -171,7 +172,7 @@ void Checkbook::remove_unseen(Actions& actions) {
 void Checkbook::plan_first(const std::vector<Slot>& added, TimePoint now) {
   const Duration gentle = std::chrono::milliseconds(1) * added.size();
   for (const Slot slot : added) {
-    const Duration interval = slots_[slot].service->check->interval;
+    const Duration interval = slots_[slot].check()->interval;
     schedule_.plan(slot, now + jitter_.within(std::min(interval, gentle)));
   }
 }

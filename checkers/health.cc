@@ -5,8 +5,8 @@
 
 namespace tandem::checkers {
 
-Health Health::fresh(uint64_t unix_ms) {
-  return Health({.reason = "waiting for its first check", .since_unix_ms = unix_ms});
+Health Health::fresh(uint64_t unix_ms, bool up) {
+  return Health({.up = up, .reason = "waiting for its first check", .since_unix_ms = unix_ms});
 }
 
 Health Health::unchecked(uint64_t unix_ms) {
@@ -22,6 +22,10 @@ Health::Change Health::on(const Outcome& outcome, const Check& check, uint64_t u
 
   if (!record_.known) {
     record_.known = true;
+    if (record_.up && outcome.ok()) {
+      record_.reason = words(outcome, check);
+      return Change::kNone;
+    }
     return turn(outcome.ok(), outcome, check, unix_ms);
   }
   if (outcome.ok() == record_.up) {

@@ -1,6 +1,6 @@
 // The health of one server: up or down, since when and why.
 //
-// A server nobody has asked yet is down: it gets no connections before it has answered once. The
+// A server nobody has asked yet is down (unless the site says `initial: up`): it gets no connections before it has answered once. The
 // first attempt of its life decides at once, both ways; after that `rise` successes in a row bring
 // it up and `fall` failures in a row take it down. An attempt that says nothing about the server
 // (we had no file descriptor) neither counts nor breaks a row.
@@ -30,7 +30,7 @@ class Health {
   enum class Change : uint8_t { kNone, kUp, kDown };
 
   // A new server: down until its first success.
-  static Health fresh(uint64_t unix_ms);
+  static Health fresh(uint64_t unix_ms, bool up = false);
   // A server that is not checked: up.
   static Health unchecked(uint64_t unix_ms);
   explicit Health(HealthRecord record) : record_(std::move(record)) {}
@@ -44,6 +44,8 @@ class Health {
   // Checked from now on, and not so far: the first answer decides.
   void begin_checking() { record_.known = false; }
 
+  // The last results contradict the state, and it will change if that goes on.
+  bool changing() const { return contrary_ > 0; }
   const HealthRecord& record() const { return record_; }
   bool up() const { return record_.up; }
 

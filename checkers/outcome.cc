@@ -32,6 +32,12 @@ const char* doing(Stage stage) {
       return "sending the request";
     case Stage::kHeader:
       return "waiting for the answer's header";
+    case Stage::kBody:
+      return "reading the answer's body";
+    case Stage::kGreeting:
+      return "waiting for the greeting";
+    case Stage::kAnswer:
+      return "waiting for the answer";
   }
   return "";
 }
@@ -41,7 +47,9 @@ std::string with(const char* words, const std::string& text) {
 }
 
 std::string passed(const Outcome& outcome, const Check& check) {
-  if (check.kind == CheckKind::kTcp || outcome.number == 0) return "connected";
+  if (!outcome.text.empty()) return outcome.text;
+  if (check.kind == CheckKind::kTls) return "TLS handshake done";
+  if (outcome.number == 0) return "connected";
   return "HTTP " + std::to_string(outcome.number) + (check.kind == CheckKind::kHttps ? " over TLS" : "");
 }
 
@@ -70,6 +78,20 @@ std::string words(const Outcome& outcome, const Check& check) {
       return with("the answer is not HTTP", outcome.text);
     case Reason::kHttpHeaderTooLarge:
       return "the answer's header is too large";
+    case Reason::kBodyMismatch:
+      return "HTTP " + std::to_string(outcome.number) + ", but its body " + outcome.text;
+    case Reason::kRefusedByWord:
+      return with("the server says", outcome.text);
+    case Reason::kMalformed:
+      return with("the answer is not what this service says", outcome.text);
+    case Reason::kNoAnswer:
+      return with("no answer", outcome.text);
+    case Reason::kExitCode:
+      return with(("exit code " + std::to_string(outcome.number)).c_str(), outcome.text);
+    case Reason::kScriptFailed:
+      return with("the script", outcome.text);
+    case Reason::kFileMissing:
+      return with("the file cannot be read", outcome.text);
     case Reason::kTlsExpired:
       return "TLS: certificate expired " + span_text(outcome.number) + " ago";
     case Reason::kTlsNotYetValid:

@@ -5,7 +5,9 @@
 // printable() before it may become part of a sentence.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,7 +17,21 @@
 namespace tandem::checkers {
 
 // Where an attempt was when it ended.
-enum class Stage : uint8_t { kConnect, kHandshake, kRequest, kHeader };
+enum class Stage : uint8_t { kConnect, kHandshake, kRequest, kHeader, kBody, kGreeting, kAnswer };
+
+// What a check may say about a server's weight: a number, or a percentage of the configured one.
+struct Weight {
+  uint32_t value = 0;
+  bool percent = false;
+  bool operator==(const Weight&) const = default;
+  uint32_t of(uint32_t configured) const {
+    // A share of something is never nothing unless nothing was said.
+    if (!percent) return value;
+    return value == 0 || configured == 0
+               ? 0
+               : std::max<uint32_t>(1, static_cast<uint32_t>(uint64_t{configured} * value / 100));
+  }
+};
 
 struct Outcome {
   enum class Reason : uint8_t {
@@ -31,6 +47,13 @@ struct Outcome {
     kHttpStatus,  // number: the status
     kHttpMalformed,
     kHttpHeaderTooLarge,
+    kBodyMismatch,   // text: what it should have been
+    kRefusedByWord,  // the service says that it is not well; text: its words
+    kMalformed,      // an answer that is not this protocol's; text
+    kNoAnswer,       // dns: no record, or none as expected; text
+    kExitCode,       // exec; number, text: the end of what it said
+    kScriptFailed,   // exec: killed, out of time, not started; text
+    kFileMissing,    // text: why it cannot be read
     // TLS
     kTlsExpired,      // number: seconds since
     kTlsNotYetValid,  // number: seconds until
@@ -51,8 +74,9 @@ struct Outcome {
 
   Reason reason = Reason::kPassed;
   Stage stage = Stage::kConnect;
-  int64_t number = 0;  // as said at the reason; of kPassed: the HTTP status, 0 for tcp
-  std::string text;    // printable, at most kMaxText bytes
+  int64_t number = 0;            // as said at the reason; of kPassed: the HTTP status, 0 for tcp
+  std::string text;              // printable, at most kMaxText bytes
+  std::optional<Weight> weight;  // the server's own word about how much it can take
   Duration took = Duration::zero();
 
   bool ok() const { return reason == Reason::kPassed; }
