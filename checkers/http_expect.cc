@@ -38,10 +38,10 @@ std::string host_field(std::string_view host, const IpAddress& address, uint16_t
 
 }  // namespace
 
-std::string http_request(std::string_view path, std::string_view host, const IpAddress& address, uint16_t port,
-                         uint16_t usual_port) {
+std::string http_request(const HttpRequest& wanted, const IpAddress& address, uint16_t port, uint16_t usual_port) {
   static constexpr char kHex[] = "0123456789ABCDEF";
-  std::string request = "GET ";
+  std::string request = std::string(wanted.method) + ' ';
+  const std::string_view path = wanted.path;
   if (!path.starts_with('/')) request += '/';
   for (const char c : path) {
     const auto byte = static_cast<uint8_t>(c);
@@ -51,9 +51,10 @@ std::string http_request(std::string_view path, std::string_view host, const IpA
       request += {'%', kHex[byte >> 4], kHex[byte & 15]};
     }
   }
-  request += " HTTP/1.1\r\nHost: " + host_field(host, address, port, usual_port) +
-             "\r\nUser-Agent: tandem/" TANDEM_VERSION "\r\nAccept: */*\r\nConnection: close\r\n\r\n";
-  return request;
+  request += " HTTP/1.1\r\nHost: " + host_field(wanted.host, address, port, usual_port) +
+             "\r\nUser-Agent: tandem/" TANDEM_VERSION "\r\nAccept: */*\r\nConnection: close\r\n";
+  for (const std::string& line : wanted.headers) request += line + "\r\n";
+  return request + "\r\n";
 }
 
 }  // namespace tandem::checkers

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,10 +23,15 @@ bool expects(const std::vector<StatusRange>& ranges, uint32_t status);
 // "200-299, 401"
 std::string text_of(const std::vector<StatusRange>& ranges);
 
-// The request of one attempt (RFC 9112): GET, Connection: close. An empty `host` becomes the
+// The request of one attempt (RFC 9112), with Connection: close. An empty `host` becomes the
 // address, with the port where it is not `usual_port` (80 or 443). Bytes that could end a line are
 // percent-encoded in `path` and left out of `host`.
-std::string http_request(std::string_view path, std::string_view host, const IpAddress& address, uint16_t port,
-                         uint16_t usual_port);
+struct HttpRequest {
+  std::string_view method = "GET";
+  std::string_view path;
+  std::string_view host;
+  std::span<const std::string> headers = {};  // "Name: value", already checked
+};
+std::string http_request(const HttpRequest& request, const IpAddress& address, uint16_t port, uint16_t usual_port);
 
 }  // namespace tandem::checkers

@@ -80,14 +80,14 @@ TEST(HttpRequest, NamesTheHostOrElseTheAddress) {
     const size_t at = request.find("Host: ") + 6;
     return request.substr(at, request.find("\r\n", at) - at);
   };
-  EXPECT_EQ(host_of(http_request("/", "www.example", v4, 8080, 80)), "www.example");
-  EXPECT_EQ(host_of(http_request("/", "", v4, 80, 80)), "192.0.2.7");
-  EXPECT_EQ(host_of(http_request("/", "", v4, 8080, 80)), "192.0.2.7:8080");
-  EXPECT_EQ(host_of(http_request("/", "", v6, 8443, 443)), "[2001:db8::7]:8443");
+  EXPECT_EQ(host_of(http_request({.path = "/", .host = "www.example"}, v4, 8080, 80)), "www.example");
+  EXPECT_EQ(host_of(http_request({.path = "/", .host = ""}, v4, 80, 80)), "192.0.2.7");
+  EXPECT_EQ(host_of(http_request({.path = "/", .host = ""}, v4, 8080, 80)), "192.0.2.7:8080");
+  EXPECT_EQ(host_of(http_request({.path = "/", .host = ""}, v6, 8443, 443)), "[2001:db8::7]:8443");
 }
 
 TEST(HttpRequest, CannotBeBrokenOutOf) {
-  const std::string request = http_request("/a\r\nX: 1 b", "h\r\nY: 2", IpAddress(), 80, 80);
+  const std::string request = http_request({.path = "/a\r\nX: 1 b", .host = "h\r\nY: 2"}, IpAddress(), 80, 80);
   EXPECT_TRUE(request.starts_with("GET /a%0D%0AX:%201%20b HTTP/1.1\r\nHost: hY:2\r\n")) << request;
   EXPECT_TRUE(request.ends_with("Connection: close\r\n\r\n"));
 }

@@ -8,6 +8,8 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
+#include "checkers/io/socket_way.hpp"
+
 namespace tandem::checkers {
 namespace {
 
@@ -28,33 +30,6 @@ Result<void, Outcome> done_or(const Connection& connection, const boost::system:
   return {};
 }
 
-Reason reason_of(const boost::system::error_code& error) {
-  if (error == asio::error::eof || error == asio::error::broken_pipe) return Reason::kClosed;
-  if (error == asio::error::operation_aborted) return Reason::kCancelled;
-  switch (error.value()) {
-    case ECONNREFUSED:
-      return Reason::kRefused;
-    case ECONNRESET:
-      return Reason::kReset;
-    case ETIMEDOUT:
-      return Reason::kTimedOut;  // the kernel's own patience, where the deadline is far
-    case ENETUNREACH:
-    case EHOSTUNREACH:
-    case EACCES:
-    case EPERM:
-      return Reason::kUnreachable;
-    case EMFILE:
-    case ENFILE:
-    case ENOBUFS:
-    case ENOMEM:
-    case EADDRNOTAVAIL:  // no local port or address to call from
-    case EAGAIN:
-      return Reason::kNoResources;
-    default:
-      return Reason::kSystem;
-  }
-}
-
 }  // namespace
 
 Connection::Connection(const asio::any_io_executor& executor, TimePoint deadline)
@@ -66,11 +41,12 @@ Connection::Connection(const asio::any_io_executor& executor, TimePoint deadline
   timer_.set(deadline);
 }
 
-Awaitable<Result<void, Outcome>> Connection::connect(IpAddress address, uint16_t port) {
+Awaitable<Result<void, Outcome>> Connection::connect(const Target& target) {
   stage_ = Stage::kConnect;
-  const auto endpoint = endpoint_of(address, port);
+  const auto endpoint = endpoint_of(target.address, target.port);
   boost::system::error_code error;
   socket_.open(endpoint.protocol(), error);
+  if (!error) error = choose_way(socket_.native_handle(), *target.check);
   if (error) co_return done_or(*this, error);
   // Lingering stays as it is: the close is an orderly FIN. A reset (SO_LINGER 0) would spare TIME_WAIT here, at the
   // price of an error in the log of every server; see README.md for what TIME_WAIT costs.

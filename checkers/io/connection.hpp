@@ -34,7 +34,8 @@ class Connection final : public ByteStream {
 
   Connection(const boost::asio::any_io_executor& executor, TimePoint deadline);
 
-  Awaitable<Result<void, Outcome>> connect(IpAddress address, uint16_t port);
+  // From the check's source address, interface and mark, where it has them.
+  Awaitable<Result<void, Outcome>> connect(const Target& target);
   Awaitable<Result<void, Outcome>> write_all(std::string_view bytes) override;
   Awaitable<Result<size_t, Outcome>> read_some(std::span<char> into) override;
   // For who reads and writes the descriptor itself (TLS).

@@ -1,10 +1,11 @@
 // tandem-probe: makes attempts by hand, for tests and for wondering people.
 //
-//   tandem-probe tcp|http|https ADDRESS:PORT [--host NAME] [--path PATH] [--ca FILE] [--no-verify] [--timeout MS]
-//                [--expect LOW-HIGH] [--count N] [--parallel N]
+//   tandem-probe TYPE ADDRESS:PORT [--host NAME] [--path PATH] [--ca FILE] [--no-verify] [--timeout MS]
+//                [--expect LOW-HIGH] [--count N] [--parallel N], and the other keys of a check by their names
 //
 // Prints one line an attempt, "ok|failed|none MICROSECONDS WORDS", and at the end "memory KB", the most the process had.
 // Exit code: 0 when the last one passed, 1 when it failed, 2 when the words were not understood.
+#include <algorithm>
 #include <charconv>
 #include <csignal>
 #include <cstdio>
@@ -43,7 +44,11 @@ Options parse(int argc, char** argv) {
   };
   Check check;
   const std::string_view kind = word(1);
-  check.kind = kind == "https" ? CheckKind::kHttps : kind == "http" ? CheckKind::kHttp : CheckKind::kTcp;
+  constexpr std::string_view kKinds[] = {"none", "tcp",  "http", "https", "tls",   "smtp",  "dns",  "ping",
+                                         "udp",  "exec", "file", "agent", "mysql", "pgsql", "redis"};
+  const auto* const found = std::ranges::find(kKinds, kind);
+  if (found == std::ranges::end(kKinds)) std::exit(2);
+  check.kind = static_cast<CheckKind>(found - kKinds);
   Options options;
   const std::string_view place = word(2);
   const size_t colon = place.rfind(':');
@@ -53,12 +58,28 @@ Options parse(int argc, char** argv) {
   options.target.port = static_cast<uint16_t>(number(place.substr(colon + 1)));
   for (int i = 3; i < argc; ++i) {
     const std::string_view option = argv[i];
-    if (option == "--no-verify") {
-      check.verify = false;
+    if (option == "--no-verify" || option == "--starttls") {
+      (option == "--starttls" ? check.starttls : check.verify) = option == "--starttls";
       continue;
     }
     const std::string_view value = word(++i);
     if (option == "--host") check.host = value;
+    if (option == "--method") check.method = value;
+    if (option == "--header") check.headers.emplace_back(value);
+    if (option == "--body") check.body = {BodyMatch::Kind::kContains, std::string(value)};
+    if (option == "--body-regex") check.body = {BodyMatch::Kind::kRegex, std::string(value)};
+    if (option == "--body-sha256") check.body = {BodyMatch::Kind::kSha256, std::string(value)};
+    if (option == "--name") check.name = value;
+    if (option == "--type") check.record = value;
+    if (option == "--answer") check.answer = value;
+    if (option == "--payload") check.payload = value;
+    if (option == "--user") check.user = value;
+    if (option == "--password") check.password = value;
+    if (option == "--database") check.database = value;
+    if (option == "--command") check.command.emplace_back(value);
+    if (option == "--file") check.file = value;
+    if (option == "--source") check.source = *IpAddress::parse(value);
+    if (option == "--interface") check.interface = value;
     if (option == "--path") check.path = value;
     if (option == "--ca") check.ca_file = value;
     if (option == "--timeout") check.timeout = std::chrono::milliseconds(number(value));
@@ -91,15 +112,16 @@ int run(const Options& options) {
     if (left == 0) return;
     --left;
     const TimePoint deadline = loop::monotonic_now() + options.target.check->timeout;
-    boost::asio::co_spawn(io, probe(options.target, deadline, trust), [&](std::exception_ptr, const Outcome& outcome) {
-      std::printf("%s %lld %s\n",
-                  outcome.ok()             ? "ok"
-                  : outcome.says_nothing() ? "none"
-                                           : "failed",
-                  static_cast<long long>(outcome.took / 1us), words(outcome, *options.target.check).c_str());
-      exit_code = outcome.ok() ? 0 : 1;
-      next();
-    });
+    boost::asio::co_spawn(
+        io, probe(io, options.target, deadline, trust), [&](std::exception_ptr, const Outcome& outcome) {
+          std::printf("%s %lld %s\n",
+                      outcome.ok()             ? "ok"
+                      : outcome.says_nothing() ? "none"
+                                               : "failed",
+                      static_cast<long long>(outcome.took / 1us), words(outcome, *options.target.check).c_str());
+          exit_code = outcome.ok() ? 0 : 1;
+          next();
+        });
   };
   for (uint32_t i = 0; i < options.parallel; ++i) next();
   io.run();

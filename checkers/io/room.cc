@@ -98,7 +98,7 @@ class Room {
   void carry_out(const StartAttempt& start) {
     auto& cancel = under_way_[start.attempt];
     cancel = std::make_unique<asio::cancellation_signal>();
-    asio::co_spawn(io_, probe(start.target, start.deadline, trust_),
+    asio::co_spawn(io_, probe(io_, start.target, start.deadline, trust_),
                    asio::bind_cancellation_slot(
                        cancel->slot(), [this, attempt = start.attempt](std::exception_ptr escaped, Outcome outcome) {
                          if (escaped) outcome = ended_by(escaped);

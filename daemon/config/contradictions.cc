@@ -243,8 +243,6 @@ class Search {
                                             "; this service is forwarded by every director that its packets reach");
     if (service.servers.empty())
       findings_.warning(places.name, service.name + ": no servers; every connection is answered as on_no_server says");
-    if (!service.check.ca_file.empty() && !service.check.verify)
-      findings_.warning(places.ca_file, "ca_file: has no effect with verify: false");
     std::map<std::pair<IpAddress, uint16_t>, Holder> seen;
     bool weights_differ = false;
     for (size_t i = 0; i < service.servers.size(); ++i) {

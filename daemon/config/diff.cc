@@ -130,6 +130,25 @@ void compare_check(Comparison& lines, const Check& before, const Check& after) {
   lines.value("check.expect", before.expect, after.expect);
   lines.value("check.ca_file", before.ca_file, after.ca_file);
   lines.value("check.verify", before.verify, after.verify);
+  lines.value("check.interval_while_changing", before.interval_while_changing, after.interval_while_changing);
+  lines.value("check.initial", before.initially_up, after.initially_up);
+  const auto address = [](const IpAddress& each) { return each == IpAddress() ? std::string("none") : each.text(); };
+  lines.value("check.address", address(before.address), address(after.address));
+  lines.value("check.source", address(before.source), address(after.source));
+  lines.value("check.interface", before.interface, after.interface);
+  lines.value("check.mark", before.mark, after.mark);
+  const bool others_differ = [&] {
+    // What else there is may be secret or long: it is said that it changed, not to what.
+    Check same = before;
+    same.type = after.type, same.interval = after.interval, same.timeout = after.timeout, same.rise = after.rise;
+    same.fall = after.fall, same.port = after.port, same.path = after.path, same.host = after.host;
+    same.expect = after.expect, same.ca_file = after.ca_file, same.verify = after.verify;
+    same.interval_while_changing = after.interval_while_changing, same.initially_up = after.initially_up;
+    same.address = after.address, same.source = after.source, same.interface = after.interface;
+    same.mark = after.mark;
+    return same != after;
+  }();
+  if (others_differ) lines.value("check", std::string("what is asked, as it was"), std::string("edited"));
 }
 
 void compare_routers(std::vector<std::string>& lines, const Site& before, const Site& after) {

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "daemon/config/draft_check.hpp"
 #include "daemon/config/fields.hpp"
 
 namespace tandem::config {
@@ -244,10 +245,9 @@ class DraftReader {
     take(service.forward, fields.choice<ForwardMethod>("forward"));
     take(service.scheduler, fields.choice<Scheduler>("scheduler"));
     take(service.no_server, fields.choice<NoServerPolicy>("on_no_server"));
-    places = {
-        entry.key_place, fields.place_of("address"), fields.place_of("port"), fields.place_of("scheduler"), {}, {}};
+    places = {entry.key_place, fields.place_of("address"), fields.place_of("port"), fields.place_of("scheduler"), {}};
     if (const Entry* check = fields.entry("check"))
-      read_check(*check, service, places);
+      read_check(findings_, *check, nullptr, service.check, draft_.files);
     else
       service.check.type = service.protocol == Protocol::kUdp ? CheckType::kNone : CheckType::kTcp;
     for (const Entry* server : fields.named("servers")) {
@@ -269,60 +269,10 @@ class DraftReader {
     server.port = fields.entry("port") ? 0 : service.port;
     take(server.port, fields.integer("port"));
     take(server.weight, fields.integer("weight"));
+    if (const Entry* check = fields.entry("check"))
+      read_check(findings_, *check, &service.check, server.check.emplace(service.check), draft_.files);
     places.servers.push_back(
         {entry.key_place, fields.place_of("address"), fields.place_of("port"), fields.place_of("weight")});
-  }
-
-  void read_check(const Entry& entry, Service& service, ServicePlaces& places) {
-    Check& check = service.check;
-    const Node& node = *entry.value;
-    if (node.kind == Node::Kind::kScalar && node.text == "none") {
-      check.type = CheckType::kNone;
-      return;
-    }
-    if (node.kind != Node::Kind::kMap) {
-      const bool is_type = node.text == "tcp" || node.text == "http" || node.text == "https";
-      findings_.error(node.place, "check: " + mismatch(expectation(key(Section::kService, "check")), node) +
-                                      (is_type ? "; write check: { " + node.text + ": {} }" : ""));
-      return;
-    }
-    Fields fields(findings_, Section::kCheck, node, entry.key_place);
-    take(check.interval, fields.time("interval"));
-    take(check.timeout, fields.time("timeout"));
-    take(check.rise, fields.integer("rise"));
-    take(check.fall, fields.integer("fall"));
-    take(check.port, fields.integer("port"));
-    int types = 0;
-    if (const Entry* tcp = fields.entry("tcp")) {
-      Fields(findings_, Section::kTcpCheck, *tcp->value, tcp->key_place);
-      check.type = CheckType::kTcp;
-      ++types;
-    }
-    if (const Entry* http = fields.entry("http")) {
-      Fields inner(findings_, Section::kHttpCheck, *http->value, http->key_place);
-      check.type = CheckType::kHttp;
-      read_request(inner, check);
-      ++types;
-    }
-    if (const Entry* https = fields.entry("https")) {
-      Fields inner(findings_, Section::kHttpsCheck, *https->value, https->key_place);
-      check.type = CheckType::kHttps;
-      read_request(inner, check);
-      take(check.ca_file, inner.text("ca_file"));
-      take(check.verify, inner.boolean("verify"));
-      places.ca_file = inner.place_of("ca_file");
-      if (!check.ca_file.empty()) draft_.files.push_back({"ca_file", check.ca_file, places.ca_file});
-      ++types;
-    }
-    if (types != 1)
-      findings_.error(entry.key_place, "check: expected exactly one of tcp, http and https, found " +
-                                           (types == 0 ? std::string("none of them") : std::to_string(types)));
-  }
-
-  static void read_request(Fields& fields, Check& check) {
-    take(check.path, fields.text("path"));
-    take(check.host, fields.text("host"));
-    take(check.expect, fields.statuses("expect"));
   }
 
   Findings& findings_;

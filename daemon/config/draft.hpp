@@ -29,7 +29,7 @@ struct ServerPlaces {
 };
 
 struct ServicePlaces {
-  Place name, address, port, scheduler, ca_file;
+  Place name, address, port, scheduler;
   std::vector<ServerPlaces> servers;
 };
 

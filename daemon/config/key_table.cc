@@ -41,7 +41,7 @@ constexpr std::array kSections = {
     SectionInfo{Section::kService, "service", "services.NAME",
                 "An address and port whose connections are spread over servers."},
     SectionInfo{Section::kCheck, "check", "services.NAME.check",
-                "How it is found out that a server works. Exactly one of `tcp`, `http` and `https` says what is asked; "
+                "How it is found out that a server works. Exactly one of the keys that name a type says what is asked; "
                 "`check: none` asks nothing and takes every server for up."},
     SectionInfo{Section::kTcpCheck, "tcp_check", "services.NAME.check.tcp",
                 "The server accepts a connection. No keys: write `tcp: {}` or `tcp:`."},
@@ -49,6 +49,33 @@ constexpr std::array kSections = {
                 "The server answers a GET with an expected status."},
     SectionInfo{Section::kHttpsCheck, "https_check", "services.NAME.check.https",
                 "The same over TLS, and the certificate is good for the host."},
+    SectionInfo{Section::kTlsCheck, "tls_check", "services.NAME.check.tls",
+                "The TLS handshake succeeds, and the certificate is good. Nothing is said after it."},
+    SectionInfo{Section::kSmtpCheck, "smtp_check", "services.NAME.check.smtp",
+                "The server greets and answers EHLO (RFC 5321)."},
+    SectionInfo{Section::kDnsCheck, "dns_check", "services.NAME.check.dns",
+                "The server answers a question by UDP with at least one record; an empty answer is a failure."},
+    SectionInfo{Section::kPingCheck, "ping_check", "services.NAME.check.ping",
+                "The server answers an ICMP echo. No keys: write `ping: {}` or `ping:`."},
+    SectionInfo{Section::kUdpCheck, "udp_check", "services.NAME.check.udp",
+                "The server replies to a datagram. A port that is closed is a failure at once."},
+    SectionInfo{Section::kExecCheck, "exec_check", "services.NAME.check.exec",
+                "A program of yours: exit code 0 is up, 1 is down, 2-255 is up with that weight less 2 (keepalived's "
+                "misc_dynamic). It runs as the user of the checks; what it writes is kept for `tandemctl`."},
+    SectionInfo{
+        Section::kFileCheck, "file_check", "services.NAME.check.file",
+        "A file on the director, in the agent's words (\"up 75%\", \"drain\", \"down\"); an empty file is up, none is "
+        "down."},
+    SectionInfo{Section::kAgentCheck, "agent_check", "services.NAME.check.agent",
+                "A program on the server says how it is, in one line of HAProxy's agent-check: \"up 75%\", \"drain\", "
+                "\"maint\", \"down\"."},
+    SectionInfo{
+        Section::kMysqlCheck, "mysql_check", "services.NAME.check.mysql",
+        "MySQL or MariaDB lets the check in and answers a ping. Without `user` a server that refuses the log-in is "
+        "well: it answers."},
+    SectionInfo{Section::kPgsqlCheck, "pgsql_check", "services.NAME.check.pgsql",
+                "PostgreSQL is ready for a log-in. One that starts, stops or is full is down."},
+    SectionInfo{Section::kRedisCheck, "redis_check", "services.NAME.check.redis", "Redis answers PING with PONG."},
     SectionInfo{Section::kServer, "server", "services.NAME.servers.NAME", "A real server."},
 };
 
@@ -126,6 +153,10 @@ std::string expectation(const Key& key) {
       return "a program's path, beginning with '/', and its arguments, separated by blanks";
     case kPassword:
       return "1 to 8 printable characters without a blank";
+    case kText:
+      return "a text of 1 to 1024 characters";
+    case kTexts:
+      return "a list of texts, as in [\"X-Check: tandem\"]";
     case kStatuses:
       return "HTTP statuses from 100 to 599 such as 200, 200-299 or 200,301-302";
     case kInterfaces:

@@ -31,6 +31,17 @@ enum class Section : uint8_t {
   kTcpCheck,
   kHttpCheck,
   kHttpsCheck,
+  kTlsCheck,
+  kSmtpCheck,
+  kDnsCheck,
+  kPingCheck,
+  kUdpCheck,
+  kExecCheck,
+  kFileCheck,
+  kAgentCheck,
+  kMysqlCheck,
+  kPgsqlCheck,
+  kRedisCheck,
   kServer,
 };
 
@@ -58,6 +69,8 @@ enum class Type : uint8_t {
   kUnicast,           // a map of names to an address or a list of them
   kCommand,           // an absolute path and arguments, separated by blanks; no shell
   kPassword,          // 1-8 printable characters
+  kText,              // 1-1024 bytes of anything but NUL
+  kTexts,             // a list of them
   kStatuses,          // "200-299,301"
   kInterfaces,        // a list of interfaces
   kPriorities,        // a map of directors' names to integers, low - high

@@ -31,8 +31,8 @@ TEST(KeyTable, HasEachKeyOnceAndSaysWhatItMeansAndWhatHoldsWithoutIt) {
     EXPECT_TRUE(seen.insert({row.section, row.name}).second) << row.name;
     EXPECT_FALSE(row.meaning.empty()) << row.name;
     EXPECT_FALSE(expectation(row).empty()) << row.name;
-    const bool one_of_three = row.type == Type::kOptionalMap;
-    EXPECT_EQ(row.required + !row.standard.empty() + !row.otherwise.empty(), one_of_three ? 0 : 1) << row.name;
+    const bool is_check_type = row.section == Section::kCheck && row.inside;
+    EXPECT_EQ(row.required + !row.standard.empty() + !row.otherwise.empty(), is_check_type ? 0 : 1) << row.name;
   }
 }
 
@@ -104,6 +104,16 @@ TEST(KeyTable, HasNoKeyThatTheReaderDoesNotAskFor) {
       {Section::kCheck, site_with("http: { path: /healthz }, interval: 2s, rise: 2", "KEY: [[]]")},
       {Section::kHttpCheck, site_with("path: /healthz", "KEY: [[]]")},
       {Section::kHttpsCheck, site_with("http: { path: /healthz }", "https: { KEY: [[]] }")},
+      {Section::kTlsCheck, site_with("http: { path: /healthz }", "tls: { KEY: [[]] }")},
+      {Section::kSmtpCheck, site_with("http: { path: /healthz }", "smtp: { KEY: [[]] }")},
+      {Section::kDnsCheck, site_with("http: { path: /healthz }", "dns: { KEY: [[]] }")},
+      {Section::kUdpCheck, site_with("http: { path: /healthz }", "udp: { KEY: [[]] }")},
+      {Section::kExecCheck, site_with("http: { path: /healthz }", "exec: { KEY: [[]] }")},
+      {Section::kFileCheck, site_with("http: { path: /healthz }", "file: { KEY: [[]] }")},
+      {Section::kAgentCheck, site_with("http: { path: /healthz }", "agent: { KEY: [[]] }")},
+      {Section::kMysqlCheck, site_with("http: { path: /healthz }", "mysql: { KEY: [[]] }")},
+      {Section::kPgsqlCheck, site_with("http: { path: /healthz }", "pgsql: { KEY: [[]] }")},
+      {Section::kRedisCheck, site_with("http: { path: /healthz }", "redis: { KEY: [[]] }")},
       {Section::kServer, site_with("address: 10.0.1.11, port: 8080, weight: 10", "KEY: [[]]")},
   };
   for (const auto& [section, text] : homes) {

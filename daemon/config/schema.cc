@@ -88,6 +88,10 @@ std::string value_schema(const Key& key) {
       return pattern("^/[^ ]+( +[^ ]+)*$");
     case Type::kPassword:
       return pattern("^[!-~]{1,8}$");
+    case Type::kText:
+      return R"("type": ["string", "number", "boolean"])";
+    case Type::kTexts:
+      return R"("type": "array", "minItems": 1, "items": {"type": ["string", "number"]})";
     case Type::kHost:
       return pattern("^[A-Za-z0-9_.:\\[\\]-]+$");
     case Type::kStatuses:
@@ -129,6 +133,13 @@ std::string description(const Key& key) {
   return member("description", quoted(text));
 }
 
+std::string one_of_the_types() {
+  std::string words;
+  for (const CheckTypeWord& type : check_type_words())
+    words += (words.empty() ? "" : ", ") + ("{\"required\": [\"" + std::string(type.word)) + "\"]}";
+  return "\"oneOf\": [" + words + "]";
+}
+
 std::string section_schema(const SectionInfo& info) {
   std::string properties;
   std::string required;
@@ -140,8 +151,7 @@ std::string section_schema(const SectionInfo& info) {
   std::string out =
       R"({"type": "object", "additionalProperties": false, )" + member("description", quoted(info.meaning));
   if (!required.empty()) out += ",\n      " + member("required", "[" + required + "]");
-  if (info.section == Section::kCheck)
-    out += ",\n      \"oneOf\": [{\"required\": [\"tcp\"]}, {\"required\": [\"http\"]}, {\"required\": [\"https\"]}]";
+  if (info.section == Section::kCheck) out += ",\n      " + one_of_the_types();
   return out + ",\n      \"properties\": {" + properties + (properties.empty() ? "}}" : "\n      }}");
 }
 

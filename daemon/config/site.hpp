@@ -133,7 +133,24 @@ enum class Protocol : uint8_t { kTcp = 6, kUdp = 17 };
 enum class ForwardMethod : uint8_t { kNat, kDr, kTun };
 enum class Scheduler : uint8_t { kRoundRobin, kWeightedRoundRobin, kWeightedLeastConnection };
 enum class NoServerPolicy : uint8_t { kReject, kDrop };  // reject: TCP reset, or ICMP port unreachable
-enum class CheckType : uint8_t { kNone, kTcp, kHttp, kHttps };
+// In the order of checkers::CheckKind.
+enum class CheckType : uint8_t {
+  kNone,
+  kTcp,
+  kHttp,
+  kHttps,
+  kTls,
+  kSmtp,
+  kDns,
+  kPing,
+  kUdp,
+  kExec,
+  kFile,
+  kAgent,
+  kMysql,
+  kPgsql,
+  kRedis,
+};
 
 struct StatusRange {
   uint16_t low = 200;
@@ -148,21 +165,38 @@ struct Check {
   uint32_t rise = 2;      // successes in a row that bring a server up (a new server: the first one does)
   uint32_t fall = 3;      // failures in a row that take it down
   uint16_t port = 0;      // 0: the server's own port
+  Duration interval_while_changing = Duration::zero();  // 0: interval
+  bool initially_up = false;
+  IpAddress address;  // unspecified: the server's
+  IpAddress source;   // unspecified: as the routes say
+  std::string interface;
+  uint32_t mark = 0;
   // http and https
+  std::string method = "GET";
+  std::vector<std::string> headers;           // "Name: value"
+  std::string body, body_regex, body_sha256;  // at most one; empty: not looked at
   std::string path = "/";
   std::string host;  // Host header, SNI and certificate name; empty: the server's address
   std::vector<StatusRange> expect{StatusRange{}};
   // https
-  std::string ca_file;  // empty: the system's store
-  bool verify = true;
+  std::string ca_file;       // empty: the system's store
+  bool verify = true;        // also of tls and smtp
+  std::string name;          // smtp: in EHLO; dns: asked for
+  std::string record = "A";  // dns
+  std::string answer;        // dns, udp
+  std::string payload;       // udp, agent
+  bool starttls = false;     // smtp
+  std::string user, password, database;
+  std::string command, file;  // exec, file
   bool operator==(const Check&) const = default;
 };
 
 struct Server {
   std::string name;
   IpAddress address;
-  uint16_t port = 0;    // equal to the service's for dr and tun
-  uint32_t weight = 1;  // 0-65535; 0 takes no new connections
+  uint16_t port = 0;           // equal to the service's for dr and tun
+  uint32_t weight = 1;         // 0-65535; 0 takes no new connections
+  std::optional<Check> check;  // whole, what it inherits included; none: the service's
   bool operator==(const Server&) const = default;
 };
 

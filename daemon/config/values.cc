@@ -14,6 +14,7 @@ constexpr size_t kLongestQuote = 60;
 constexpr size_t kLongestPath = 4095;
 constexpr size_t kLongestUrlPath = 1024;
 constexpr size_t kLongestHost = 253;
+constexpr size_t kLongestText = 1024;
 
 template <class T>
 Parsed<T> wrong(const Key& key, const Node& node, std::string_view hint = {}) {
@@ -285,6 +286,9 @@ Parsed<std::string> parse_text(const Key& key, const Node& node) {
       case Type::kCommand:
         return text.starts_with('/') && text.size() <= kLongestPath &&
                std::ranges::all_of(text, [](char c) { return c == ' ' || (c > ' ' && c != 0x7f); });
+      case Type::kText:
+      case Type::kTexts:
+        return !text.empty() && text.size() <= kLongestText && text.find('\0') == std::string_view::npos;
       case Type::kPassword:
         return !text.empty() && text.size() <= 8 && is_graphic(text);
       case Type::kHost:

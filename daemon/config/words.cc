@@ -8,6 +8,12 @@
 namespace tandem::config {
 namespace {
 
+using enum CheckType;
+constexpr CheckTypeWord kCheckTypes[] = {{kTcp, "tcp"},     {kHttp, "http"},  {kHttps, "https"}, {kTls, "tls"},
+                                         {kSmtp, "smtp"},   {kDns, "dns"},    {kPing, "ping"},   {kUdp, "udp"},
+                                         {kExec, "exec"},   {kFile, "file"},  {kAgent, "agent"}, {kMysql, "mysql"},
+                                         {kPgsql, "pgsql"}, {kRedis, "redis"}};
+
 constexpr std::array kChecksums = {
     Choice{std::to_underlying(Checksum::kAuto), "auto",
            "as the last valid advertisement heard; before that with a pseudo-header", ""},
@@ -52,6 +58,22 @@ std::string_view word_in(std::span<const Choice> choices, uint8_t value) {
   return {};
 }
 
+constexpr std::array kInitials = {
+    Choice{0, "down", "takes no connections before its first success", ""},
+    Choice{1, "up", "takes connections at once", ""},
+};
+constexpr std::array kDnsTypes = {
+    Choice{0, "A", "an IPv4 address", ""},
+    Choice{1, "AAAA", "an IPv6 address", ""},
+    Choice{2, "CNAME", "another name", ""},
+    Choice{3, "MX", "a mail server", ""},
+    Choice{4, "NS", "a name server", ""},
+    Choice{5, "PTR", "a name of an address", ""},
+    Choice{6, "SOA", "the start of a zone", ""},
+    Choice{7, "SRV", "a server of a service", ""},
+    Choice{8, "TXT", "a text", ""},
+};
+
 }  // namespace
 
 std::span<const Choice> checksum_choices() {
@@ -85,19 +107,20 @@ std::string_view word(Scheduler scheduler) {
 std::string_view word(NoServerPolicy policy) {
   return word_in(kNoServers, std::to_underlying(policy));
 }
+std::span<const Choice> initial_choices() {
+  return kInitials;
+}
+std::span<const Choice> dns_choices() {
+  return kDnsTypes;
+}
+std::span<const CheckTypeWord> check_type_words() {
+  return kCheckTypes;
+}
 std::string_view word(CheckType type) {
-  switch (type) {
-    case CheckType::kNone:
-      return "none";
-    case CheckType::kTcp:
-      return "tcp";
-    case CheckType::kHttp:
-      return "http";
-    case CheckType::kHttps:
-      return "https";
-  }
-  TANDEM_ASSERT(false && "a check type that no word was given");
-  return {};
+  for (const CheckTypeWord& each : kCheckTypes)
+    if (each.type == type) return each.word;
+  TANDEM_ASSERT(type == CheckType::kNone);
+  return "none";
 }
 
 }  // namespace tandem::config

@@ -21,6 +21,15 @@ std::span<const Choice> protocol_choices();
 std::span<const Choice> forward_choices();
 std::span<const Choice> scheduler_choices();
 std::span<const Choice> no_server_choices();
+std::span<const Choice> initial_choices();
+std::span<const Choice> dns_choices();
+
+// The types of checks that a key of `check` names, in the manual's order.
+struct CheckTypeWord {
+  CheckType type;
+  std::string_view word;
+};
+std::span<const CheckTypeWord> check_type_words();
 
 // As it is written in the site file: "tcp", "dr", "wlc", "reject", "https".
 std::string_view word(Checksum checksum);

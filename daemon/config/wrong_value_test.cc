@@ -32,7 +32,7 @@ TEST(WrongValue, KeyInTheWrongPlaceIsShownWithItsOwn) {
 
 TEST(WrongValue, KeyThatResemblesNoneIsShownWithAllThatExist) {
   EXPECT_EQ(error_of(site_with("weight: 10 }\n      web2", "colour: 10 }\n      web2")),
-            "s:22:47: unknown key 'colour'; expected address, port, weight");
+            "s:22:47: unknown key 'colour'; expected address, port, check, weight");
 }
 
 TEST(WrongValue, MissingKeyIsShownAtTheNameOfItsMap) {
@@ -180,9 +180,11 @@ TEST(WrongValue, InterfaceThatTheKernelCannotHaveIsShown) {
 
 TEST(WrongValue, CheckHasExactlyOneType) {
   EXPECT_EQ(error_of(site_with("http: { path: /healthz }, ", "")),
-            "s:20:5: check: expected exactly one of tcp, http and https, found none of them");
+            "s:20:5: check: expected exactly one of tcp, http, https, tls, smtp, dns, ping, udp, exec, file, agent, "
+            "mysql, pgsql, redis, found none of them");
   EXPECT_EQ(error_of(site_with("http: { path: /healthz }", "http: {}, tcp: {}")),
-            "s:20:5: check: expected exactly one of tcp, http and https, found 2");
+            "s:20:5: check: expected exactly one of tcp, http, https, tls, smtp, dns, ping, udp, exec, file, agent, "
+            "mysql, pgsql, redis, found tcp, http");
 }
 
 TEST(WrongValue, CheckThatIsAWordIsShownAsItIsWritten) {

@@ -1,0 +1,292 @@
+// The attempts without a connection: DNS and other questions by UDP, and ICMP echo.
+#include <arpa/nameser.h>
+#include <netinet/icmp6.h>
+#include <netinet/in.h>
+#include <netinet/ip_icmp.h>
+#include <resolv.h>
+
+#include <array>
+#include <cstring>
+#include <random>
+#include <span>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/generic/datagram_protocol.hpp>
+#include <boost/asio/generic/raw_protocol.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "checkers/io/probe.hpp"
+#include "checkers/io/socket_way.hpp"
+#include "daemon/base/checksum.hpp"
+
+namespace tandem::checkers {
+namespace {
+
+namespace asio = boost::asio;
+using Reason = Outcome::Reason;
+
+constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
+constexpr size_t kMostDatagram = 65535;
+
+sockaddr_storage name_of(const IpAddress& address, uint16_t port, socklen_t& size) {
+  sockaddr_storage storage{};
+  if (address.is_v4()) {
+    const sockaddr_in name{
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(address.v4.value)}, .sin_zero = {}};
+    std::memcpy(&storage, &name, size = sizeof name);
+  } else {
+    sockaddr_in6 name{};
+    name.sin6_family = AF_INET6;
+    name.sin6_port = htons(port);
+    std::ranges::copy(address.v6.bytes, name.sin6_addr.s6_addr);
+    std::memcpy(&storage, &name, size = sizeof name);
+  }
+  return storage;
+}
+
+// A socket that is connected to the target, so that errors of the way (port unreachable) come back to it and nobody else's
+// answers do; and the deadline over everything.
+class Datagram {
+ public:
+  Datagram(const asio::any_io_executor& executor, TimePoint deadline)
+      : socket_(executor), timer_(executor, [this] {
+          timed_out_ = true;
+          boost::system::error_code ignored;
+          socket_.cancel(ignored);
+        }) {
+    timer_.set(deadline);
+  }
+
+  // Type 0 of a protocol of 0: UDP. False with errno's error in `error`.
+  boost::system::error_code open(const Target& target, int type, int protocol) {
+    const int family = target.address.is_v4() ? AF_INET : AF_INET6;
+    const int fd = ::socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
+    if (fd < 0) return last_error();
+    boost::system::error_code error;
+    socket_.assign(asio::generic::datagram_protocol(family, protocol), fd, error);
+    if (!error) error = choose_way(fd, *target.check);
+    socklen_t size = 0;
+    const sockaddr_storage name = name_of(target.address, target.port, size);
+    if (!error && ::connect(fd, reinterpret_cast<const sockaddr*>(&name), size) != 0) error = last_error();
+    return error;
+  }
+
+  Awaitable<Result<void, Outcome>> send(std::span<const char> bytes) {
+    const auto [error, size] = co_await socket_.async_send(asio::buffer(bytes.data(), bytes.size()), kAwait);
+    if (error) co_return Failure<Outcome>(fail(error));
+    stage_ = Stage::kAnswer;
+    co_return Result<void, Outcome>{};
+  }
+  Awaitable<Result<size_t, Outcome>> receive(std::span<char> into) {
+    const auto [error, size] = co_await socket_.async_receive(asio::buffer(into.data(), into.size()), kAwait);
+    if (error) co_return Failure<Outcome>(fail(error));
+    co_return size;
+  }
+  Outcome fail(const boost::system::error_code& error) const {
+    if (timed_out_) return fail(Reason::kTimedOut);
+    return fail(reason_of(error), error.message(), error.value());
+  }
+  Outcome fail(Reason reason, std::string_view text = {}, int64_t number = 0) const {
+    return {.reason = reason, .stage = stage_, .number = number, .text = printable(text)};
+  }
+  int descriptor() { return socket_.native_handle(); }
+
+ private:
+  static boost::system::error_code last_error() { return {errno, boost::system::system_category()}; }
+
+  asio::generic::datagram_protocol::socket socket_;
+  Stage stage_ = Stage::kRequest;
+  bool timed_out_ = false;
+  loop::DeadlineTimer timer_;
+};
+
+uint16_t random_number() {
+  thread_local std::mt19937 dice(std::random_device{}());
+  return static_cast<uint16_t>(dice());
+}
+
+// ---- DNS
+
+struct RecordType {
+  std::string_view word;
+  int number;
+};
+constexpr RecordType kRecordTypes[] = {{"A", ns_t_a},     {"AAAA", ns_t_aaaa}, {"CNAME", ns_t_cname},
+                                       {"MX", ns_t_mx},   {"NS", ns_t_ns},     {"PTR", ns_t_ptr},
+                                       {"SOA", ns_t_soa}, {"SRV", ns_t_srv},   {"TXT", ns_t_txt}};
+
+int record_type(std::string_view word) {
+  for (const RecordType& each : kRecordTypes)
+    if (each.word == word) return each.number;
+  return ns_t_a;
+}
+
+// RFC 1035, 4.1.1; more are rare enough for their number.
+std::string response_code(int code) {
+  static constexpr const char* kWords[] = {"NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED"};
+  return code >= 0 && code < 6 ? kWords[code] : "response code " + std::to_string(code);
+}
+
+std::string domain_name(const ns_msg& message, const u_char* at) {
+  std::array<char, NS_MAXDNAME> name;
+  const int size = dn_expand(ns_msg_base(message), ns_msg_end(message), at, name.data(), name.size());
+  if (size < 0) return "?";
+  return name[0] == '\0' ? "." : name.data();
+}
+
+// The data of one record as a zone file would have it. What does not fit its type is '?'.
+std::string record_text(const ns_msg& message, const ns_rr& record) {
+  const u_char* const data = ns_rr_rdata(record);
+  const size_t size = ns_rr_rdlen(record);
+  const auto number = [&](size_t at) { return std::to_string(data[at] << 8 | data[at + 1]); };
+  switch (ns_rr_type(record)) {
+    case ns_t_a:
+      if (size != 4) return "?";
+      return Ipv4Address{uint32_t{data[0]} << 24 | uint32_t{data[1]} << 16 | uint32_t{data[2]} << 8 | data[3]}.text();
+    case ns_t_aaaa: {
+      if (size != 16) return "?";
+      Ipv6Address address;
+      std::copy_n(data, 16, address.bytes.begin());
+      return address.text();
+    }
+    case ns_t_mx:
+      return size < 3 ? "?" : number(0) + " " + domain_name(message, data + 2);
+    case ns_t_srv:
+      return size < 7 ? "?" : number(0) + " " + number(2) + " " + number(4) + " " + domain_name(message, data + 6);
+    case ns_t_txt: {
+      std::string text;
+      for (size_t at = 0; at < size && at + 1 + data[at] <= size; at += 1 + size_t{data[at]})
+        text.append(reinterpret_cast<const char*>(data) + at + 1, data[at]);
+      return text;
+    }
+    default:
+      return size == 0 ? "?" : domain_name(message, data);
+  }
+}
+
+std::string without_dot(std::string text) {
+  if (text.size() > 1 && text.ends_with('.')) text.pop_back();
+  return text;
+}
+
+Outcome judge_dns(const Datagram& socket, const Check& check, std::span<const char> answer) {
+  ns_msg message;
+  if (ns_initparse(reinterpret_cast<const u_char*>(answer.data()), static_cast<int>(answer.size()), &message) != 0)
+    return socket.fail(Reason::kMalformed, "no DNS message");
+  if (ns_msg_getflag(message, ns_f_qr) == 0) return socket.fail(Reason::kMalformed, "a question instead of an answer");
+  const int code = static_cast<int>(ns_msg_getflag(message, ns_f_rcode));
+  if (code != ns_r_noerror) return socket.fail(Reason::kRefusedByWord, response_code(code), code);
+  const int wanted = record_type(check.record);
+  std::string seen;
+  for (int i = 0; i < ns_msg_count(message, ns_s_an); ++i) {
+    ns_rr record;
+    if (ns_parserr(&message, ns_s_an, i, &record) != 0) return socket.fail(Reason::kMalformed, "a broken record");
+    if (static_cast<int>(ns_rr_type(record)) != wanted) continue;
+    const std::string text = record_text(message, record);
+    if (check.answer.empty() || without_dot(text) == without_dot(check.answer))
+      return socket.fail(Reason::kPassed, check.record + " " + text);
+    seen += (seen.empty() ? "" : ", ") + text;
+  }
+  if (seen.empty()) return socket.fail(Reason::kNoAnswer, "there is no " + check.record + " of " + check.name);
+  return socket.fail(Reason::kNoAnswer, "expected " + check.answer + ", found " + seen);
+}
+
+Awaitable<Outcome> ask_dns(Datagram& socket, const Check& check) {
+  std::array<u_char, 512> question;
+  const int size = res_mkquery(ns_o_query, check.name.empty() ? "." : check.name.c_str(), ns_c_in,
+                               record_type(check.record), nullptr, 0, nullptr, question.data(), question.size());
+  if (size < 0) co_return socket.fail(Reason::kMalformed, "this name cannot be asked for");
+  const uint16_t id = random_number();
+  question[0] = static_cast<u_char>(id >> 8);
+  question[1] = static_cast<u_char>(id);
+  const std::span<const char> bytes(reinterpret_cast<const char*>(question.data()), static_cast<size_t>(size));
+  const auto sent = co_await socket.send(bytes);
+  if (!sent) co_return sent.error();
+  std::vector<char> answer(kMostDatagram);
+  for (;;) {
+    const auto got = co_await socket.receive(answer);
+    if (!got) co_return got.error();
+    // Somebody else's, or to an earlier question.
+    if (*got < 12 || static_cast<u_char>(answer[0]) != question[0] || static_cast<u_char>(answer[1]) != question[1])
+      continue;
+    co_return judge_dns(socket, check, std::span<const char>(answer).first(*got));
+  }
+}
+
+// ---- any other datagram
+
+Awaitable<Outcome> ask_udp(Datagram& socket, const Check& check) {
+  const auto sent = co_await socket.send(check.payload);
+  if (!sent) co_return sent.error();
+  std::vector<char> reply(kMostDatagram);
+  const auto got = co_await socket.receive(reply);
+  if (!got) co_return got.error();
+  const std::string_view words(reply.data(), *got);
+  if (check.answer.empty() || words.find(check.answer) != std::string_view::npos)
+    co_return socket.fail(Reason::kPassed, "a reply of " + std::to_string(*got) + " bytes");
+  co_return socket.fail(Reason::kRefusedByWord, words);
+}
+
+// ---- ICMP echo
+
+struct Echo {
+  uint8_t type = 0;
+  uint8_t code = 0;
+  uint16_t checksum = 0;
+  uint16_t id = 0;
+  uint16_t sequence = 0;
+  std::array<char, 24> payload{"tandem health check"};
+};
+static_assert(sizeof(Echo) == 32);
+
+// The kernel's own echo sockets need no right (net.ipv4.ping_group_range); where they are forbidden, a raw one does it.
+boost::system::error_code open_echo(Datagram& socket, const Target& target, bool& raw) {
+  const int protocol = target.address.is_v4() ? int{IPPROTO_ICMP} : int{IPPROTO_ICMPV6};
+  raw = false;
+  auto error = socket.open(target, SOCK_DGRAM, protocol);
+  if (error.value() != EACCES && error.value() != EPERM) return error;
+  raw = true;
+  return socket.open(target, SOCK_RAW, protocol);
+}
+
+Awaitable<Outcome> ask_echo(Datagram& socket, const Target& target, bool raw) {
+  const bool v4 = target.address.is_v4();
+  Echo echo{.type = v4 ? uint8_t{ICMP_ECHO} : uint8_t{ICMP6_ECHO_REQUEST},
+            .id = random_number(),
+            .sequence = random_number()};
+  if (raw && v4) echo.checksum = htons(internet_checksum(std::as_bytes(std::span(&echo, 1))));
+  const auto sent = co_await socket.send(std::span(reinterpret_cast<const char*>(&echo), sizeof echo));
+  if (!sent) co_return sent.error();
+  std::array<char, 256> reply;
+  for (;;) {
+    const auto got = co_await socket.receive(reply);
+    if (!got) co_return got.error();
+    size_t at = 0;
+    if (raw && v4 && *got > 0) at = (static_cast<uint8_t>(reply[0]) & 15U) * 4U;
+    if (*got < at + sizeof echo) continue;
+    Echo heard;
+    std::memcpy(&heard, reply.data() + at, sizeof heard);
+    const bool is_reply = heard.type == (v4 ? ICMP_ECHOREPLY : ICMP6_ECHO_REPLY) && heard.sequence == echo.sequence &&
+                          (!raw || heard.id == echo.id) && heard.payload == echo.payload;
+    if (is_reply) co_return socket.fail(Reason::kPassed, "echo");
+  }
+}
+
+}  // namespace
+
+Awaitable<Outcome> ask_by_datagram(const Target& target, TimePoint deadline) {
+  const auto executor = co_await asio::this_coro::executor;
+  Datagram socket(executor, deadline);
+  const Check& check = *target.check;
+  bool raw = false;
+  const bool echo = check.kind == CheckKind::kPing;
+  const auto error = echo ? open_echo(socket, target, raw) : socket.open(target, SOCK_DGRAM, 0);
+  if (error) co_return socket.fail(error);
+  if (echo) co_return co_await ask_echo(socket, target, raw);
+  if (check.kind == CheckKind::kDns) co_return co_await ask_dns(socket, check);
+  co_return co_await ask_udp(socket, check);
+}
+
+}  // namespace tandem::checkers

@@ -1,0 +1,86 @@
+// What a check can ask, as the site file says it; and what it may not say.
+#include <gmock/gmock.h>
+
+#include "daemon/config/testing.hpp"
+
+namespace tandem::config {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+constexpr std::string_view kHttp = "http: { path: /healthz }";
+
+Check check_of(const std::string& words) {
+  const Reading reading = read_site(site_with(kHttp, words), "s");
+  EXPECT_TRUE(reading.errors.empty()) << words << ": " << (reading.errors.empty() ? "" : reading.errors[0].render());
+  return reading.site ? reading.site->services[0].check : Check{};
+}
+std::vector<std::string> errors_with(const std::string& words) {
+  return errors_of(site_with(kHttp, words));
+}
+
+TEST(CheckKeys, EveryTypeIsReadWithItsKeys) {
+  EXPECT_EQ(check_of("tls: { host: www.example }").type, CheckType::kTls);
+  const Check smtp = check_of("smtp: { name: lb.example, starttls: true, verify: false }");
+  EXPECT_EQ(smtp.type, CheckType::kSmtp);
+  EXPECT_EQ(smtp.name, "lb.example");
+  EXPECT_TRUE(smtp.starttls);
+  EXPECT_FALSE(smtp.verify);
+  const Check dns = check_of("dns: { name: www.example, type: AAAA, answer: \"2001:db8::1\" }");
+  EXPECT_EQ(dns.record, "AAAA");
+  EXPECT_EQ(dns.answer, "2001:db8::1");
+  EXPECT_EQ(check_of("ping:").type, CheckType::kPing);
+  EXPECT_EQ(check_of("udp: { payload: \"a\\x01b\", answer: ok }").payload,
+            "a\x01"
+            "b");
+  EXPECT_EQ(check_of("exec: { command: /bin/true --fast }").command, "/bin/true --fast");
+  EXPECT_EQ(check_of("file: { path: /etc/tandem/web1.state }").file, "/etc/tandem/web1.state");
+  EXPECT_EQ(check_of("agent: { send: \"status\\n\" }, port: 9000").payload, "status\n");
+  EXPECT_EQ(check_of("mysql: { user: lb, password: \"p w\" }").password, "p w");
+  EXPECT_EQ(check_of("pgsql: { user: lb, database: shop }").database, "shop");
+  EXPECT_EQ(check_of("redis:").type, CheckType::kRedis);
+}
+
+TEST(CheckKeys, HttpAsksWithAMethodHeadersAndABody) {
+  const Check check =
+      check_of("http: { method: POST, headers: [\"X-Check: tandem\", \"Accept: text/plain\"], body: ready }");
+  EXPECT_EQ(check.method, "POST");
+  EXPECT_THAT(check.headers, ElementsAre("X-Check: tandem", "Accept: text/plain"));
+  EXPECT_EQ(check.body, "ready");
+}
+
+TEST(CheckKeys, WhatCannotBeIsRefusedWithItsReason) {
+  EXPECT_THAT(errors_with("http: { body_regex: \"ready(\" }"),
+              ElementsAre(HasSubstr("body_regex: it does not compile: missing closing parenthesis")));
+  EXPECT_THAT(errors_with("http: { body: a, body_regex: b }"), ElementsAre(HasSubstr("expected at most one of body")));
+  EXPECT_THAT(errors_with("http: { body_sha256: abc }"), ElementsAre(HasSubstr("body_sha256: expected 64 hex digits")));
+  EXPECT_THAT(errors_with("http: { headers: [\"no colon\"] }"),
+              ElementsAre(HasSubstr("headers: expected a header line")));
+  EXPECT_THAT(errors_with("http: { headers: [\"A: b\\r\\nC: d\"] }"),
+              ElementsAre(HasSubstr("headers: expected a header line")));
+  EXPECT_THAT(errors_with("http: { method: \"GET /\" }"), ElementsAre(HasSubstr("method: expected capital letters")));
+  EXPECT_THAT(errors_with("gopher: {}"), testing::Contains(HasSubstr("unknown key")));
+  EXPECT_THAT(errors_with("tcp:, http:"), ElementsAre(HasSubstr("expected exactly one of tcp, http, https, tls")));
+  EXPECT_THAT(errors_with("exec: { command: check.sh }"), ElementsAre(HasSubstr("expected a program's path")));
+  EXPECT_THAT(errors_with("http:, address: 10.0.0.1, source: \"2001:db8::1\""),
+              ElementsAre(HasSubstr("source: expected an address of the same family")));
+}
+
+TEST(CheckKeys, AServersCheckChangesWhatItWritesAndNothingElse) {
+  const std::string text(site_with("address: 10.0.1.11, port: 8080, weight: 10",
+                                   "address: 10.0.1.11, port: 8080, weight: 10, check: { fall: 7, port: 9000 }"));
+  const Reading reading = read_site(text, "s");
+  ASSERT_TRUE(reading.site) << reading.errors[0].render();
+  const Service& service = reading.site->services[0];
+  const Check& own = service.servers[0].check.value();
+  EXPECT_EQ(own.fall, 7u);
+  EXPECT_EQ(own.port, 9000);
+  EXPECT_EQ(own.interval, service.check.interval);
+  EXPECT_EQ(own.path, service.check.path);
+  EXPECT_EQ(own.type, CheckType::kHttp);
+  EXPECT_FALSE(service.servers[1].check);
+}
+
+}  // namespace
+}  // namespace tandem::config
