@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <optional>
+#include <set>
 
 #include "checkers/checkbook_driver.hpp"
 
@@ -195,6 +197,57 @@ TEST(Checkbook, AnEndNobodyWaitsForOnlyGivesItsPlaceBack) {
   driver.run_for(1s);
   EXPECT_EQ(driver.book.attempts_under_way(), 0U);
   EXPECT_FALSE(driver.book.deadline());
+}
+
+TEST(Checkbook, WhatACheckSaysOfTheWeightIsTheServersWeightAndDrainTakesTheServiceDown) {
+  CheckbookDriver driver;
+  std::optional<Weight> said = Weight{50, true};
+  driver.answer = [&](const Target&) { return CheckbookDriver::Answer{Outcome{.weight = said}}; };
+  ServiceSettings service = service_of("web", {"a"});
+  service.servers[0].weight = 10;
+  driver.tell(Configure{{service}});
+  driver.run_for(5s);
+  EXPECT_EQ(driver.servers.at("web/a").weight, 5U);
+  said = Weight{0};
+  driver.run_for(5s);
+  EXPECT_EQ(driver.servers.at("web/a").weight, 0U);
+  EXPECT_TRUE(driver.servers.at("web/a").health.up) << "drained, not down";
+  EXPECT_FALSE(driver.services.at("web").up);
+  said.reset();
+  driver.run_for(5s);
+  EXPECT_EQ(driver.servers.at("web/a").weight, 10U);
+  EXPECT_TRUE(driver.services.at("web").up);
+}
+
+TEST(Checkbook, AServersOwnCheckIsAskedInsteadOfTheServices) {
+  CheckbookDriver driver;
+  ServiceSettings service = service_of("web", {"a", "b"});
+  service.servers[1].check = std::make_shared<const Check>(Check{.port = 9000, .address = Ipv4Address{0x7f000001}});
+  driver.tell(Configure{{service}});
+  driver.run_for(3s);
+  std::set<std::string> asked;
+  for (const auto& attempt : driver.attempts) asked.insert(attempt.server);
+  EXPECT_EQ(asked, (std::set<std::string>{"10.0.0.1:80", "127.0.0.1:9000"}));
+  service.servers[1].check = std::make_shared<const Check>(Check{.kind = CheckKind::kNone});
+  driver.tell(Configure{{service}});
+  driver.attempts.clear();
+  driver.run_for(3s);
+  for (const auto& attempt : driver.attempts) EXPECT_EQ(attempt.server, "10.0.0.1:80");
+  EXPECT_EQ(driver.servers.at("web/b").health.reason, "not checked");
+}
+
+TEST(Checkbook, WhatIsChangingIsAskedSooner) {
+  CheckbookDriver driver;
+  bool well = true;
+  driver.answer = [&](const Target&) { return CheckbookDriver::Answer{well ? Outcome{} : kRefusedOutcome}; };
+  driver.tell(Configure{{service_of("web", {"a"}, Check{.interval = 10s, .interval_while_changing = 1s, .fall = 3})}});
+  driver.run_for(25s);
+  well = false;
+  const size_t before = driver.attempts.size();
+  while (driver.state("web/a") == "up" && driver.now < TimePoint(60s)) driver.run_for(100ms);
+  ASSERT_GE(driver.attempts.size(), before + 3);
+  const auto& last = driver.attempts[before + 2];
+  EXPECT_LE(last.at - driver.attempts[before].at, 2200ms) << "two more attempts at 1 s +-10 %";
 }
 
 }  // namespace

@@ -19,6 +19,7 @@ Health::Change Health::on(const Outcome& outcome, const Check& check, uint64_t u
   if (!outcome.ok()) ++record_.failures;
   const auto took = std::chrono::duration_cast<std::chrono::microseconds>(outcome.took).count();
   record_.last_duration_us = static_cast<uint32_t>(std::clamp<int64_t>(took, 0, UINT32_MAX));
+  remember(outcome, check, unix_ms);
 
   if (!record_.known) {
     record_.known = true;
@@ -34,6 +35,19 @@ Health::Change Health::on(const Outcome& outcome, const Check& check, uint64_t u
   }
   const uint32_t needed = record_.up ? check.fall : check.rise;
   return ++contrary_ < needed ? Change::kNone : turn(outcome.ok(), outcome, check, unix_ms);
+}
+
+void Health::remember(const Outcome& outcome, const Check& check, uint64_t unix_ms) {
+  std::vector<AttemptRun>& runs = record_.recent;
+  std::string said = words(outcome, check);
+  if (runs.empty() || runs.back().passed != outcome.ok() || runs.back().words != said) {
+    if (runs.size() == kMostRuns) runs.erase(runs.begin());
+    runs.push_back({.passed = outcome.ok(), .words = std::move(said), .first_unix_ms = unix_ms});
+  }
+  AttemptRun& run = runs.back();
+  ++run.count;
+  run.last_unix_ms = unix_ms;
+  run.last_duration_us = record_.last_duration_us;
 }
 
 Health::Change Health::turn(bool up, const Outcome& outcome, const Check& check, uint64_t unix_ms) {

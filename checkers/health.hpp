@@ -8,10 +8,21 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "checkers/outcome.hpp"
 
 namespace tandem::checkers {
+
+// Attempts in a row that ended alike: ten thousand good ones are one line.
+struct AttemptRun {
+  bool passed = false;
+  std::string words;
+  uint64_t count = 0;
+  uint64_t first_unix_ms = 0, last_unix_ms = 0;
+  uint32_t last_duration_us = 0;
+  bool operator==(const AttemptRun&) const = default;
+};
 
 // What outlives a restart of the room: it comes back from the message board.
 struct HealthRecord {
@@ -22,8 +33,11 @@ struct HealthRecord {
   uint64_t attempts = 0;
   uint64_t failures = 0;
   uint32_t last_duration_us = 0;
+  std::vector<AttemptRun> recent;  // the last kMostRuns, oldest first
   bool operator==(const HealthRecord&) const = default;
 };
+
+constexpr size_t kMostRuns = 6;
 
 class Health {
  public:
@@ -50,6 +64,7 @@ class Health {
   bool up() const { return record_.up; }
 
  private:
+  void remember(const Outcome& outcome, const Check& check, uint64_t unix_ms);
   Change turn(bool up, const Outcome& outcome, const Check& check, uint64_t unix_ms);
 
   HealthRecord record_;

@@ -128,6 +128,26 @@ TEST(Health, AnEditedCheckStartsANewRowAndKeepsTheState) {
   EXPECT_FALSE(health.up());
 }
 
+TEST(Health, RemembersHowTheLastAttemptsEndedThoseAlikeInARowAsOne) {
+  Health health = Health::fresh(0);
+  for (uint64_t i = 1; i <= 1000; ++i) health.on(ok(), {}, i);
+  health.on(refused(), {}, 1001);
+  ASSERT_EQ(health.record().recent.size(), 2U);
+  EXPECT_EQ(health.record().recent[0], (AttemptRun{true, "connected", 1000, 1, 1000, 300}));
+  EXPECT_EQ(health.record().recent[1].words, "connection refused");
+  for (uint64_t i = 0; i < 100; ++i) health.on(i % 2 == 0 ? ok() : refused(), {}, 2000 + i);
+  EXPECT_EQ(health.record().recent.size(), kMostRuns);
+  EXPECT_EQ(health.record().recent.back().last_unix_ms, 2099U);
+}
+
+TEST(Health, AServerThatBeginsUpGoesDownWithItsFirstFailureAndNotWithASuccess) {
+  Health health = Health::fresh(0, true);
+  EXPECT_TRUE(health.up());
+  EXPECT_EQ(health.on(ok(), {}, 1), Health::Change::kNone);
+  Health other = Health::fresh(0, true);
+  EXPECT_EQ(other.on(refused(), {}, 1), Health::Change::kDown);
+}
+
 TEST(Health, KeepsTheDurationOfTheLastAttempt) {
   Health health = Health::fresh(0);
   health.on(Outcome{.took = 1234567ns}, {}, 0);

@@ -6,10 +6,11 @@
 #include <vector>
 
 #include <boost/asio/buffer.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/dynamic_body.hpp>
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/string_body.hpp>
 
 #include "checkers/http_expect.hpp"
 #include "checkers/io/body_match.hpp"
@@ -23,6 +24,8 @@ using Reason = Outcome::Reason;
 
 constexpr size_t kMaxHeader = size_t{16} << 10;  // of all answers together: interim ones (1xx) count too
 constexpr size_t kReadSize = 2048;
+// Unlike a string_body it takes no memory for a length that was only announced.
+using LookedAtBody = http::basic_dynamic_body<boost::beast::flat_buffer>;
 
 // The final answer, as far as bytes are fed to it: its header, and its body where that is wanted.
 template <class Body>
@@ -45,12 +48,15 @@ class AnswerReader {
   bool done() const { return done_; }
   unsigned status() const { return status_; }  // 0: still to come
   std::string_view body() const {
-    if constexpr (kWantsBody) return parser_->get().body();
+    if constexpr (kWantsBody) {
+      const auto bytes = parser_->get().body().data();
+      return {static_cast<const char*>(bytes.data()), bytes.size()};
+    }
     return {};
   }
 
  private:
-  static constexpr bool kWantsBody = std::is_same_v<Body, http::string_body>;
+  static constexpr bool kWantsBody = !std::is_same_v<Body, http::empty_body>;
   using Parser = http::response_parser<Body>;
 
   void begin() {
@@ -58,10 +64,8 @@ class AnswerReader {
     parser_->header_limit(static_cast<uint32_t>(kMaxHeader));
     parser_->skip(no_body_follows_);
     parser_->eager(kWantsBody);
-    if constexpr (kWantsBody)
-      parser_->body_limit(kMostBody);
-    else
-      parser_->body_limit(boost::none);  // a length may be announced; it is not read
+    parser_->body_limit(boost::none);  // a length may be announced that nobody reads
+    if constexpr (kWantsBody) parser_->get().body().max_size(kMostBody);
   }
   void look() {
     if (!parser_->is_header_done()) return;
@@ -109,7 +113,7 @@ Awaitable<Outcome> read_answer(ByteStream& stream, Connection& connection, const
       if (error || !reader.done()) co_return size.error();
     }
     if (error == http::error::header_limit) co_return connection.fail(Reason::kHttpHeaderTooLarge);
-    if (error == http::error::body_limit) break;  // what came so far is looked at, as the manual says
+    if (error == http::error::buffer_overflow) break;  // what came so far is looked at, as the manual says
     if (error) co_return connection.fail(Reason::kHttpMalformed, error.message());
   }
   if (!expects(check.expect, reader.status())) co_return connection.fail(Reason::kHttpStatus, {}, reader.status());
@@ -130,7 +134,7 @@ Awaitable<Outcome> ask_http(ByteStream& stream, Connection& connection, const Ta
   if (!sent) co_return sent.error();
   if (check.body.kind == BodyMatch::Kind::kNone)
     co_return co_await read_answer<http::empty_body>(stream, connection, check);
-  co_return co_await read_answer<http::string_body>(stream, connection, check);
+  co_return co_await read_answer<LookedAtBody>(stream, connection, check);
 }
 
 }  // namespace tandem::checkers

@@ -10,36 +10,42 @@
 namespace tandem::checkers {
 namespace {
 
-Awaitable<Outcome> attempt(Connection& connection, const Target& target, const TrustStore* trust) {
-  const auto connected = co_await connection.connect(target);
-  if (!connected) co_return connected.error();
-  switch (target.check->kind) {
-    case CheckKind::kHttp:
-      co_return co_await ask_http(connection, connection, target);
-    case CheckKind::kHttps:
-    case CheckKind::kTls:
-      break;
-    case CheckKind::kSmtp:
-    case CheckKind::kAgent:
-    case CheckKind::kMysql:
-    case CheckKind::kPgsql:
-    case CheckKind::kRedis:
-      co_return co_await ask_in_turns(connection, target, trust);
-    default:
-      co_return Outcome{};
-  }
+Awaitable<Outcome> over_tls(Connection& connection, const Target& target, const TrustStore* trust) {
   const auto tls = co_await secure(connection, target, trust);
   if (!tls) co_return tls.error();
   if (target.check->kind == CheckKind::kTls) co_return Outcome{};
   co_return co_await ask_http(**tls, connection, target);
 }
 
+// Once the connection stands. A coroutine's frame is held for as long as a silent server pleases, and there can be thousands:
+// each kind has its own, and tcp has none.
+Awaitable<Outcome> ask(Connection& connection, const Target& target, const TrustStore* trust) {
+  switch (target.check->kind) {
+    case CheckKind::kHttp:
+      return ask_http(connection, connection, target);
+    case CheckKind::kHttps:
+    case CheckKind::kTls:
+      return over_tls(connection, target, trust);
+    default:
+      return ask_in_turns(connection, target, trust);
+  }
+}
+
 Awaitable<Outcome> by_connection(const Target& target, TimePoint deadline, const TrustStore* trust) {
   const auto executor = co_await boost::asio::this_coro::executor;
   Connection connection(executor, deadline);
-  Outcome outcome = co_await attempt(connection, target, trust);
+  const auto connected = co_await connection.connect(target);
+  Outcome outcome;
+  if (!connected)
+    outcome = connected.error();
+  else if (target.check->kind != CheckKind::kTcp)
+    outcome = co_await ask(connection, target, trust);
   connection.drain();
   co_return outcome;
+}
+
+Awaitable<Outcome> read_file_now(const Target& target) {
+  co_return read_file(target);
 }
 
 Awaitable<Outcome> by_its_kind(boost::asio::io_context& io, const Target& target, TimePoint deadline,
@@ -48,13 +54,13 @@ Awaitable<Outcome> by_its_kind(boost::asio::io_context& io, const Target& target
     case CheckKind::kDns:
     case CheckKind::kUdp:
     case CheckKind::kPing:
-      co_return co_await ask_by_datagram(target, deadline);
+      return ask_by_datagram(target, deadline);
     case CheckKind::kExec:
-      co_return co_await run_program(io, target, deadline);
+      return run_program(io, target, deadline);
     case CheckKind::kFile:
-      co_return read_file(target);
+      return read_file_now(target);
     default:
-      co_return co_await by_connection(target, deadline, trust);
+      return by_connection(target, deadline, trust);
   }
 }
 

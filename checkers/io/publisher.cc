@@ -1,6 +1,7 @@
 #include "checkers/io/publisher.hpp"
 
 #include <string>
+#include <utility>
 
 namespace tandem::checkers {
 
@@ -15,6 +16,13 @@ void publish(bus::RoomLink& board, const PublishServer& said) {
                             .attempts = said.health.attempts,
                             .failures = said.health.failures,
                             .last_duration_us = said.health.last_duration_us};
+  for (const AttemptRun& run : said.health.recent)
+    message.recent.push_back({.passed = run.passed,
+                              .words = run.words,
+                              .count = run.count,
+                              .first_unix_ms = run.first_unix_ms,
+                              .last_unix_ms = run.last_unix_ms,
+                              .last_duration_us = run.last_duration_us});
   const std::string subject = message.key();
   board.publish(std::move(message));
   if (said.change == Health::Change::kUp) {
@@ -72,6 +80,14 @@ void publish(bus::RoomLink& board, const Strain& strain) {
 }
 
 Restored::Server restored(const bus::ServerHealth& message) {
+  std::vector<AttemptRun> recent;
+  for (const bus::CheckRun& run : message.recent)
+    recent.push_back({.passed = run.passed,
+                      .words = run.words,
+                      .count = run.count,
+                      .first_unix_ms = run.first_unix_ms,
+                      .last_unix_ms = run.last_unix_ms,
+                      .last_duration_us = run.last_duration_us});
   return {.service = message.service,
           .server = message.server,
           .health = {.up = message.up,
@@ -80,7 +96,8 @@ Restored::Server restored(const bus::ServerHealth& message) {
                      .since_unix_ms = message.since_unix_ms,
                      .attempts = message.attempts,
                      .failures = message.failures,
-                     .last_duration_us = message.last_duration_us},
+                     .last_duration_us = message.last_duration_us,
+                     .recent = std::move(recent)},
           .weight = message.weight};
 }
 

@@ -126,6 +126,19 @@ struct Maintenance {
 };
 
 // What the checkers think of one server of one service.
+// Attempts in a row that ended alike.
+struct CheckRun {
+  bool passed = false;
+  std::string words;  // how they ended
+  uint64_t count = 0;
+  uint64_t first_unix_ms = 0, last_unix_ms = 0;
+  uint32_t last_duration_us = 0;
+  static auto fields(auto& m, auto&& f) {
+    f("passed", m.passed), f("words", m.words), f("count", m.count), f("first_unix_ms", m.first_unix_ms);
+    f("last_unix_ms", m.last_unix_ms), f("last_duration_us", m.last_duration_us);
+  }
+};
+
 struct ServerHealth {
   static constexpr std::string_view kKind = "ServerHealth";
   static constexpr bool kRetained = true;
@@ -139,11 +152,12 @@ struct ServerHealth {
   uint64_t attempts = 0;
   uint64_t failures = 0;
   uint32_t last_duration_us = 0;
+  std::vector<CheckRun> recent;  // the last attempts, oldest first
   std::string key() const { return service + '/' + server; }
   static auto fields(auto& m, auto&& f) {
     f("service", m.service), f("server", m.server), f("up", m.up), f("known", m.known), f("weight", m.weight);
     f("reason", m.reason), f("since_unix_ms", m.since_unix_ms), f("attempts", m.attempts);
-    f("failures", m.failures), f("last_duration_us", m.last_duration_us);
+    f("failures", m.failures), f("last_duration_us", m.last_duration_us), f("recent", m.recent);
   }
 };
 

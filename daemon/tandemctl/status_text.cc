@@ -172,8 +172,38 @@ std::string status_text(const json::value& status, const StatusStyle& style) {
   return text;
 }
 
+namespace {
+
+// Of one server: how its last attempts ended, those in a row that ended alike in one line.
+std::string why_server(const json::value& server, const StatusStyle& style) {
+  const bool up = truth_of(server, "up");
+  std::string text = text_of(server, "server") + " of " + text_of(server, "service") + " is " +
+                     toned(up ? "up" : "down", up ? Tone::kGood : Tone::kBad, style.colour) + " since " +
+                     age(number_of(server, "since_unix_ms"), style.now_unix_ms) + ": " + text_of(server, "reason") +
+                     "\nweight " + std::to_string(number_of(server, "weight")) + ", " +
+                     std::to_string(number_of(server, "attempts")) + " attempts, " +
+                     std::to_string(number_of(server, "failures")) + " failed\n";
+  Table recent({"AGO", "TIMES", "TOOK", "RESULT", "IN WORDS"});
+  for (const auto& run : list_of(server, "recent")) {
+    const bool passed = truth_of(run, "passed");
+    recent.row({age(number_of(run, "last_unix_ms"), style.now_unix_ms), Cell::number(number_of(run, "count")),
+                std::to_string(number_of(run, "last_duration_us") / 1000) + "." +
+                    std::to_string(number_of(run, "last_duration_us") / 100 % 10) + " ms",
+                Cell(passed ? "passed" : "failed", passed ? Tone::kGood : Tone::kBad), text_of(run, "words")});
+  }
+  return text + '\n' + recent.render(style.colour);
+}
+
+}  // namespace
+
 std::expected<std::string, std::string> why_text(const json::value& status, const std::string& router,
                                                  const StatusStyle& style) {
+  // A server by its name, in every service that has it, or by SERVICE/SERVER.
+  std::string servers;
+  for (const auto& each : list_of(status, "ServerHealth"))
+    if (const std::string name = text_of(each, "server");
+        name == router || text_of(each, "service") + "/" + name == router)
+      servers += (servers.empty() ? "" : "\n") + why_server(each, style);
   const json::array& all = list_of(status, "InstanceState");
   std::string names;
   for (const auto& each : all) {
@@ -199,10 +229,12 @@ std::expected<std::string, std::string> why_text(const json::value& status, cons
     for (const auto& counter : list_of(each, "counters"))
       if (number_of(counter, "value") > 0)
         counters.row({text_of(counter, "name"), Cell::number(number_of(counter, "value"))});
-    return text + '\n' + counters.render(style.colour);
+    text += '\n' + counters.render(style.colour);
+    return servers.empty() ? text : text + '\n' + servers;
   }
-  return std::unexpected("there is no virtual router '" + router + "' here" +
-                         (names.empty() ? std::string() : "; there are: " + names));
+  if (!servers.empty()) return servers;
+  return std::unexpected("there is no virtual router or server '" + router + "' here" +
+                         (names.empty() ? std::string() : "; there are the routers " + names));
 }
 
 }  // namespace tandem::ctl

@@ -99,7 +99,24 @@ TEST(WhyText, TellsTheLastTransitionsAndWhatWasCounted) {
        {"web is backup since 60 s", "handed over", "active is 192.0.2.2", "no advertisement from", "adverts_sent", "7"})
     EXPECT_NE(text->find(word), std::string::npos) << word << " in:\n" << *text;
   EXPECT_EQ(text->find("assertions"), std::string::npos) << "zeros are left out";
-  EXPECT_EQ(why_text(status, "wep", {}).error(), "there is no virtual router 'wep' here; there are: mail, web");
+  EXPECT_EQ(why_text(status, "wep", {}).error(),
+            "there is no virtual router or server 'wep' here; there are the routers mail, web");
+}
+
+TEST(StatusText, WhyTellsAServersLastAttemptsThoseThatEndedAlikeInOneLine) {
+  const auto status = boost::json::parse(R"json({"ServerHealth":[
+    {"service":"www","server":"web1","up":false,"weight":0,"reason":"connection refused (3 in a row)","since_unix_ms":1000,
+     "attempts":73,"failures":3,"recent":[
+      {"passed":true,"words":"HTTP 200","count":70,"first_unix_ms":500,"last_unix_ms":800,"last_duration_us":1234},
+      {"passed":false,"words":"connection refused","count":3,"first_unix_ms":900,"last_unix_ms":1000,"last_duration_us":200}]},
+    {"service":"mail","server":"web1","up":true,"reason":"connected"}]})json");
+  const auto text = why_text(status, "www/web1", {.now_unix_ms = 61'000});
+  ASSERT_TRUE(text);
+  for (const char* word : {"web1 of www is down since 60 s: connection refused (3 in a row)", "73 attempts, 3 failed",
+                           "HTTP 200", "1.2 ms", "70", "passed", "failed"})
+    EXPECT_NE(text->find(word), std::string::npos) << word << " in:\n" << *text;
+  EXPECT_EQ(text->find("mail"), std::string::npos);
+  EXPECT_NE(why_text(status, "web1", {})->find("web1 of mail is up"), std::string::npos) << "in every service";
 }
 
 TEST(StatusText, ShowsWhatItUnderstandsOfADaemonOfAnotherVersion) {

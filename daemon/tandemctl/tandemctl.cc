@@ -178,8 +178,9 @@ int run(int argc, char** argv) {
   auto* maintenance_command =
       app.add_subcommand("maintenance", "Take this director out of service (on), or back into it (off)");
   maintenance_command->add_option("on|off", word)->required()->check(CLI::IsMember({"on", "off"}));
-  auto* why_command = app.add_subcommand("why", "Why a virtual router stands as it does, and what happened before");
-  why_command->add_option("ROUTER", router, "A virtual router")->required();
+  auto* why_command =
+      app.add_subcommand("why", "Why a virtual router or a server stands as it does, and what happened before");
+  why_command->add_option("NAME", router, "A virtual router, a server, or SERVICE/SERVER")->required();
   double every = 1.0;
   int rounds = 0;
   auto* top_command = app.add_subcommand("top", "The live board; Ctrl-C ends it");

@@ -61,7 +61,7 @@ def test_who_has_nothing_to_hand_over_says_so(make_site):
     refused = b.ctl("handover", "wep", check=False)
     assert refused.returncode == 1 and "no such router" in refused.stderr
     refused = b.ctl("why", "wep", check=False)
-    assert refused.returncode == 1 and "there are: web" in refused.stderr
+    assert refused.returncode == 1 and "there are the routers web" in refused.stderr
 
 
 def test_an_orderly_stop_and_the_return_cost_nothing(make_site):
