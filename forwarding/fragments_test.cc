@@ -191,7 +191,10 @@ TEST(Fragments, RandomPartsAreJudgedAsABitmapJudgesThem) {
       const auto begin = there.begin() + part.offset, end = there.begin() + part.end();
       const bool all = std::all_of(begin, end, [](bool bit) { return bit; });
       const bool none = std::none_of(begin, end, [](bool bit) { return bit; });
-      Verdict expected = refused ? Verdict::kRefused : all ? Verdict::kDuplicate : none ? Verdict::kFollow : Verdict::kRefused;
+      Verdict expected = refused ? Verdict::kRefused
+                         : all   ? Verdict::kDuplicate
+                         : none  ? Verdict::kFollow
+                                 : Verdict::kRefused;
       ASSERT_EQ(put(fragments, part).verdict, expected) << "round " << round << " part " << part.offset;
       if (expected == Verdict::kFollow) std::fill(begin, end, true);
       refused |= expected == Verdict::kRefused;
