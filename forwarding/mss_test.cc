@@ -1,0 +1,80 @@
+// SYNs whose MSS is made smaller, whatever stands around it in the options.
+#include "forwarding/mss.hpp"
+
+#include <gtest/gtest.h>
+
+#include <initializer_list>
+
+#include "daemon/base/checksum.hpp"
+#include "forwarding/testing/director.hpp"
+#include "forwarding/testing/packet_builder.hpp"
+
+namespace tandem::forwarding {
+namespace {
+
+using namespace testing;
+
+// A SYN with these bytes as its options, padded to words; its checksum is right.
+Frame syn_with(std::initializer_list<uint8_t> options, bool unfilled = false) {
+  auto builder = packet().ipv4("192.0.2.7", "198.51.100.10").tcp(40000, 80).syn().tcp_options((options.size() + 3) / 4);
+  if (unfilled) builder.unfilled();
+  Frame frame = builder.build();
+  auto& checksum = *wire_at<be16>(frame.ip(), 20 + offsetof(TcpHeader, checksum));
+  size_t at = 40;
+  for (const uint8_t byte : options) {
+    auto& word = *wire_at<be16>(frame.ip(), at & ~size_t{1});
+    const uint16_t before = word;
+    frame.ip()[at] = std::byte{byte};
+    if (!unfilled) checksum = checksum_update16(checksum, before, word);
+    ++at;
+  }
+  return frame;
+}
+
+std::string clamped(Frame frame, uint16_t most, bool expect_change) {
+  auto parsed = parse(frame.in());
+  EXPECT_TRUE(parsed.has_value());
+  EXPECT_EQ(clamp_mss(*parsed, most), expect_change);
+  return checksum_fault(frame.ip(), frame.offload).value_or("right");
+}
+uint16_t word_at(const Frame& frame, size_t at) {
+  return *wire_at<be16>(frame.ip(), at);
+}
+
+TEST(Mss, IsMadeSmallerAndTheChecksumStaysRight) {
+  Frame frame = syn_with({2, 4, 0x05, 0xb4});
+  auto parsed = parse(frame.in());
+  EXPECT_TRUE(clamp_mss(*parsed, 1400));
+  EXPECT_EQ(word_at(frame, 42), 1400);
+  EXPECT_EQ(checksum_fault(frame.ip()), std::nullopt);
+}
+
+TEST(Mss, IsLeftWhereItIsSmallEnough) {
+  EXPECT_EQ(clamped(syn_with({2, 4, 0x05, 0x78}), 1400, false), "right");
+}
+
+TEST(Mss, IsFoundBehindOtherOptionsAndAtOddPlaces) {
+  EXPECT_EQ(clamped(syn_with({1, 1, 4, 2, 2, 4, 0x05, 0xb4}), 1400, true), "right");
+  EXPECT_EQ(clamped(syn_with({1, 2, 4, 0x05, 0xb4, 1, 1, 1}), 1400, true), "right");
+  EXPECT_EQ(clamped(syn_with({3, 3, 7, 2, 4, 0x23, 0x00, 1}), 0x0457, true), "right");
+}
+
+TEST(Mss, IsNotLookedForInOptionsThatDoNotHoldTogether) {
+  EXPECT_EQ(clamped(syn_with({0, 0, 0, 0, 2, 4, 0x05, 0xb4}), 1400, false), "right") << "behind the end";
+  EXPECT_EQ(clamped(syn_with({8, 0, 2, 4, 0x05, 0xb4, 1, 1}), 1400, false), "right") << "an option of no length";
+  EXPECT_EQ(clamped(syn_with({8, 40, 2, 4, 0x05, 0xb4, 1, 1}), 1400, false), "right") << "longer than the header";
+  EXPECT_EQ(clamped(syn_with({2, 3, 0x05, 1}), 1400, false), "right") << "an MSS of another length";
+  EXPECT_EQ(clamped(syn_with({1, 1, 1, 2}), 1400, false), "right") << "cut short";
+}
+
+TEST(Mss, OfAnUnfilledSynLeavesTheChecksumToWhoFillsIt) {
+  EXPECT_EQ(clamped(syn_with({2, 4, 0x05, 0xb4}, true), 1400, true), "right");
+}
+
+TEST(Mss, IsNoMatterOfOtherSegments) {
+  Frame frame = packet().ipv4("192.0.2.7", "198.51.100.10").tcp(40000, 80).ack().tcp_options(1).build();
+  EXPECT_EQ(clamped(std::move(frame), 10, false), "right");
+}
+
+}  // namespace
+}  // namespace tandem::forwarding
