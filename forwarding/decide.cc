@@ -101,7 +101,7 @@ Decision Decider::place(const Packet& packet, Service& service, Flow* former, Ti
   Server* server = nullptr;
   {
     const std::lock_guard guard(service.lock);
-    server = service.scheduler->pick(service.servers, {packet.source, packet.source_port, packet.destination});
+    server = service.scheduler->pick(service.rotation, {packet.source, packet.source_port, packet.destination, now});
   }
   if (server == nullptr) {
     if (service.setting.no_server == NoServerPolicy::kDrop) return drop(Counter::kDropNoServer);

@@ -1,5 +1,9 @@
 // One server of one service as the workers see it, and how its connections are counted.
 //
+// Thresholds. With `upper` set, a server that has as many connections as that, active and inactive, is overloaded: it takes
+// no new flows until it has fewer than `lower`, or without `lower` fewer than three quarters of `upper`. Templates of
+// persistence are no connections. The rule is that of IPVS (ip_vs_bind_dest, ip_vs_unbind_dest).
+//
 // Counting. A flow weighs active or inactive, as IPVS has it (tcp_state.hpp). Workers count what
 // they change. Flows that others write (the peer link, XDP, an earlier process) are found by the
 // sweep over the table: it counts afresh while it goes, and what a worker changes meanwhile behind
@@ -7,6 +11,7 @@
 // ones, so whatever went wrong is right again a pass later.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -38,6 +43,14 @@ class SpinLock {
 // What a flow weighs on its server.
 enum class Load : uint8_t { kNone, kInactive, kActive };
 
+// What a server is fit for now.
+struct ServerStanding {
+  uint32_t weight = 1;      // in force; 0 takes no new flows: it is drained
+  bool up = true;           // false: known to be dead, so also its UDP flows leave it
+  bool in_rotation = true;  // false: dead or not looked at yet; the scheduler deals as if it did not exist
+  bool operator==(const ServerStanding&) const = default;
+};
+
 struct Server {
   uint16_t slot = 0;
   uint16_t service_slot = 0;
@@ -45,8 +58,11 @@ struct Server {
   uint16_t port = 0;
   Ipv4Address address;
   uint32_t weight = 1;
+  uint32_t last_weight = 1;  // the last one above 0; 0 when there was none
   bool up = true;
-  bool overloaded = false;  // takes no new flows (the thresholds of part 4)
+  bool in_rotation = true;
+  uint32_t upper = 0;  // thresholds; 0: none
+  uint32_t lower = 0;
   std::string name;
   std::string service_name;
   Server* next_same_endpoint = nullptr;  // another service's NAT server with this address and port
@@ -56,11 +72,42 @@ struct Server {
   std::atomic<int64_t> fresh_active = 0;  // of the sweep under way
   std::atomic<int64_t> fresh_inactive = 0;
   std::atomic<uint64_t> connections = 0;  // ever
+  std::atomic<bool> overloaded = false;   // by the thresholds
+  std::atomic<uint32_t> latency_us = 0;   // of its checks, damped; 0: not known
 
-  bool takes_new_flows() const { return weight > 0 && !overloaded; }
+  bool takes_new_flows() const { return weight > 0 && !overloaded.load(std::memory_order_relaxed); }
+
+  void set_weight(uint32_t now) {
+    weight = now;
+    if (now != 0) last_weight = now;
+  }
+  // An edit that raises or removes the upper threshold forgives an overload.
+  void set_thresholds(uint32_t now_upper, uint32_t now_lower) {
+    if (now_upper == 0 || now_upper > upper) overloaded = false;
+    upper = now_upper, lower = now_lower;
+  }
+  // A check took so long: the first one counts whole, every later one an eighth (as TCP's smoothed round trip, RFC 6298, 2.3).
+  void heard_latency(uint32_t us) {
+    const int64_t before = latency_us.load(std::memory_order_relaxed);
+    const int64_t after = before == 0 ? int64_t{us} : before + (int64_t{us} - before) / 8;
+    latency_us.store(static_cast<uint32_t>(std::max<int64_t>(after, 1)), std::memory_order_relaxed);
+  }
+
+  int64_t total_connections() const {
+    return active.load(std::memory_order_relaxed) + inactive.load(std::memory_order_relaxed);
+  }
+  void judge_after_more() {
+    if (upper != 0 && total_connections() >= int64_t{upper}) overloaded.store(true, std::memory_order_relaxed);
+  }
+  void judge_after_fewer() {
+    if (!overloaded.load(std::memory_order_relaxed)) return;
+    const int64_t total = total_connections();
+    const bool relieved = lower != 0 ? total < int64_t{lower} : upper == 0 || total * 4 < int64_t{upper} * 3;
+    if (relieved) overloaded.store(false, std::memory_order_relaxed);
+  }
 };
 
-// In IPVS's order: last added first.
+// In IPVS's order: the last of the configuration first.
 using ServerList = std::vector<Server*>;
 
 class FlowCounts {
@@ -70,6 +117,8 @@ class FlowCounts {
     if (from == to) return;
     add(server.active, server.inactive, from, to);
     if (index < swept_.load(std::memory_order_relaxed)) add(server.fresh_active, server.fresh_inactive, from, to);
+    if (from == Load::kNone) server.judge_after_more();
+    if (to == Load::kNone) server.judge_after_fewer();
   }
   // The sweep: a flow met, everything below `index` done, and the end of a pass for one server.
   void met(Server& server, Load load) { add(server.fresh_active, server.fresh_inactive, Load::kNone, load); }
@@ -77,6 +126,8 @@ class FlowCounts {
   static void replace(Server& server) {
     server.active.store(server.fresh_active.exchange(0));
     server.inactive.store(server.fresh_inactive.exchange(0));
+    server.judge_after_fewer();
+    server.judge_after_more();
   }
 
  private:

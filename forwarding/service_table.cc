@@ -8,12 +8,18 @@
 namespace tandem::forwarding {
 
 ServiceTable::ServiceTable(FlowTable& flows)
-    : recipes_(flows.recipes()),
+    : seed_(flows.header().seed[1]),
+      recipes_(flows.recipes()),
       numbering_(flows.service_slots(), flows.server_slots()),
       services_(TANDEM_SERVICE_SLOTS),
       servers_(TANDEM_SERVER_SLOTS) {}
 
 ServiceTable::~ServiceTable() = default;
+
+// Where a scheduler's randomness begins: not to be guessed by clients, and not the same for every service.
+uint64_t ServiceTable::seed_of(uint16_t service_slot) const {
+  return tandem_mix(seed_ + service_slot);
+}
 
 TableChanges ServiceTable::apply(const std::vector<ServiceSetting>& settings, TimePoint now) {
   TableChanges changes;
@@ -52,7 +58,7 @@ TableChanges ServiceTable::apply(const std::vector<ServiceSetting>& settings, Ti
       service->setting = setting;
       service->setting.active = false;
       service->setting.servers.clear();
-      service->scheduler = make_scheduler(setting.scheduler);
+      service->scheduler = make_scheduler(setting.scheduler, seed_of(*slot));
       by_name_.emplace(setting.name, *slot);
       changes.services_added.push_back(setting.name);
     } else if (service->setting != setting) {
@@ -76,7 +82,6 @@ void ServiceTable::apply_service(Service& service, const ServiceSetting& wanted,
   const bool other_scheduler = wanted.scheduler != service.setting.scheduler;
   const bool other_method = wanted.method != service.setting.method;
   service.setting = wanted;
-  if (other_scheduler) service.scheduler = make_scheduler(wanted.scheduler);
 
   std::unordered_map<std::string_view, const ServerSetting*> servers;
   for (const ServerSetting& server : wanted.servers) servers.emplace(server.name, &server);
@@ -85,6 +90,10 @@ void ServiceTable::apply_service(Service& service, const ServiceSetting& wanted,
     const auto found = servers.find(server.name);
     if (found == servers.end() || found->second->address != server.address || found->second->port != server.port)
       remove_server(service, i, changes);
+  }
+  if (other_scheduler) {
+    service.scheduler = make_scheduler(wanted.scheduler, seed_of(service.slot));
+    service.scheduler->changed(service.rotation);
   }
 
   std::unordered_map<std::string_view, Server*> present;
@@ -96,13 +105,23 @@ void ServiceTable::apply_service(Service& service, const ServiceSetting& wanted,
       continue;
     }
     Server& server = *found->second;
-    const bool other_weight = server.weight != setting.weight;
-    server.weight = setting.weight;
-    server.up = setting.up;
+    server.set_thresholds(setting.upper, setting.lower);
     if (other_method) write_recipe(service, server);
-    if (other_weight) service.scheduler->changed(service.servers);
+    take_standing(service, server, setting.standing());
   }
-  if (other_scheduler) service.scheduler->changed(service.servers);
+  in_order_of(wanted, service);
+  service.scheduler->settled(service.rotation);
+}
+
+// Puts the servers, which a reload may have moved about, in the order of the configuration.
+void ServiceTable::in_order_of(const ServiceSetting& wanted, Service& service) {
+  std::unordered_map<std::string_view, size_t> place;
+  for (const ServerSetting& setting : wanted.servers) place.emplace(setting.name, place.size());
+  const auto later = [&](const Server* a, const Server* b) { return place.at(a->name) > place.at(b->name); };
+  std::ranges::sort(service.servers, later);
+  if (std::ranges::is_sorted(service.rotation, later)) return;
+  std::ranges::sort(service.rotation, later);
+  service.scheduler->changed(service.rotation);
 }
 
 void ServiceTable::add_server(Service& service, const ServerSetting& wanted, TableChanges& changes) {
@@ -118,25 +137,64 @@ void ServiceTable::add_server(Service& service, const ServerSetting& wanted, Tab
   server.protocol = service.setting.protocol;
   server.address = wanted.address;
   server.port = wanted.port;
-  server.weight = wanted.weight;
+  server.set_weight(wanted.weight);
   server.up = wanted.up;
+  server.in_rotation = false;
+  server.set_thresholds(wanted.upper, wanted.lower);
   server.name = wanted.name;
   server.service_name = service.setting.name;
   write_recipe(service, server);
   service.servers.insert(service.servers.begin(), &server);
-  service.scheduler->changed(service.servers);
+  if (wanted.in_rotation) join_rotation(service, server);
   changes.servers_added.push_back(*slot);
 }
 
 void ServiceTable::remove_server(Service& service, size_t index, TableChanges& changes) {
-  const uint16_t slot = service.servers[index]->slot;
-  service.scheduler->removing(service.servers, index);
+  Server& server = *service.servers[index];
+  const uint16_t slot = server.slot;
+  leave_rotation(service, server);
   service.servers.erase(service.servers.begin() + static_cast<ptrdiff_t>(index));
-  service.scheduler->changed(service.servers);
   recipes_[slot] = {};
   numbering_.retire_server(slot);
   servers_[slot].reset();
   changes.servers_removed.push_back(slot);
+}
+
+bool ServiceTable::take_standing(Service& service, Server& server, const ServerStanding& standing) {
+  server.up = standing.up;
+  const bool other_weight = server.weight != standing.weight;
+  const bool other_place = server.in_rotation != standing.in_rotation;
+  if (server.in_rotation && !standing.in_rotation) leave_rotation(service, server);
+  server.set_weight(standing.weight);
+  if (!server.in_rotation && standing.in_rotation) {
+    join_rotation(service, server);
+  } else if (other_weight && server.in_rotation) {
+    service.scheduler->changed(service.rotation);
+  }
+  return other_weight || other_place;
+}
+
+void ServiceTable::leave_rotation(Service& service, Server& server) {
+  if (!server.in_rotation) return;
+  const auto at = std::ranges::find(service.rotation, &server);
+  TANDEM_ASSERT(at != service.rotation.end());
+  service.scheduler->removing(service.rotation, static_cast<size_t>(at - service.rotation.begin()));
+  service.rotation.erase(at);
+  server.in_rotation = false;
+  service.scheduler->changed(service.rotation);
+}
+
+// REQUIRES: it is among the service's servers.
+void ServiceTable::join_rotation(Service& service, Server& server) {
+  size_t before = 0;  // those in rotation that stand before it
+  for (const Server* other : service.servers) {
+    if (other == &server) break;
+    if (other->in_rotation) ++before;
+  }
+  service.rotation.insert(service.rotation.begin() + static_cast<ptrdiff_t>(before), &server);
+  server.in_rotation = true;
+  server.last_weight = server.weight;
+  service.scheduler->changed(service.rotation);
 }
 
 // The caller takes it out of by_name_.
@@ -188,21 +246,31 @@ void ServiceTable::index_again() {
   vips_.assign(vips);
 }
 
-bool ServiceTable::set_weight(std::string_view service_name, std::string_view server_name, uint32_t weight) {
+bool ServiceTable::set_standing(std::string_view service_name, std::string_view server_name,
+                                const ServerStanding& standing) {
   Server* server = this->server(server_slot(service_name, server_name));
   if (server == nullptr) return false;
-  if (server->weight == weight) return true;
-  server->weight = weight;
   Service& service = *services_[server->service_slot];
-  service.scheduler->changed(service.servers);
+  if (take_standing(service, *server, standing)) service.scheduler->settled(service.rotation);
   return true;
 }
 
-bool ServiceTable::set_up(std::string_view service_name, std::string_view server_name, bool up) {
-  Server* server = this->server(server_slot(service_name, server_name));
-  if (server == nullptr) return false;
-  server->up = up;
-  return true;
+bool ServiceTable::set_weight(std::string_view service, std::string_view server_name, uint32_t weight) {
+  const Server* server = this->server(server_slot(service, server_name));
+  return server != nullptr &&
+         set_standing(service, server_name, {.weight = weight, .up = server->up, .in_rotation = server->in_rotation});
+}
+
+bool ServiceTable::set_up(std::string_view service, std::string_view server_name, bool up) {
+  const Server* server = this->server(server_slot(service, server_name));
+  return server != nullptr &&
+         set_standing(service, server_name, {.weight = server->weight, .up = up, .in_rotation = server->in_rotation});
+}
+
+bool ServiceTable::hear_latency(std::string_view service, std::string_view server_name, uint32_t us) {
+  Server* server = this->server(server_slot(service, server_name));
+  if (server != nullptr) server->heard_latency(us);
+  return server != nullptr;
 }
 
 bool ServiceTable::set_active(std::string_view service_name, bool active, TimePoint now) {

@@ -8,6 +8,10 @@
 //
 // The settings say what is wanted in full; apply() computes the difference, so a service that did
 // not change keeps its scheduler's position, and a server that did not change keeps its flows.
+//
+// The scheduler knows the servers in rotation, the last of the configuration first. That is IPVS's order for a service made of
+// a file. IPVS puts a server that is added or comes back at the head, so that two directors with one file and different pasts
+// have different orders; here the order is the file's, always, and two directors deal alike.
 #pragma once
 
 #include <atomic>
@@ -40,6 +44,10 @@ struct ServerSetting {
   uint16_t port = 0;
   uint32_t weight = 1;  // the one in force: 0 takes no new flows
   bool up = true;       // false: known to be dead, so UDP flows leave it
+  bool in_rotation = true;
+  uint32_t upper = 0;  // connections from which on it takes no new ones; 0: no limit
+  uint32_t lower = 0;  // connections below which it takes them again; 0: three quarters of upper
+  ServerStanding standing() const { return {.weight = weight, .up = up, .in_rotation = in_rotation}; }
   bool operator==(const ServerSetting&) const = default;
 };
 
@@ -49,7 +57,7 @@ struct ServiceSetting {
   uint16_t port = 0;
   uint8_t protocol = kTcp;  // kTcp or kUdp
   tandem_method method = TANDEM_NAT;
-  SchedulerKind scheduler = SchedulerKind::kWeightedLeastConnection;
+  SchedulerSetting scheduler;
   NoServerPolicy no_server = NoServerPolicy::kReject;
   bool active = false;  // this director owns the VIP: new flows are taken here
   std::vector<ServerSetting> servers;
@@ -72,7 +80,8 @@ struct Service {
   TimePoint active_since{};
   SpinLock lock;  // over the scheduler
   std::unique_ptr<Scheduler> scheduler;
-  ServerList servers;  // in IPVS's order: last added first
+  ServerList servers;   // the last of the configuration first
+  ServerList rotation;  // those of them in rotation, in the same order: what the scheduler knows
 };
 
 // What apply() did, for the shell's next-hop and filter work and for the event that says so.
@@ -101,6 +110,9 @@ class ServiceTable {
   // False when there is no such service or server.
   bool set_weight(std::string_view service, std::string_view server, uint32_t weight);
   bool set_up(std::string_view service, std::string_view server, bool up);
+  bool set_standing(std::string_view service, std::string_view server, const ServerStanding& standing);
+  // A check of the server succeeded and took so long.
+  bool hear_latency(std::string_view service, std::string_view server, uint32_t us);
   bool set_active(std::string_view service, bool active, TimePoint now);
   void set_next_hop(uint16_t server_slot, const NextHop& hop);
   void forget_next_hop(uint16_t server_slot);
@@ -143,11 +155,19 @@ class ServiceTable {
  private:
   void apply_service(Service& service, const ServiceSetting& wanted, TimePoint now, TableChanges& changes);
   void add_server(Service& service, const ServerSetting& wanted, TableChanges& changes);
+  void in_order_of(const ServiceSetting& wanted, Service& service);
+  // True when the scheduler was told of it.
+  bool take_standing(Service& service, Server& server, const ServerStanding& standing);
+  void leave_rotation(Service& service, Server& server);
+  void join_rotation(Service& service, Server& server);
   void remove_server(Service& service, size_t index, TableChanges& changes);
   void remove_service(Service& service, TableChanges& changes);
   void write_recipe(const Service& service, const Server& server);
   void index_again();
 
+  uint64_t seed_of(uint16_t service_slot) const;
+
+  uint64_t seed_;
   bool applied_ = false;
   std::span<tandem_recipe, TANDEM_SERVER_SLOTS> recipes_;
   Numbering numbering_;

@@ -82,7 +82,7 @@ TEST(ServiceTable, ChangesMethodAndSchedulerInPlace) {
   director.apply({web()});
   ServiceSetting other = web();
   other.method = TANDEM_DR;
-  other.scheduler = SchedulerKind::kWeightedRoundRobin;
+  other.scheduler.kind = SchedulerKind::kWeightedRoundRobin;
   other.servers[0].weight = 2;
   director.apply({other});
   std::string turns;
@@ -91,7 +91,61 @@ TEST(ServiceTable, ChangesMethodAndSchedulerInPlace) {
     EXPECT_THAT(line, HasSubstr("198.51.100.10:80"));
     turns += line[6];
   }
-  EXPECT_EQ(turns, "121121");  // to web1, to web2, to web1, ...
+  EXPECT_EQ(turns, "211211");  // to web2, to web1, to web1, ...: as IPVS, whose threshold stays when a weight rises
+}
+
+ServiceSetting three_by_hash() {
+  ServiceSetting setting = web();
+  setting.scheduler = {.kind = SchedulerKind::kMaglev, .port = true};
+  setting.servers.push_back({"web3", ip("10.0.0.3"), 8080, 1, true});
+  return setting;
+}
+
+std::string picks(Director& director, uint16_t first_port) {
+  std::string text;
+  for (uint16_t port = first_port; port < first_port + 60; ++port) text += director.line(from_client(port).syn())[6];
+  return text;
+}
+
+TEST(ServiceTable, DealsAsIfADeadServerDidNotExist) {
+  Director director;
+  director.apply({three_by_hash()});
+  director.services.set_standing("web", "web2", {.weight = 0, .up = false, .in_rotation = false});
+  const std::string dealt = picks(director, 1000);
+  EXPECT_EQ(dealt.find('2'), std::string::npos);
+  EXPECT_EQ(dealt.find('n'), std::string::npos);  // nobody is refused
+  EXPECT_EQ(director.services.find("web")->rotation.size(), 2u);
+  EXPECT_EQ(director.services.find("web")->servers.size(), 3u);
+}
+
+TEST(ServiceTable, DealsInTheOrderOfTheFileWhateverHappenedBefore) {
+  Director fresh, old;
+  fresh.apply({three_by_hash()});
+  ServiceSetting before = three_by_hash();
+  std::swap(before.servers[0], before.servers[2]);
+  before.servers.pop_back();  // web3, web2
+  old.apply({before});
+  old.services.set_standing("web", "web3", {.weight = 0, .up = false, .in_rotation = false});
+  old.apply({three_by_hash()});
+  EXPECT_EQ(picks(old, 1000), picks(fresh, 1000));
+  old.services.set_standing("web", "web2", {.weight = 0, .up = false, .in_rotation = false});
+  old.services.set_standing("web", "web2", {.weight = 1});
+  EXPECT_EQ(picks(old, 2000), picks(fresh, 2000));
+}
+
+TEST(ServiceTable, TakesAServerOverItsThresholdOutUntilItHasFewer) {
+  Director director;
+  ServiceSetting setting = web();
+  setting.servers[1].upper = 2;
+  director.apply({setting});
+  std::string turns;
+  for (uint16_t port = 1; port <= 6; ++port) turns += director.line(from_client(port).syn())[6];
+  EXPECT_EQ(turns, "212111");
+  // An edit that raises it forgives.
+  setting.servers[1].upper = 3;
+  director.apply({setting});
+  EXPECT_THAT(director.line(from_client(7).syn()), HasSubstr("to web2"));
+  EXPECT_THAT(director.line(from_client(8).syn()), HasSubstr("to web1"));
 }
 
 TEST(ServiceTable, KeepsAFlowOnItsServerOverARestartOfTheRoom) {

@@ -249,9 +249,31 @@ class Search {
       server(service, service.servers[i], places.servers[i], seen);
       weights_differ = weights_differ || service.servers[i].weight != service.servers[0].weight;
     }
-    if (service.scheduler == Scheduler::kRoundRobin && weights_differ)
-      findings_.warning(places.scheduler,
-                        "scheduler: rr does not look at the weights, and the servers' differ; wrr does");
+    const bool weightless = service.scheduler == Scheduler::kRoundRobin ||
+                            service.scheduler == Scheduler::kLeastConnection ||
+                            service.scheduler == Scheduler::kDestinationHash;
+    if (weightless && weights_differ) {
+      const bool is_hash = service.scheduler == Scheduler::kDestinationHash;
+      const bool is_turns = service.scheduler == Scheduler::kRoundRobin;
+      findings_.warning(places.scheduler, "scheduler: " + std::string(word(service.scheduler)) +
+                                              " does not look at the weights, and the servers' differ" +
+                                              (is_hash    ? ""
+                                               : is_turns ? "; wrr does"
+                                                          : "; wlc does"));
+    }
+    if (service.scheduler == Scheduler::kSourceHash) starving(service, places);
+  }
+
+  // sh gives each server as many buckets in a row as its weight says, and begins anew when all had theirs.
+  void starving(const Service& service, const ServicePlaces& places) {
+    const uint32_t buckets = service.scheduler_options.table_size == 0 ? 256 : service.scheduler_options.table_size;
+    uint64_t needed = 0;
+    for (const Server& server : service.servers) needed += std::max(server.weight, 1u);
+    if (needed > buckets)
+      findings_.warning(places.scheduler, "scheduler: sh has " + std::to_string(buckets) + " buckets for weights of " +
+                                              std::to_string(needed) +
+                                              " together, so the first servers get less than their share or nothing; "
+                                              "smaller weights or a larger table_size help");
   }
 
   void server(const Service& service, const Server& server, const ServerPlaces& places,

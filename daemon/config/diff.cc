@@ -183,6 +183,14 @@ void compare_routers(std::vector<std::string>& lines, const Site& before, const 
                 });
 }
 
+void compare_scheduler_options(Comparison& service, const SchedulerOptions& a, const SchedulerOptions& b) {
+  service.value("scheduler_options.port", a.port, b.port);
+  service.value("scheduler_options.fallback", a.fallback, b.fallback);
+  service.value("scheduler_options.keep_slots", a.keep_slots, b.keep_slots);
+  service.value("scheduler_options.table_size", a.table_size, b.table_size);
+  service.value("scheduler_options.expiration", a.expiration, b.expiration);
+}
+
 void compare_services(std::vector<std::string>& lines, const Site& before, const Site& after) {
   compare_named(lines, "services", before.services, after.services,
                 [&](const std::string& path, const Service& a, const Service& b) {
@@ -192,6 +200,7 @@ void compare_services(std::vector<std::string>& lines, const Site& before, const
                   service.value("protocol", a.protocol, b.protocol);
                   service.value("forward", a.forward, b.forward);
                   service.value("scheduler", a.scheduler, b.scheduler);
+                  compare_scheduler_options(service, a.scheduler_options, b.scheduler_options);
                   service.value("on_no_server", a.no_server, b.no_server);
                   service.value("virtual router", a.router, b.router);
                   compare_check(service, a.check, b.check);
@@ -201,6 +210,8 @@ void compare_services(std::vector<std::string>& lines, const Site& before, const
                                   server.value("address", x.address, y.address);
                                   server.value("port", x.port, y.port);
                                   server.value("weight", x.weight, y.weight);
+                                  server.value("upper_threshold", x.upper_threshold, y.upper_threshold);
+                                  server.value("lower_threshold", x.lower_threshold, y.lower_threshold);
                                 });
                 });
 }

@@ -1,5 +1,7 @@
 #include "daemon/config/draft.hpp"
 
+#include <algorithm>
+#include <bit>
 #include <string>
 
 #include "daemon/config/draft_check.hpp"
@@ -244,6 +246,7 @@ class DraftReader {
     take(service.protocol, fields.choice<Protocol>("protocol"));
     take(service.forward, fields.choice<ForwardMethod>("forward"));
     take(service.scheduler, fields.choice<Scheduler>("scheduler"));
+    if (const Entry* options = fields.entry("scheduler_options")) read_scheduler_options(*options, service);
     take(service.no_server, fields.choice<NoServerPolicy>("on_no_server"));
     places = {entry.key_place, fields.place_of("address"), fields.place_of("port"), fields.place_of("scheduler"), {}};
     if (const Entry* check = fields.entry("check"))
@@ -261,6 +264,36 @@ class DraftReader {
     }
   }
 
+  void read_scheduler_options(const Entry& entry, Service& service) {
+    Fields fields(findings_, Section::kSchedulerOptions, *entry.value, entry.key_place);
+    SchedulerOptions& options = service.scheduler_options;
+    const Scheduler scheduler = service.scheduler;
+    const bool hashes = scheduler == Scheduler::kSourceHash || scheduler == Scheduler::kMaglev;
+    const bool remembers = scheduler == Scheduler::kLocality || scheduler == Scheduler::kLocalityReplicated;
+    for (const auto& [name, useful] : {std::pair("port", hashes),
+                                       {"fallback", hashes},
+                                       {"keep_slots", scheduler == Scheduler::kMaglev},
+                                       {"table_size", hashes},
+                                       {"expiration", remembers}})
+      if (fields.entry(name) != nullptr && !useful)
+        fields.error(name, "has no effect with scheduler: " + std::string(word(scheduler)));
+    take(options.port, fields.boolean("port"));
+    take(options.fallback, fields.boolean("fallback"));
+    take(options.keep_slots, fields.boolean("keep_slots"));
+    take(options.table_size, fields.integer("table_size"));
+    take(options.expiration, fields.time("expiration"));
+    if (options.table_size != 0 && hashes && !is_table_size(scheduler, options.table_size))
+      fields.error("table_size", scheduler == Scheduler::kMaglev
+                                     ? "expected 251, 509, 1021, 2039, 4093, 8191, 16381, 32749, 65521, 65537 or 131071"
+                                     : "expected a power of two from 16 to 1048576");
+  }
+
+  static bool is_table_size(Scheduler scheduler, uint32_t size) {
+    if (scheduler == Scheduler::kSourceHash) return std::has_single_bit(size);
+    constexpr uint32_t kPrimes[] = {251, 509, 1021, 2039, 4093, 8191, 16381, 32749, 65521, 65537, 131071};
+    return std::ranges::find(kPrimes, size) != std::end(kPrimes);
+  }
+
   void read_server(const Entry& entry, Service& service, ServicePlaces& places) {
     Fields fields(findings_, Section::kServer, *entry.value, entry.key_place);
     Server& server = service.servers.emplace_back();
@@ -269,6 +302,11 @@ class DraftReader {
     server.port = fields.entry("port") ? 0 : service.port;
     take(server.port, fields.integer("port"));
     take(server.weight, fields.integer("weight"));
+    take(server.upper_threshold, fields.integer("upper_threshold"));
+    take(server.lower_threshold, fields.integer("lower_threshold"));
+    if (server.lower_threshold != 0 && server.lower_threshold > server.upper_threshold)
+      fields.error("lower_threshold", "expected at most upper_threshold, " + std::to_string(server.upper_threshold) +
+                                          ", found " + std::to_string(server.lower_threshold));
     if (const Entry* check = fields.entry("check"))
       read_check(findings_, *check, &service.check, server.check.emplace(service.check), draft_.files);
     places.servers.push_back(

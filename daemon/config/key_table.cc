@@ -40,6 +40,10 @@ constexpr std::array kSections = {
         "`from` or `to`."},
     SectionInfo{Section::kService, "service", "services.NAME",
                 "An address and port whose connections are spread over servers."},
+    SectionInfo{
+        Section::kSchedulerOptions, "scheduler_options", "services.NAME.scheduler_options",
+        "What the schedulers sh, mh, lblc and lblcr may be told. An option the service's scheduler has no use for is "
+        "an error."},
     SectionInfo{Section::kCheck, "check", "services.NAME.check",
                 "How it is found out that a server works. Exactly one of the keys that name a type says what is asked; "
                 "`check: none` asks nothing and takes every server for up."},

@@ -27,6 +27,7 @@ enum class Section : uint8_t {
   kRoute,
   kRule,
   kService,
+  kSchedulerOptions,
   kCheck,
   kTcpCheck,
   kHttpCheck,

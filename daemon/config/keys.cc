@@ -192,6 +192,9 @@ std::span<const Key> keys() {
         .also = "lb_kind lvs_method method", .meaning = "How packets reach the servers."},
     Key{.section = kService, .name = "scheduler", .type = kChoice, .standard = "wlc", .choices = scheduler_choices(),
         .also = "lb_algo lvs_sched balance", .meaning = "Which server a new connection goes to."},
+    Key{.section = kService, .name = "scheduler_options", .type = kMap, .otherwise = "as its keys say",
+        .inside = kSchedulerOptions, .also = "sh-port sh-fallback mh-port mh-fallback flag-1 flag-2 sched_flags",
+        .meaning = "What some schedulers may be told."},
     Key{.section = kService, .name = "on_no_server", .type = kChoice, .standard = "reject",
         .choices = no_server_choices(), .meaning = "What a client gets when no server is up."},
     Key{.section = kService, .name = "check", .type = kNoneOrMap,
@@ -199,6 +202,25 @@ std::span<const Key> keys() {
         .meaning = "How the servers are checked."},
     Key{.section = kService, .name = "servers", .type = kNamedMaps, .otherwise = "none", .low = 0, .high = 65535,
         .inside = kServer, .also = "real_server real_servers backends", .meaning = "The real servers, by name."},
+
+    Key{.section = kSchedulerOptions, .name = "port", .type = kBoolean, .standard = "false", .also = "sh-port mh-port",
+        .meaning = "sh, mh: whether the client's port is hashed with its address, so that one client's connections are "
+                   "spread."},
+    Key{.section = kSchedulerOptions, .name = "fallback", .type = kBoolean, .standard = "false",
+        .also = "sh-fallback mh-fallback",
+        .meaning = "sh, mh: whether other servers take the clients of one that is drained or overloaded; otherwise these "
+                   "clients are refused. A server that is down has no clients in any case."},
+    Key{.section = kSchedulerOptions, .name = "keep_slots", .type = kBoolean, .standard = "false",
+        .meaning = "mh: whether a drained server (weight 0) keeps its part of the table, as in IPVS: with `fallback` no other "
+                   "client moves, without it the server's are refused. Otherwise its part is dealt to the others."},
+    Key{.section = kSchedulerOptions, .name = "table_size", .type = kInteger, .otherwise = "65521 for mh, 256 for sh",
+        .low = 16, .high = 1048576,
+        .meaning = "mh: 251, 509, 1021, 2039, 4093, 8191, 16381, 32749, 65521, 65537 or 131071; IPVS as Debian compiles it has "
+                   "4093. sh: a power of two; IPVS has 256."},
+    Key{.section = kSchedulerOptions, .name = "expiration", .type = kDuration, .standard = "24h", .low = ns(1s),
+        .high = ns(8760h), .also = "lblc_expiration lblcr_expiration",
+        .meaning = "lblc: when an address nobody goes to is forgotten. lblcr: also when a set that does not change loses its "
+                   "most connected server."},
 
     Key{.section = kCheck, .name = "tcp", .type = kOptionalMap, .inside = kTcpCheck, .also = "TCP_CHECK connect",
         .meaning = "Connect, nothing else."},
@@ -351,6 +373,12 @@ std::span<const Key> keys() {
         .meaning = "What differs from the service's check; a type takes the place of the service's."},
     Key{.section = kServer, .name = "weight", .type = kInteger, .standard = "1", .low = 0, .high = 65535,
         .meaning = "Its share of new connections; 0 takes none and keeps those it has."},
+    Key{.section = kServer, .name = "upper_threshold", .type = kInteger, .standard = "0", .low = 0, .high = 2147483647,
+        .also = "uthreshold u_threshold max_connections maxconn",
+        .meaning = "Connections, active and inactive, from which on the server takes no new ones; 0: no limit."},
+    Key{.section = kServer, .name = "lower_threshold", .type = kInteger, .standard = "0", .low = 0, .high = 2147483647,
+        .also = "lthreshold l_threshold",
+        .meaning = "Connections below which it takes new ones again; 0: three quarters of `upper_threshold`."},
   };
   // clang-format on
   return kKeys;

@@ -131,7 +131,24 @@ struct VirtualRouter {
 
 enum class Protocol : uint8_t { kTcp = 6, kUdp = 17 };
 enum class ForwardMethod : uint8_t { kNat, kDr, kTun };
-enum class Scheduler : uint8_t { kRoundRobin, kWeightedRoundRobin, kWeightedLeastConnection };
+// In the order of forwarding::SchedulerKind.
+enum class Scheduler : uint8_t {
+  kRoundRobin,
+  kWeightedRoundRobin,
+  kLeastConnection,
+  kWeightedLeastConnection,
+  kShortestDelay,
+  kNeverQueue,
+  kSourceHash,
+  kDestinationHash,
+  kMaglev,
+  kLocality,
+  kLocalityReplicated,
+  kFailover,
+  kOverflow,
+  kTwoChoices,
+  kLeastLatency,
+};
 enum class NoServerPolicy : uint8_t { kReject, kDrop };  // reject: TCP reset, or ICMP port unreachable
 // In the order of checkers::CheckKind.
 enum class CheckType : uint8_t {
@@ -191,12 +208,24 @@ struct Check {
   bool operator==(const Check&) const = default;
 };
 
+// What sh, mh, lblc and lblcr may be told.
+struct SchedulerOptions {
+  bool port = false;                             // sh, mh: the client's port is hashed as well
+  bool fallback = false;                         // sh, mh: others serve the clients of a server that takes none
+  bool keep_slots = false;                       // mh: a drained server keeps its part of the table
+  uint32_t table_size = 0;                       // sh, mh; 0: the scheduler's own
+  Duration expiration = std::chrono::hours(24);  // lblc, lblcr
+  bool operator==(const SchedulerOptions&) const = default;
+};
+
 struct Server {
   std::string name;
   IpAddress address;
-  uint16_t port = 0;           // equal to the service's for dr and tun
-  uint32_t weight = 1;         // 0-65535; 0 takes no new connections
-  std::optional<Check> check;  // whole, what it inherits included; none: the service's
+  uint16_t port = 0;             // equal to the service's for dr and tun
+  uint32_t weight = 1;           // 0-65535; 0 takes no new connections
+  uint32_t upper_threshold = 0;  // connections; 0: none
+  uint32_t lower_threshold = 0;  // 0: three quarters of the upper one
+  std::optional<Check> check;    // whole, what it inherits included; none: the service's
   bool operator==(const Server&) const = default;
 };
 
@@ -207,6 +236,7 @@ struct Service {
   Protocol protocol = Protocol::kTcp;
   ForwardMethod forward = ForwardMethod::kNat;
   Scheduler scheduler = Scheduler::kWeightedLeastConnection;
+  SchedulerOptions scheduler_options;
   NoServerPolicy no_server = NoServerPolicy::kReject;
   Check check;
   std::vector<Server> servers;

@@ -32,7 +32,8 @@ TEST(WrongValue, KeyInTheWrongPlaceIsShownWithItsOwn) {
 
 TEST(WrongValue, KeyThatResemblesNoneIsShownWithAllThatExist) {
   EXPECT_EQ(error_of(site_with("weight: 10 }\n      web2", "colour: 10 }\n      web2")),
-            "s:22:47: unknown key 'colour'; expected address, port, check, weight");
+            "s:22:47: unknown key 'colour'; expected address, port, check, weight, upper_threshold, "
+            "lower_threshold");
 }
 
 TEST(WrongValue, MissingKeyIsShownAtTheNameOfItsMap) {
@@ -101,7 +102,8 @@ TEST(WrongValue, BooleanIsTrueOrFalseAndNothingElse) {
 
 TEST(WrongValue, UnknownWordIsShownWithAllOfThemAndTheNearest) {
   EXPECT_EQ(error_of(site_with("scheduler: wlc", "scheduler: wlv")),
-            "s:19:16: scheduler: expected one of rr, wrr, wlc, found 'wlv'; did you mean 'wlc'?");
+            "s:19:16: scheduler: expected one of rr, wrr, lc, wlc, sed, nq, sh, dh, mh, lblc, lblcr, fo, ovf, twos, "
+            "least_latency, found 'wlv'; did you mean 'wlc'?");
   EXPECT_THAT(error_of(site_with("forward: nat", "forward: masq")), HasSubstr("did you mean 'nat'?"));
 }
 

@@ -90,8 +90,12 @@ void Forwarder::start_worker() {
 
 void Forwarder::set_standing(const std::string& service, const std::string& server, const ServerStanding& standing) {
   const std::lock_guard change(gate_);
-  services_.set_up(service, server, standing.up);
-  services_.set_weight(service, server, standing.weight);
+  services_.set_standing(service, server, standing);
+}
+
+void Forwarder::hear_latency(const std::string& service, const std::string& server, uint32_t us) {
+  // No worker is kept waiting: the servers change on this thread alone, and a latency is one atomic number.
+  services_.hear_latency(service, server, us);
 }
 
 void Forwarder::set_active(const std::string& service, bool active) {

@@ -49,6 +49,7 @@ class Forwarder {
   // Brings everything to these settings; at the first call also starts. When it returns, filters and ports stand, or
   // is_standing() says no and every_second() goes on trying.
   TableChanges apply(const std::vector<ServiceSetting>& settings);
+  void hear_latency(const std::string& service, const std::string& server, uint32_t us);
   void set_standing(const std::string& service, const std::string& server, const ServerStanding& standing);
   void set_active(const std::string& service, bool active);
 

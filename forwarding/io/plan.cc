@@ -15,16 +15,22 @@ tandem_method method_of(config::ForwardMethod method) {
   return TANDEM_NAT;
 }
 
-SchedulerKind scheduler_of(config::Scheduler scheduler) {
-  switch (scheduler) {
-    case config::Scheduler::kRoundRobin:
-      return SchedulerKind::kRoundRobin;
-    case config::Scheduler::kWeightedRoundRobin:
-      return SchedulerKind::kWeightedRoundRobin;
-    case config::Scheduler::kWeightedLeastConnection:
-      return SchedulerKind::kWeightedLeastConnection;
-  }
-  return SchedulerKind::kWeightedLeastConnection;
+// The smallest that moves at most one other flow in a hundred when one of a hundred servers goes, and that Linux can be
+// compiled with, has 32,749 slots; the next one moves half as many.
+constexpr uint32_t kMaglevSize = 65521;
+
+static_assert(static_cast<uint8_t>(config::Scheduler::kLeastLatency) ==
+              static_cast<uint8_t>(SchedulerKind::kLeastLatency));
+
+SchedulerSetting scheduler_of(const config::Service& service) {
+  const config::SchedulerOptions& options = service.scheduler_options;
+  const bool standard = options.table_size == 0 && service.scheduler == config::Scheduler::kMaglev;
+  return {.kind = static_cast<SchedulerKind>(service.scheduler),
+          .port = options.port,
+          .fallback = options.fallback,
+          .keep_slots = options.keep_slots,
+          .table_size = standard ? kMaglevSize : options.table_size,
+          .expiration = options.expiration};
 }
 
 }  // namespace
@@ -32,9 +38,10 @@ SchedulerKind scheduler_of(config::Scheduler scheduler) {
 ServerStanding standing_of(const config::Service& service, const config::Server& server, const Knowledge& knowledge) {
   const auto found = knowledge.health.find(service.name + '/' + server.name);
   if (found == knowledge.health.end() || !found->second.known)
-    return {.weight = service.check.type == config::CheckType::kNone ? server.weight : 0, .up = true};
+    return service.check.type == config::CheckType::kNone ? ServerStanding{.weight = server.weight}
+                                                          : ServerStanding{.weight = 0, .in_rotation = false};
   const bus::ServerHealth& health = found->second;
-  return {.weight = health.up ? health.weight : 0, .up = health.up};
+  return {.weight = health.up ? health.weight : 0, .up = health.up, .in_rotation = health.up};
 }
 
 bool is_active(const config::Service& service, const Knowledge& knowledge) {
@@ -57,7 +64,7 @@ std::vector<ServiceSetting> settings_of(const config::Site& site, const Knowledg
     setting.port = service.port;
     setting.protocol = static_cast<uint8_t>(service.protocol);
     setting.method = method_of(service.forward);
-    setting.scheduler = scheduler_of(service.scheduler);
+    setting.scheduler = scheduler_of(service);
     setting.no_server =
         service.no_server == config::NoServerPolicy::kReject ? NoServerPolicy::kReject : NoServerPolicy::kDrop;
     setting.active = is_active(service, knowledge);
@@ -71,7 +78,10 @@ std::vector<ServiceSetting> settings_of(const config::Site& site, const Knowledg
                                  .address = server.address.v4,
                                  .port = server.port,
                                  .weight = standing.weight,
-                                 .up = standing.up});
+                                 .up = standing.up,
+                                 .in_rotation = standing.in_rotation,
+                                 .upper = server.upper_threshold,
+                                 .lower = server.lower_threshold});
     }
   }
   return settings;

@@ -19,11 +19,6 @@ struct Knowledge {
 };
 
 // What a server takes now. Without a word from the checkers: nothing, unless its service is not checked at all.
-struct ServerStanding {
-  uint32_t weight = 0;
-  bool up = true;  // false only when known to be dead: then also its UDP flows leave it
-  bool operator==(const ServerStanding&) const = default;
-};
 ServerStanding standing_of(const config::Service& service, const config::Server& server, const Knowledge& knowledge);
 
 // Whether this director forwards the service: it owns the VIP, or nobody's router does.

@@ -24,7 +24,7 @@ bus::ServerHealth health(bool known, bool up, uint32_t weight) {
 
 TEST(Plan, AServerNobodySpokeOfTakesNothingButIsNotDead) {
   const auto site = small_site();
-  EXPECT_EQ(standing_of(site.services[0], site.services[0].servers[0], {}), (ServerStanding{0, true}));
+  EXPECT_EQ(standing_of(site.services[0], site.services[0].servers[0], {}), (ServerStanding{0, true, false}));
 }
 
 TEST(Plan, AServerThatIsNotCheckedTakesItsConfiguredWeight) {
@@ -38,11 +38,11 @@ TEST(Plan, TheCheckersWordIsTaken) {
   Knowledge knowledge;
   auto& said = knowledge.health["web/web1"];
   said = health(false, false, 0);
-  EXPECT_EQ(standing_of(site.services[0], site.services[0].servers[0], knowledge), (ServerStanding{0, true}));
+  EXPECT_EQ(standing_of(site.services[0], site.services[0].servers[0], knowledge), (ServerStanding{0, true, false}));
   said = health(true, true, 7);
   EXPECT_EQ(standing_of(site.services[0], site.services[0].servers[0], knowledge), (ServerStanding{7, true}));
   said = health(true, false, 7);
-  EXPECT_EQ(standing_of(site.services[0], site.services[0].servers[0], knowledge), (ServerStanding{0, false}));
+  EXPECT_EQ(standing_of(site.services[0], site.services[0].servers[0], knowledge), (ServerStanding{0, false, false}));
 }
 
 TEST(Plan, AServiceIsActiveWhereItsRouterIs) {

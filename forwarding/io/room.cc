@@ -248,13 +248,17 @@ void Room::tell_routers() {
 }
 
 void Room::on_health(const bus::ServerHealth& health) {
-  knowledge_.health[health.key()] = health;
+  bus::ServerHealth& known = knowledge_.health[health.key()];
+  const bool passed = health.up && health.attempts != known.attempts && health.failures == known.failures;
+  known = health;
   if (!caught_up_ || !in_force_) return;
   const config::Service* service = in_force_->site->service(health.service);
   if (service == nullptr) return;
   for (const config::Server& server : service->servers)
-    if (server.name == health.server)
+    if (server.name == health.server) {
       forwarder_->set_standing(service->name, server.name, standing_of(*service, server, knowledge_));
+      if (passed) forwarder_->hear_latency(service->name, server.name, health.last_duration_us);
+    }
 }
 
 void Room::on_router(const bus::InstanceState& state) {

@@ -118,7 +118,7 @@ inline ServiceSetting web(tandem_method method = TANDEM_NAT) {
   setting.vip = ip("198.51.100.10");
   setting.port = 80;
   setting.method = method;
-  setting.scheduler = SchedulerKind::kRoundRobin;
+  setting.scheduler.kind = SchedulerKind::kRoundRobin;
   setting.active = true;
   const uint16_t port = method == TANDEM_NAT ? 8080 : 80;
   setting.servers = {{"web1", ip("10.0.0.1"), port, 1, true}, {"web2", ip("10.0.0.2"), port, 1, true}};
@@ -132,7 +132,7 @@ inline ServiceSetting dns() {
   setting.vip = ip("198.51.100.10");
   setting.port = 53;
   setting.protocol = kUdp;
-  setting.scheduler = SchedulerKind::kRoundRobin;
+  setting.scheduler.kind = SchedulerKind::kRoundRobin;
   setting.active = true;
   setting.servers = {{"ns1", ip("10.0.0.3"), 5300, 1, true}};
   return setting;

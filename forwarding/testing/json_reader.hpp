@@ -105,4 +105,10 @@ inline Json read_cases(const std::string& name) {
   return JsonReader::read_file(std::string(TANDEM_SOURCE_DIR) + "/forwarding/testing/cases/" + name);
 }
 
+// From beside the project, where there are more of them, if they are to be had.
+inline Json read_all_cases(const std::string& name) {
+  const std::string beside = std::string(TANDEM_SOURCE_DIR) + "/../shared/cases/" + name;
+  return std::ifstream(beside).good() ? JsonReader::read_file(beside) : read_cases(name);
+}
+
 }  // namespace tandem::forwarding::testing

@@ -2,12 +2,12 @@
 // takes part. Picks are those of Linux 6.1's ip_vs_rr.
 #include <algorithm>
 
-#include "forwarding/scheduler.hpp"
+#include "forwarding/schedulers/kinds.hpp"
 
 namespace tandem::forwarding {
 namespace {
 
-class RoundRobin final : public Scheduler {
+class RoundRobin final : public Copyable<RoundRobin> {
  public:
   void changed(const ServerList& servers) override {
     const auto at = std::find(servers.begin(), servers.end(), last_);

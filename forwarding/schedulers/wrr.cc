@@ -5,12 +5,12 @@
 #include <algorithm>
 #include <numeric>
 
-#include "forwarding/scheduler.hpp"
+#include "forwarding/schedulers/kinds.hpp"
 
 namespace tandem::forwarding {
 namespace {
 
-class WeightedRoundRobin final : public Scheduler {
+class WeightedRoundRobin final : public Copyable<WeightedRoundRobin> {
  public:
   void changed(const ServerList& servers) override {
     int64_t divisor = 0, highest = 0;
