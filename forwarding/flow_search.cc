@@ -1,0 +1,122 @@
+#include "forwarding/flow_search.hpp"
+
+#include <algorithm>
+#include <cctype>
+
+namespace tandem::forwarding {
+namespace {
+
+Duration duration_of(uint32_t ticks) {
+  return Duration(static_cast<int64_t>(uint64_t{ticks} << TANDEM_TICK_SHIFT));
+}
+
+}  // namespace
+
+std::optional<FlowState> flow_state_named(std::string_view name) {
+  const auto same = [](char a, char b) {
+    return std::toupper(static_cast<unsigned char>(a)) == std::toupper(static_cast<unsigned char>(b));
+  };
+  for (uint8_t i = 0; i < kFlowStates; ++i) {
+    const auto state = static_cast<FlowState>(i);
+    if (std::ranges::equal(name, name_of(state), same)) return state;
+  }
+  return std::nullopt;
+}
+
+bool contains(const Prefix& prefix, const IpAddress& address) {
+  if (prefix.address.family != address.family) return false;
+  if (address.is_v4()) {
+    const uint32_t mask = prefix.length == 0 ? 0 : ~uint32_t{0} << (32 - prefix.length);
+    return ((prefix.address.v4.value ^ address.v4.value) & mask) == 0;
+  }
+  for (size_t bit = 0; bit < prefix.length; bit += 8) {
+    const size_t left = std::min<size_t>(prefix.length - bit, 8);
+    const auto mask = static_cast<uint8_t>(0xff << (8 - left));
+    if (((prefix.address.v6.bytes[bit / 8] ^ address.v6.bytes[bit / 8]) & mask) != 0) return false;
+  }
+  return true;
+}
+
+FlowSearch::FlowSearch(FlowTable& flows, ServiceTable& services, FlowFilter filter, Act act, size_t most_rows)
+    : flows_(flows), services_(services), filter_(std::move(filter)), act_(act), most_rows_(most_rows) {}
+
+bool FlowSearch::step(TimePoint now, size_t slots) {
+  const uint32_t now_tick = tick_of(now);
+  next_ = flows_.scan(next_, slots, [&](const Flow& flow) {
+    if (!matches(flow)) return;
+    ++matched_;
+    if (rows_.size() < most_rows_) {
+      rows_.push_back(row_of(flow, now_tick));
+      found_.push_back(flow);
+    }
+    if (act_ == Act::kKill) end(flow, now_tick);
+  });
+  return next_ == 0;
+}
+
+bool FlowSearch::matches(const Flow& flow) const {
+  if (filter_.client && !contains(*filter_.client, flow.client())) return false;
+  if (filter_.client_port && *filter_.client_port != flow.client_port()) return false;
+  if (filter_.state && static_cast<uint8_t>(*filter_.state) != flow.state()) return false;
+  if (filter_.service.empty() && filter_.server.empty()) return true;
+  const Service* service = services_.service(flow.service());
+  if (service == nullptr || (!filter_.service.empty() && service->setting.name != filter_.service)) return false;
+  if (filter_.server.empty()) return true;
+  const Server* server = services_.server(flow.server());
+  return server != nullptr && server->service_slot == service->slot && server->name == filter_.server;
+}
+
+FlowRow FlowSearch::row_of(const Flow& flow, uint32_t now_tick) const {
+  const Service* service = services_.service(flow.service());
+  const Server* server = services_.server(flow.server());
+  const auto state = static_cast<FlowState>(flow.state());
+  const uint32_t age = age_of(flow.last_seen(), now_tick);
+  const uint32_t timeout = ticks_of(timeout_of(state));
+  return {.service = service == nullptr ? "" : service->setting.name,
+          .server = server == nullptr ? "" : server->name,
+          .protocol = service == nullptr ? uint8_t{0} : service->setting.protocol,
+          .client = flow.client(),
+          .client_port = flow.client_port(),
+          .state = state,
+          .idle = duration_of(age),
+          .expires = duration_of(age < timeout ? timeout - age : 0),
+          .learnt = (flow.flags() & TANDEM_FLOW_LEARNT) != 0};
+}
+
+void FlowSearch::end(Flow flow, uint32_t now_tick) {
+  if (ended_.size() >= kMostKilled) {
+    complete_ = false;
+    return;
+  }
+  // A packet may come in between, and another one after it.
+  for (int attempt = 0; attempt < 4; ++attempt) {
+    const auto before = static_cast<FlowState>(flow.state());
+    const uint16_t slot = flow.server();
+    if (flows_.update(flow, tandem_flow_value(slot, static_cast<uint8_t>(FlowState::kClose), 0, now_tick))) {
+      flows_.mark_dirty(flow.index);
+      if (Server* server = services_.server(slot))
+        services_.counts().change(*server, flow.index, load_of(before), load_of(FlowState::kClose));
+      ended_.push_back(flow);
+      return;
+    }
+    const auto now_there = flows_.at(flow.index);
+    if (!now_there || now_there->key != flow.key) return;
+    flow = *now_there;
+  }
+}
+
+size_t FlowSearch::finish() {
+  for (const Flow& flow : ended_) {
+    const auto now_there = flows_.at(flow.index);
+    const bool same = now_there && now_there->key == flow.key && now_there->server() == flow.server() &&
+                      now_there->state() == static_cast<uint8_t>(FlowState::kClose);
+    if (!same || !flows_.remove(*now_there)) continue;
+    ++killed_;
+    if (Server* server = services_.server(flow.server()))
+      services_.counts().change(*server, flow.index, load_of(FlowState::kClose), Load::kNone);
+  }
+  ended_.clear();
+  return killed_;
+}
+
+}  // namespace tandem::forwarding

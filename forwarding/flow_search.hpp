@@ -1,0 +1,91 @@
+// Looking through the flow table for an operator: which flows there are, how many, and ending them.
+//
+// The table is gone through in slices while packets flow; what appears or goes during the search may be missed. Rows are
+// bounded, counts are not.
+//
+// Ending a flow takes two steps, because the peers must hear of it: it is put into CLOSE and told, and a moment later removed,
+// unless its client has begun anew in its place. What the client sends then is out of state: TCP is reset, UDP placed afresh.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/base/address.hpp"
+#include "daemon/base/time.hpp"
+#include "forwarding/flow_table.hpp"
+#include "forwarding/service_table.hpp"
+#include "forwarding/tcp_state.hpp"
+
+namespace tandem::forwarding {
+
+// What is not given matches everything.
+struct FlowFilter {
+  std::optional<Prefix> client;
+  std::optional<uint16_t> client_port;
+  std::string service;  // name
+  std::string server;   // name
+  std::optional<FlowState> state;
+  bool operator==(const FlowFilter&) const = default;
+
+  bool is_empty() const { return *this == FlowFilter{}; }
+};
+
+// One flow in words.
+struct FlowRow {
+  std::string service;  // empty: none in force
+  std::string server;
+  uint8_t protocol = 0;
+  IpAddress client;
+  uint16_t client_port = 0;
+  FlowState state = FlowState::kNone;
+  Duration idle{};
+  Duration expires{};   // zero: at the next sweep
+  bool learnt = false;  // told by a peer; no packet of it has been seen here
+};
+
+// "ESTABLISHED", in capitals or not.
+std::optional<FlowState> flow_state_named(std::string_view name);
+// Whether the prefix has the address.
+bool contains(const Prefix& prefix, const IpAddress& address);
+
+class FlowSearch {
+ public:
+  enum class Act : uint8_t { kList, kKill };
+  // kKill ends at most this many in one search; complete() says whether that was all.
+  static constexpr size_t kMostKilled = 65'536;
+
+  FlowSearch(FlowTable& flows, ServiceTable& services, FlowFilter filter, Act act, size_t most_rows);
+
+  // Looks at the next `slots` slots. True when the search has ended.
+  bool step(TimePoint now, size_t slots);
+  // The second step of kKill, a moment after the search ended. Returns how many were removed.
+  size_t finish();
+
+  uint64_t matched() const { return matched_; }
+  uint64_t killed() const { return killed_; }
+  bool complete() const { return complete_; }
+  const std::vector<FlowRow>& rows() const { return rows_; }
+  const std::vector<Flow>& found() const { return found_; }  // of the rows
+
+ private:
+  bool matches(const Flow& flow) const;
+  FlowRow row_of(const Flow& flow, uint32_t now_tick) const;
+  void end(Flow flow, uint32_t now_tick);
+
+  FlowTable& flows_;
+  ServiceTable& services_;
+  FlowFilter filter_;
+  Act act_;
+  size_t most_rows_;
+  size_t next_ = 0;
+  uint64_t matched_ = 0, killed_ = 0;
+  bool complete_ = true;
+  std::vector<FlowRow> rows_;
+  std::vector<Flow> found_;
+  std::vector<Flow> ended_;
+};
+
+}  // namespace tandem::forwarding

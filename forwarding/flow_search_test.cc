@@ -1,0 +1,138 @@
+#include "forwarding/flow_search.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "forwarding/testing/director.hpp"
+
+namespace tandem::forwarding {
+namespace {
+
+using namespace testing;
+using ::testing::HasSubstr;
+
+// Clients 192.0.2.1 to .4, ports 1000 and 1001 each; the second of each client has finished its handshake.
+struct Office : Director {
+  Office() {
+    apply({web(), dns()});
+    for (int client = 1; client <= 4; ++client)
+      for (uint16_t port = 1000; port < 1002; ++port) {
+        send(packet(client, port).syn());
+        if (port == 1001) {
+          send(testing::packet()
+                   .ipv4(server_of(client, port), "192.0.2." + std::to_string(client))
+                   .tcp(8080, port)
+                   .syn()
+                   .ack());
+          send(packet(client, port).ack());
+        }
+      }
+  }
+  static PacketBuilder packet(int client, uint16_t port) {
+    return testing::packet().ipv4("192.0.2." + std::to_string(client), "198.51.100.10").tcp(port, 80);
+  }
+  std::string server_of(int client, uint16_t port) {
+    const auto flow = flows.find(kTcp, ip("192.0.2." + std::to_string(client)), port, services.find("web")->slot);
+    TANDEM_ASSERT(flow.has_value());
+    return Ipv4Address{services.recipe(flow->server()).server_address}.text();
+  }
+  FlowSearch search(const FlowFilter& filter, FlowSearch::Act act = FlowSearch::Act::kList, size_t rows = 100) {
+    FlowSearch found(flows, services, filter, act, rows);
+    while (!found.step(now, 512)) {
+    }
+    return found;
+  }
+};
+
+TEST(FlowSearch, FindsFlowsByEveryPartOfThem) {
+  Office office;
+  EXPECT_EQ(office.search({}).matched(), 8u);
+  EXPECT_EQ(office.search({.client = *Prefix::parse("192.0.2.3")}).matched(), 2u);
+  EXPECT_EQ(office.search({.client = *Prefix::parse("192.0.2.2/31")}).matched(), 4u);
+  EXPECT_EQ(office.search({.client = *Prefix::parse("0.0.0.0/0")}).matched(), 8u);
+  EXPECT_EQ(office.search({.client = *Prefix::parse("::/0")}).matched(), 0u);
+  EXPECT_EQ(office.search({.client_port = 1001}).matched(), 4u);
+  EXPECT_EQ(office.search({.service = "web"}).matched(), 8u);
+  EXPECT_EQ(office.search({.service = "dns"}).matched(), 0u);
+  EXPECT_EQ(office.search({.server = "web1"}).matched(), 4u);
+  EXPECT_EQ(office.search({.service = "dns", .server = "web1"}).matched(), 0u);
+  EXPECT_EQ(office.search({.state = FlowState::kEstablished}).matched(), 4u);
+  EXPECT_EQ(office.search({.client = *Prefix::parse("192.0.2.1"), .state = FlowState::kSynRecv}).matched(), 1u);
+}
+
+TEST(FlowSearch, BoundsTheRowsAndNotTheCount) {
+  Office office;
+  const FlowSearch found = office.search({}, FlowSearch::Act::kList, 3);
+  EXPECT_EQ(found.rows().size(), 3u);
+  EXPECT_EQ(found.matched(), 8u);
+}
+
+TEST(FlowSearch, TellsAFlowInWords) {
+  Office office;
+  office.pass(10s);
+  const FlowSearch found = office.search({.client = *Prefix::parse("192.0.2.1"), .client_port = 1001});
+  ASSERT_EQ(found.rows().size(), 1u);
+  const FlowRow& row = found.rows()[0];
+  EXPECT_EQ(row.service, "web");
+  EXPECT_EQ(row.server, office.server_of(1, 1001) == "10.0.0.1" ? "web1" : "web2");
+  EXPECT_EQ(row.protocol, kTcp);
+  EXPECT_EQ(row.client.text(), "192.0.2.1");
+  EXPECT_EQ(row.client_port, 1001);
+  EXPECT_EQ(row.state, FlowState::kEstablished);
+  EXPECT_NEAR(static_cast<double>(row.idle.count()) / 1e9, 10, 0.3);
+  EXPECT_NEAR(static_cast<double>(row.expires.count()) / 1e9, 890, 0.3);
+  EXPECT_FALSE(row.learnt);
+}
+
+TEST(FlowSearch, EndsFlowsSoThatPeersHearOfIt) {
+  Office office;
+  for (unsigned peer = 0; peer < 1; ++peer) office.flows.clear_dirty(peer);
+  FlowSearch found = office.search({.client = *Prefix::parse("192.0.2.1")}, FlowSearch::Act::kKill);
+  EXPECT_EQ(found.matched(), 2u);
+  // First they are closed and told.
+  size_t told = 0;
+  office.flows.take_dirty(0, 0, 100, [&](const Flow& flow) {
+    ++told;
+    EXPECT_EQ(flow.state(), static_cast<uint8_t>(FlowState::kClose));
+  });
+  EXPECT_EQ(told, 2u);
+  // Then they go, and the connection with them.
+  EXPECT_EQ(found.finish(), 2u);
+  EXPECT_EQ(office.search({}).matched(), 6u);
+  office.pass(kGrace);
+  EXPECT_THAT(office.line(Office::packet(1, 1001).ack()), HasSubstr("tcp R"));
+  // The connections are counted right: what the sweep counts afresh is what was counted before.
+  const int64_t before = office.server("web", "web1").active + office.server("web", "web2").active;
+  office.sweep();
+  EXPECT_EQ(office.server("web", "web1").active + office.server("web", "web2").active, before);
+  EXPECT_EQ(before, 6);
+}
+
+TEST(FlowSearch, LeavesAClientThatBeganAnewMeanwhile) {
+  Office office;
+  FlowSearch found =
+      office.search({.client = *Prefix::parse("192.0.2.1"), .client_port = 1001}, FlowSearch::Act::kKill);
+  office.send(Office::packet(1, 1001).syn());
+  EXPECT_EQ(found.finish(), 0u);
+  EXPECT_EQ(office.search({}).matched(), 8u);
+}
+
+TEST(FlowSearch, KnowsStatesByTheirNames) {
+  EXPECT_EQ(flow_state_named("established"), FlowState::kEstablished);
+  EXPECT_EQ(flow_state_named("SYN_RECV"), FlowState::kSynRecv);
+  EXPECT_EQ(flow_state_named("open"), std::nullopt);
+}
+
+TEST(FlowSearch, KnowsWhatAPrefixHas) {
+  EXPECT_TRUE(contains(*Prefix::parse("2001:db8::/33"), *IpAddress::parse("2001:db8:7fff::1")));
+  EXPECT_FALSE(contains(*Prefix::parse("2001:db8::/33"), *IpAddress::parse("2001:db8:8000::1")));
+  EXPECT_TRUE(contains(*Prefix::parse("2001:db8::1"), *IpAddress::parse("2001:db8::1")));
+  EXPECT_FALSE(contains(*Prefix::parse("2001:db8::1"), *IpAddress::parse("2001:db8::2")));
+  EXPECT_TRUE(contains(*Prefix::parse("10.0.0.0/8"), *IpAddress::parse("10.255.0.1")));
+  EXPECT_FALSE(contains(*Prefix::parse("10.0.0.0/8"), *IpAddress::parse("11.0.0.1")));
+}
+
+}  // namespace
+}  // namespace tandem::forwarding

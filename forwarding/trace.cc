@@ -1,0 +1,155 @@
+#include "forwarding/trace.hpp"
+
+#include <algorithm>
+#include <mutex>
+
+#include "forwarding/flow_search.hpp"
+#include "forwarding/schedulers/explain.hpp"
+
+namespace tandem::forwarding {
+namespace {
+
+constexpr size_t kMostFlowsShown = 8;
+
+std::string seconds(Duration duration) {
+  return std::to_string(std::chrono::duration_cast<std::chrono::seconds>(duration).count()) + " s";
+}
+
+std::string_view method_name(uint8_t method) {
+  switch (method) {
+    case TANDEM_NAT:
+      return "nat";
+    case TANDEM_DR:
+      return "dr";
+    case TANDEM_TUN:
+      return "tun";
+    default:
+      return "another method";
+  }
+}
+
+class Tracer {
+ public:
+  Tracer(const FlowTable& flows, ServiceTable& services, const TraceQuestion& question, TimePoint now)
+      : flows_(flows), services_(services), question_(question), now_(now) {}
+
+  std::vector<std::string> run() {
+    size_t met = 0;
+    for (uint16_t slot = 1; slot < TANDEM_SERVICE_SLOTS; ++slot) {
+      Service* service = services_.service(slot);
+      if (service == nullptr || (!question_.service.empty() && service->setting.name != question_.service)) continue;
+      ++met;
+      if (lines_.size() >= kMostTraceLines) continue;
+      about(*service);
+    }
+    if (met == 0)
+      say(question_.service.empty() ? "no service is in force" : "there is no service '" + question_.service + "'");
+    if (lines_.size() > kMostTraceLines) {
+      lines_.resize(kMostTraceLines - 1);
+      say("... and more; name a service");
+    }
+    return std::move(lines_);
+  }
+
+ private:
+  void say(std::string line) { lines_.push_back(std::move(line)); }
+
+  void about(Service& service) {
+    const ServiceSetting& setting = service.setting;
+    say(setting.name + ": " + setting.vip.text() + ":" + std::to_string(setting.port) +
+        (setting.protocol == kTcp ? "/tcp " : "/udp ") +
+        std::string(method_name(static_cast<uint8_t>(setting.method))) + ", scheduler " +
+        std::string(name_of(setting.scheduler.kind)));
+    const bool has_flow = about_flows(service);
+    about_new_flow(service, has_flow);
+  }
+
+  // True when the one port that was asked for has a flow.
+  bool about_flows(const Service& service) {
+    if (question_.client_port != 0) {
+      const auto flow = flows_.find(service.setting.protocol, question_.client, question_.client_port, service.slot);
+      if (flow) about_flow(*flow);
+      return flow.has_value();
+    }
+    size_t found = 0;
+    for (const Flow& flow : question_.flows)
+      if (flow.service() == service.slot && ++found <= kMostFlowsShown) about_flow(flow);
+    if (found > kMostFlowsShown) say("  and " + std::to_string(found - kMostFlowsShown) + " more flows");
+    return false;
+  }
+
+  void about_flow(const Flow& flow) {
+    const auto state = static_cast<FlowState>(flow.state());
+    const Server* server = services_.server(flow.server());
+    const uint32_t age = age_of(flow.last_seen(), tick_of(now_));
+    const Duration idle(static_cast<int64_t>(uint64_t{age} << TANDEM_TICK_SHIFT));
+    const bool orphan = server == nullptr || server->service_slot != flow.service();
+    say("  flow from port " + std::to_string(flow.client_port()) + ": " + std::string(name_of(state)) + ", idle " +
+        seconds(idle) + ", expires after " + seconds(timeout_of(state)) +
+        ((flow.flags() & TANDEM_FLOW_LEARNT) != 0 ? ", told by the peer" : ""));
+    if (orphan) {
+      say("    its server is gone: TCP is reset, UDP placed anew");
+      return;
+    }
+    say("    its packets go to " + server->name + place_of(*server));
+    if (!server->up) say("    which is down: UDP is placed anew, a TCP connection ends with its server");
+    if (server->up && server->weight == 0) say("    which is drained and keeps the flows it has");
+  }
+
+  void about_new_flow(Service& service, bool has_flow) {
+    const std::string head = has_flow ? "  if it were new: " : "  a new connection: ";
+    if (!service.setting.active) {
+      say(head + "dropped, because this director is not active for " + service.setting.vip.text());
+      return;
+    }
+    // A SYN without a port of its own is asked for; schedulers that hash ports need one.
+    const NewFlow flow{question_.client, question_.client_port, service.setting.vip, now_};
+    std::unique_ptr<Scheduler> copy;
+    {
+      const std::lock_guard guard(service.lock);
+      copy = service.scheduler->copy();
+    }
+    const Server* picked = copy->pick(service.rotation, flow);
+    const std::string why = explain(service.setting.scheduler, service.rotation, flow, picked);
+    if (picked == nullptr) {
+      const bool reject = service.setting.no_server == NoServerPolicy::kReject;
+      say(head +
+          (!reject                            ? "dropped"
+           : service.setting.protocol == kTcp ? "reset"
+                                              : "answered with port unreachable") +
+          ": " + why);
+      return;
+    }
+    say(head + "goes to " + picked->name + place_of(*picked));
+    say("    because: " + why);
+    const size_t out = service.servers.size() - service.rotation.size();
+    if (out > 0)
+      say("    " + std::to_string(out) + " of " + std::to_string(service.servers.size()) + " servers are down");
+  }
+
+  // " (10.0.0.1:8080 by interface 3, 02:00:00:00:00:02)"
+  std::string place_of(const Server& server) const {
+    const tandem_recipe& recipe = services_.recipe(server.slot);
+    std::string text = " (" + server.address.text() + ":" + std::to_string(server.port);
+    if ((recipe.flags & TANDEM_RECIPE_NEIGHBOUR_KNOWN) == 0) return text + ", next hop not known yet)";
+    MacAddress mac;
+    std::copy(std::begin(recipe.destination_mac), std::end(recipe.destination_mac), mac.bytes.begin());
+    return text + " by interface " + std::to_string(recipe.ifindex) + ", next hop " + mac.text() + ", mtu " +
+           std::to_string(recipe.mtu) + ")";
+  }
+
+  const FlowTable& flows_;
+  ServiceTable& services_;
+  const TraceQuestion& question_;
+  TimePoint now_;
+  std::vector<std::string> lines_;
+};
+
+}  // namespace
+
+std::vector<std::string> trace(const FlowTable& flows, ServiceTable& services, const TraceQuestion& question,
+                               TimePoint now) {
+  return Tracer(flows, services, question, now).run();
+}
+
+}  // namespace tandem::forwarding
