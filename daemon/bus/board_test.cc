@@ -97,11 +97,13 @@ TEST(Board, RefusesWhatARoomNeverSays) {
   EXPECT_EQ(board.publish("control", Handover{.step = HandoverStep::kTake}).error(), BoardError::kNotItsWord);
   EXPECT_EQ(board.publish("vrrp", Handover{.step = HandoverStep::kTake}).error(), BoardError::kNotItsWord);
   EXPECT_EQ(board.publish("forwarding", Handover{.step = HandoverStep::kOffer}).error(), BoardError::kNotItsWord);
+  EXPECT_EQ(board.publish("checkers", FlowQuestion{.kill = true}).error(), BoardError::kNotItsWord);
+  EXPECT_EQ(board.publish("checkers", TraceAnswer{}).error(), BoardError::kNotItsWord);
   EXPECT_EQ(board.publish("checkers", ReloadRequest{}).error(), BoardError::kNotItsWord);
   EXPECT_EQ(board.publish("checkers", Forget{"InstanceState", "web"}).error(), BoardError::kNotItsWord);
   EXPECT_EQ(board.publish("checkers", Forget{"Event", ""}).error(), BoardError::kNotItsWord);
   EXPECT_EQ(board.publish("stranger", server("w1")).error(), BoardError::kNotItsWord);
-  EXPECT_EQ(board.refused(), 9U);
+  EXPECT_EQ(board.refused(), 11U);
   EXPECT_EQ(board.retained(), 0U);
 }
 

@@ -46,6 +46,10 @@ TEST(Codec, HearsWhatWasSaidOfEveryKind) {
       Handover{.step = HandoverStep::kOffer, .router = "web", .peer = "b", .id = 3},
       HandoverResult{.id = 3, .done = true, .lines = {"web: b has it"}},
       Maintenance{.on = true, .since_unix_ms = 5},
+      FlowQuestion{.id = 4, .kill = true, .client = "192.0.2.0/24", .client_port = 7, .state = "CLOSE", .limit = 9},
+      FlowAnswer{.id = 4, .matched = 2, .killed = 1, .flows = {{.service = "web", .idle_ms = 5, .learnt = true}}},
+      TraceRequest{.id = 5, .client = "192.0.2.7", .service = "web"},
+      TraceAnswer{.id = 5, .error = "no", .lines = {"web: 198.51.100.10:80/tcp"}},
       Event{.severity = Severity::kError, .id = "X", .text = "caf\xc3\xa9"},
       Forget{.kind = "ServerHealth", .of_key = "web/w1"},
   };

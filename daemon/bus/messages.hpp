@@ -281,6 +281,83 @@ struct ReloadResult {
   }
 };
 
+// An operator asks for flows, or has them ended (control to forwarding). What is empty or 0 matches everything.
+struct FlowQuestion {
+  static constexpr std::string_view kKind = "FlowQuestion";
+  static constexpr bool kRetained = false;
+  uint64_t id = 0;  // chosen by the asker; the answer carries it back
+  bool kill = false;
+  std::string client;  // an address, or a network with its length
+  uint16_t client_port = 0;
+  std::string service;
+  std::string server;
+  std::string state;   // as FlowRecord has it
+  uint32_t limit = 0;  // of the flows listed; never of what is counted
+  std::string key() const { return {}; }
+  static auto fields(auto& m, auto&& f) {
+    f("id", m.id), f("kill", m.kill), f("client", m.client), f("client_port", m.client_port);
+    f("service", m.service), f("server", m.server), f("state", m.state), f("limit", m.limit);
+  }
+};
+
+// One flow, in words.
+struct FlowRecord {
+  std::string service;
+  std::string server;
+  std::string protocol;
+  std::string client;
+  uint16_t client_port = 0;
+  std::string state;
+  uint64_t idle_ms = 0;
+  uint64_t expires_ms = 0;
+  bool learnt = false;  // told by a peer; no packet of it has been seen here
+  static auto fields(auto& m, auto&& f) {
+    f("service", m.service), f("server", m.server), f("protocol", m.protocol), f("client", m.client);
+    f("client_port", m.client_port), f("state", m.state), f("idle_ms", m.idle_ms), f("expires_ms", m.expires_ms);
+    f("learnt", m.learnt);
+  }
+};
+
+struct FlowAnswer {
+  static constexpr std::string_view kKind = "FlowAnswer";
+  static constexpr bool kRetained = false;
+  uint64_t id = 0;
+  std::string error;  // in words; empty: none
+  uint64_t matched = 0;
+  uint64_t killed = 0;
+  bool complete = true;           // false: more are to be killed; ask again
+  std::vector<FlowRecord> flows;  // the first ones met
+  std::string key() const { return {}; }
+  static auto fields(auto& m, auto&& f) {
+    f("id", m.id), f("error", m.error), f("matched", m.matched), f("killed", m.killed);
+    f("complete", m.complete), f("flows", m.flows);
+  }
+};
+
+// An operator asks what is decided for a client's next packets (control to forwarding).
+struct TraceRequest {
+  static constexpr std::string_view kKind = "TraceRequest";
+  static constexpr bool kRetained = false;
+  uint64_t id = 0;
+  std::string client;        // an address
+  uint16_t client_port = 0;  // 0: not said
+  std::string service;       // empty: every one
+  std::string key() const { return {}; }
+  static auto fields(auto& m, auto&& f) {
+    f("id", m.id), f("client", m.client), f("client_port", m.client_port), f("service", m.service);
+  }
+};
+
+struct TraceAnswer {
+  static constexpr std::string_view kKind = "TraceAnswer";
+  static constexpr bool kRetained = false;
+  uint64_t id = 0;
+  std::string error;
+  std::vector<std::string> lines;
+  std::string key() const { return {}; }
+  static auto fields(auto& m, auto&& f) { f("id", m.id), f("error", m.error), f("lines", m.lines); }
+};
+
 enum class Severity : uint8_t { kDebug, kInfo, kNotice, kWarning, kError };
 
 // Something happened. Rooms never write logs: they say an Event, the supervisor writes it down.
@@ -310,8 +387,8 @@ struct Forget {
   static auto fields(auto& m, auto&& f) { f("kind", m.kind), f("of_key", m.of_key); }
 };
 
-using Message =
-    std::variant<SiteText, InstanceState, ServerHealth, ServiceHealth, SyncStatus, ServerStats, EngineStats, RoomStatus,
-                 RoomReady, ReloadRequest, ReloadResult, Handover, HandoverResult, Maintenance, Event, Forget>;
+using Message = std::variant<SiteText, InstanceState, ServerHealth, ServiceHealth, SyncStatus, ServerStats, EngineStats,
+                             RoomStatus, RoomReady, ReloadRequest, ReloadResult, Handover, HandoverResult, Maintenance,
+                             FlowQuestion, FlowAnswer, TraceRequest, TraceAnswer, Event, Forget>;
 
 }  // namespace tandem::bus

@@ -15,11 +15,12 @@ struct Right {
 
 // Every room may say Event and RoomReady in its own name; the rest is here.
 constexpr Right kRights[] = {
-    {SiteText::kKind, kSupervisor},    {RoomStatus::kKind, kSupervisor},   {ReloadResult::kKind, kSupervisor},
-    {InstanceState::kKind, "vrrp"},    {ServerHealth::kKind, "checkers"},  {ServiceHealth::kKind, "checkers"},
-    {SyncStatus::kKind, "forwarding"}, {ServerStats::kKind, "forwarding"}, {EngineStats::kKind, "forwarding"},
-    {ReloadRequest::kKind, "control"}, {HandoverResult::kKind, "vrrp"},    {Maintenance::kKind, "control"},
-    {Maintenance::kKind, "vrrp"},  // which remembers it for the daemon's next life
+    {SiteText::kKind, kSupervisor},     {RoomStatus::kKind, kSupervisor},   {ReloadResult::kKind, kSupervisor},
+    {InstanceState::kKind, "vrrp"},     {ServerHealth::kKind, "checkers"},  {ServiceHealth::kKind, "checkers"},
+    {SyncStatus::kKind, "forwarding"},  {ServerStats::kKind, "forwarding"}, {EngineStats::kKind, "forwarding"},
+    {ReloadRequest::kKind, "control"},  {HandoverResult::kKind, "vrrp"},    {Maintenance::kKind, "control"},
+    {FlowQuestion::kKind, "control"},   {FlowAnswer::kKind, "forwarding"},  {TraceRequest::kKind, "control"},
+    {TraceAnswer::kKind, "forwarding"}, {Maintenance::kKind, "vrrp"},  // which remembers it for the daemon's next life
 };
 
 // A room may take only its own step of a handover: nobody but the peer's word makes this box take over.
@@ -65,6 +66,9 @@ bool may_say(std::string_view room, const Message& message, Refusal* why) {
 
 bool may_hear(std::string_view room, std::string_view kind) {
   if (kind == ReloadRequest::kKind) return room == kSupervisor;
+  // Who a site's clients are is no business of a room that speaks with strangers.
+  if (kind == FlowQuestion::kKind || kind == TraceRequest::kKind) return room == "forwarding";
+  if (kind == FlowAnswer::kKind || kind == TraceAnswer::kKind) return room == "control";
   return is_kind(kind);
 }
 

@@ -12,6 +12,7 @@
 
 #include "daemon/bus/codec.hpp"
 #include "daemon/control/metrics.hpp"
+#include "daemon/control/query.hpp"
 #include "daemon/control/server.hpp"
 #include "daemon/control/view.hpp"
 #include "daemon/loop/clock.hpp"
@@ -26,6 +27,7 @@ namespace {
 constexpr auto kReloadPatience = std::chrono::seconds(50);
 constexpr auto kHandoverPatience = std::chrono::seconds(10);
 constexpr std::string_view kHandoverPath = "/v1/handover";
+constexpr auto kFlowPatience = std::chrono::seconds(20);
 constexpr std::string_view kMaintenancePath = "/v1/maintenance/";
 
 class Room {
@@ -53,7 +55,8 @@ class Room {
       context_.bus.publish(bus::RoomReady{.room = "control", .generation = message.generation});
     } else if constexpr (std::is_same_v<M, bus::ReloadResult>) {
       answered(message.id, message);
-    } else if constexpr (std::is_same_v<M, bus::HandoverResult>) {
+    } else if constexpr (std::is_same_v<M, bus::HandoverResult> || std::is_same_v<M, bus::FlowAnswer> ||
+                         std::is_same_v<M, bus::TraceAnswer>) {
       answered(message.id, message);
     }
   }
@@ -82,6 +85,17 @@ class Room {
       question.id = ++next_id_;
       question.router = *router;
       answer = co_await ask(question.id, question, kHandoverPatience, "the vrrp room gave no verdict in time");
+    } else if (const auto query = parse_query(request.target);
+               query && (query->path == "/v1/flows" || query->path == "/v1/trace")) {
+      auto question = question_of(*query, request.method);
+      if (question) {
+        const uint64_t id = ++next_id_;
+        std::visit([id](auto& body) { body.id = id; }, *question);
+        bus::Message message = std::visit([](auto& body) { return bus::Message(std::move(body)); }, *question);
+        answer = co_await ask(id, std::move(message), kFlowPatience, "the forwarding room did not answer in time");
+      } else {
+        answer = refusal(question.error().status, question.error().why);
+      }
     } else if (request.target.starts_with(kMaintenancePath) && request.method == "POST") {
       answer = maintenance(std::string_view(request.target).substr(kMaintenancePath.size()));
     } else if (request.target == "/v1/status" || request.target == "/metrics" || request.target == "/v1/reload" ||

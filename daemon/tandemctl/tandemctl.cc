@@ -5,11 +5,15 @@
 // 3 the daemon cannot be asked.
 #include <unistd.h>
 
+#include <cctype>
 #include <chrono>
 #include <csignal>
 #include <iostream>
+#include <optional>
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 #include <boost/json/serialize.hpp>
@@ -17,6 +21,7 @@
 
 #include "daemon/config/files.hpp"
 #include "daemon/tandemctl/client.hpp"
+#include "daemon/tandemctl/flows_text.hpp"
 #include "daemon/tandemctl/status_text.hpp"
 
 namespace tandem::ctl {
@@ -126,6 +131,99 @@ int why(const std::string& socket, const std::string& router) {
   return 0;
 }
 
+// "?client=192.0.2.0%2f24&service=web" of the conditions that were given.
+std::string query_of(const std::vector<std::pair<std::string, std::string>>& conditions) {
+  std::string query;
+  for (const auto& [name, value] : conditions) {
+    if (value.empty()) continue;
+    query += (query.empty() ? '?' : '&') + name + '=';
+    for (const char c : value) {
+      constexpr std::string_view kDigits = "0123456789abcdef";
+      const auto byte = static_cast<unsigned char>(c);
+      if (std::isalnum(byte) || c == '-' || c == '_' || c == '.') {
+        query += c;
+      } else {
+        query += '%';
+        query += kDigits[byte >> 4];
+        query += kDigits[byte & 15];
+      }
+    }
+  }
+  return query;
+}
+
+// An answer with "error" is bad news: of the daemon's door, or of the room behind it.
+std::optional<std::string> error_of(const boost::json::value& answer) {
+  const auto* object = answer.if_object();
+  const auto* error = object ? object->if_contains("error") : nullptr;
+  const auto* text = error ? error->if_string() : nullptr;
+  if (!text || text->empty()) return std::nullopt;
+  return std::string(text->data(), text->size());
+}
+
+struct FlowOptions {
+  std::string client, service, server, state;
+  unsigned client_port = 0, limit = 100;
+  bool count = false, kill = false, all = false;
+};
+
+int flows(const std::string& socket, const FlowOptions& options, bool as_json) {
+  const auto number = [](unsigned value) { return value == 0 ? std::string() : std::to_string(value); };
+  const std::string target =
+      "/v1/flows" + query_of({{"client", options.client},
+                              {"client_port", number(options.client_port)},
+                              {"service", options.service},
+                              {"server", options.server},
+                              {"state", options.state},
+                              {"limit", options.count || options.kill ? "0" : std::to_string(options.limit)},
+                              {"all", options.kill && options.all ? "1" : ""}});
+  unsigned long long killed = 0;
+  // A kill of very many takes several questions.
+  for (;;) {
+    const auto answer = ask(socket, options.kill ? "POST" : "GET", target, std::chrono::seconds(25));
+    if (!answer) return cannot_ask(answer.error());
+    if (const auto error = error_of(*answer)) {
+      std::cerr << "tandemctl: " << *error << '\n';
+      return kBadNews;
+    }
+    const FlowCounts counts = flow_counts(*answer);
+    killed += counts.killed;
+    if (options.kill && !counts.complete && counts.killed > 0) continue;
+    if (as_json)
+      std::cout << boost::json::serialize(*answer) << '\n';
+    else if (options.kill)
+      std::cout << killed << (killed == 1 ? " flow" : " flows") << " ended\n";
+    else if (options.count)
+      std::cout << counts.matched << '\n';
+    else
+      std::cout << flows_text(*answer, {.colour = wants_colour(), .now_unix_ms = unix_ms_now()});
+    return 0;
+  }
+}
+
+int trace(const std::string& socket, const std::string& client, unsigned port, const std::string& service,
+          bool as_json) {
+  const std::string target =
+      "/v1/trace" +
+      query_of({{"client", client}, {"client_port", port == 0 ? "" : std::to_string(port)}, {"service", service}});
+  const auto answer = ask(socket, "GET", target, std::chrono::seconds(25));
+  if (!answer) return cannot_ask(answer.error());
+  if (const auto error = error_of(*answer)) {
+    std::cerr << "tandemctl: " << *error << '\n';
+    return kBadNews;
+  }
+  if (as_json) {
+    std::cout << boost::json::serialize(*answer) << '\n';
+    return 0;
+  }
+  const auto* object = answer->if_object();
+  const auto* lines = object ? object->if_contains("lines") : nullptr;
+  if (lines && lines->is_array())
+    for (const auto& line : lines->as_array())
+      if (line.is_string()) std::cout << line.as_string().c_str() << '\n';
+  return 0;
+}
+
 // The live board. Redraws in place; without a terminal it prints one status after the other.
 int top(const std::string& socket, double every, int rounds) {
   static volatile std::sig_atomic_t interrupted = 0;
@@ -181,6 +279,28 @@ int run(int argc, char** argv) {
   auto* why_command =
       app.add_subcommand("why", "Why a virtual router or a server stands as it does, and what happened before");
   why_command->add_option("NAME", router, "A virtual router, a server, or SERVICE/SERVER")->required();
+  FlowOptions flow_options;
+  auto* flows_command = app.add_subcommand("flows", "The flow table: which connections go where");
+  flows_command->add_option("--client", flow_options.client, "An address, or a network such as 192.0.2.0/24");
+  flows_command->add_option("--client-port", flow_options.client_port)->check(CLI::Range(1, 65535));
+  flows_command->add_option("--service", flow_options.service, "Of this service");
+  flows_command->add_option("--server", flow_options.server, "Of servers of this name");
+  flows_command->add_option("--state", flow_options.state, "In this state, as it is listed");
+  flows_command->add_option("--limit", flow_options.limit, "List so many at most")
+      ->check(CLI::Range(0, 2000))
+      ->capture_default_str();
+  flows_command->add_flag("--count", flow_options.count, "Only how many match");
+  flows_command->add_flag("--kill", flow_options.kill, "End those that match, here and on the peers")
+      ->excludes("--count");
+  flows_command->add_flag("--all", flow_options.all, "With --kill and no condition: really all of them");
+  flows_command->add_flag("--json", as_json, "The answer as JSON");
+  std::string client, of_service;
+  unsigned client_port = 0;
+  auto* trace_command = app.add_subcommand("trace", "What is decided for a client's next packets, and why");
+  trace_command->add_option("CLIENT", client, "Its address")->required();
+  trace_command->add_option("--client-port", client_port, "The port it comes from")->check(CLI::Range(1, 65535));
+  trace_command->add_option("--service", of_service, "For this service; without it for every one");
+  trace_command->add_flag("--json", as_json, "The answer as JSON");
   double every = 1.0;
   int rounds = 0;
   auto* top_command = app.add_subcommand("top", "The live board; Ctrl-C ends it");
@@ -199,6 +319,8 @@ int run(int argc, char** argv) {
   if (handover_command->parsed()) return handover(socket, router);
   if (maintenance_command->parsed()) return maintenance(socket, word);
   if (why_command->parsed()) return why(socket, router);
+  if (flows_command->parsed()) return flows(socket, flow_options, as_json);
+  if (trace_command->parsed()) return trace(socket, client, client_port, of_service, as_json);
   if (top_command->parsed()) return top(socket, every, rounds);
   return 2;
 }

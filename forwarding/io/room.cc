@@ -18,6 +18,7 @@
 
 #include "daemon/config/reader.hpp"
 #include "forwarding/io/forwarder.hpp"
+#include "forwarding/io/inquiry.hpp"
 #include "forwarding/io/peer_link.hpp"
 #include "forwarding/io/peer_settings.hpp"
 #include "forwarding/io/plan.hpp"
@@ -83,6 +84,7 @@ class Room {
   std::unique_ptr<Forwarder> forwarder_;
   PeerLink peer_link_;
   StatsTeller stats_;
+  Inquiry inquiry_;
   asio::posix::stream_descriptor network_;
   asio::posix::stream_descriptor ruleset_;
   asio::steady_timer timer_;
@@ -135,6 +137,7 @@ Room::Room(bus::RoomContext& context)
       forwarder_(open_forwarder()),
       peer_link_(context.io, forwarder_->flows(), peer_callbacks()),
       stats_(context.bus, *forwarder_),
+      inquiry_(context.io, *forwarder_, [this](bus::Message answer) { context_.bus.publish(std::move(answer)); }),
       // Duplicates: the descriptors stay the forwarder's.
       network_(context.io, ::dup(forwarder_->network_fd())),
       ruleset_(context.io, ::dup(forwarder_->ruleset_fd())),
@@ -159,6 +162,8 @@ void Room::subscribe() {
   context_.bus.subscribe<bus::Handover>([this](const auto& handover) {
     if (const auto type = word_to_say(handover.step)) peer_link_.say(handover.peer, {*type, handover.router});
   });
+  context_.bus.subscribe<bus::FlowQuestion>([this](const auto& question) { inquiry_.ask(question); });
+  context_.bus.subscribe<bus::TraceRequest>([this](const auto& question) { inquiry_.ask(question); });
   context_.bus.on_caught_up([this] {
     caught_up_ = true;
     apply();
@@ -280,6 +285,7 @@ void Room::stop() {
   network_.close();
   ruleset_.close();
   peer_link_.stop();
+  inquiry_.stop();
   forwarder_->stop();
   context_.io.stop();
 }

@@ -1,0 +1,85 @@
+"""tandemctl's flows and trace: what they say of real connections, and that a killed one ends."""
+
+import json
+import time
+
+from client import Client
+from topology import VIP
+from world import wait_until
+
+CLIENT = "198.51.100.100"
+
+
+def listed(director, *words):
+    return json.loads(director.ctl("flows", "--json", *words).stdout)
+
+
+def lasting_port(director):
+    """Of the connection that stays: the requests last milliseconds."""
+    ports = lambda: {f["client_port"] for f in listed(director, "--state", "established")["flows"]}  # noqa: E731
+    first = ports()
+    time.sleep(1)
+    lasting = first & ports()
+    assert len(lasting) == 1, lasting
+    return lasting.pop()
+
+
+def test_flows_are_listed_counted_and_killed_on_both_directors(make_site):
+    site = make_site()
+    a, b = site.directors["dir-a"], site.directors["dir-b"]
+    site.start()
+    client = Client(site, VIP, rate=20, seconds=120)
+    wait_until("the download", lambda: client.download_state()[0] > 0, 10)
+    wait_until("flows", lambda: listed(a)["matched"] > 20, 10)
+
+    established = listed(a, "--state", "established", "--client", f"{CLIENT}/32")["flows"]
+    assert established and all(f["client"] == CLIENT and f["service"] == "web" for f in established)
+    wait_until("the peer knows it", lambda: listed(b, "--state", "established")["matched"] > 0, 5)
+    assert listed(b, "--state", "established")["flows"][0]["learnt"] is True
+    assert listed(a, "--client", "203.0.113.0/24")["matched"] == 0
+    assert listed(a, "--limit", "2")["flows"].__len__() == 2
+    by_server = sum(int(a.ctl("flows", "--count", "--server", name).stdout) for name in site.servers)
+    assert by_server > 0
+    text = a.ctl("flows", "--limit", 1).stdout
+    assert "CLIENT" in text and "1 of them listed" in text, text
+
+    # The download's connection, and nothing else, is ended. Its client only receives, so nothing of it is there to be reset:
+    # what the server still sends is dropped.
+    port = lasting_port(a)
+    said = a.ctl("flows", "--kill", "--client", CLIENT, "--client-port", port).stdout
+    assert said == "1 flow ended\n", said
+    got = client.download_state()[0]
+    time.sleep(1)
+    after = client.download_state()[0]
+    time.sleep(2)
+    assert client.download_state()[0] == after, (got, after)
+    assert client.failed() == []
+    wait_until("the peer's copy is gone", lambda: listed(b, "--client-port", port)["matched"] == 0, 30)
+
+    refused = a.ctl("flows", "--kill", check=False)
+    assert refused.returncode == 1 and "all=1" in refused.stderr
+    wrong = a.ctl("flows", "--client", "nonsense", check=False)
+    assert wrong.returncode == 1 and "expected an address" in wrong.stderr
+    client.stop()
+
+
+def test_a_trace_tells_where_a_client_goes_and_why(make_site):
+    site = make_site()
+    a, b = site.directors["dir-a"], site.directors["dir-b"]
+    site.start()
+    client = Client(site, VIP, rate=20, seconds=60)
+    wait_until("the download", lambda: client.download_state()[0] > 0, 10)
+    text = a.ctl("trace", CLIENT, "--service", "web").stdout
+    assert f"web: {VIP}:80/tcp nat, scheduler wlc" in text
+    assert "ESTABLISHED" in text and "its packets go to web" in text
+    assert "a new connection: goes to web" in text and "the fewest connections for its weight" in text
+    # What is told is what happens: the server of the next connection of a drained pool.
+    for name in ("web1", "web2"):
+        site.document["services"]["web"]["servers"][name]["weight"] = 0
+    site.write()
+    a.ctl("reload")
+    assert "goes to web3" in a.ctl("trace", "203.0.113.9").stdout
+    assert "not active for" in b.ctl("trace", "203.0.113.9").stdout
+    assert "there is no service 'mail'" in a.ctl("trace", CLIENT, "--service", "mail").stdout
+    assert a.ctl("trace", "nobody", check=False).returncode == 1
+    client.stop()
