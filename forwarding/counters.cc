@@ -20,8 +20,12 @@ std::string_view name_of(Counter counter) {
       return "rescheduled";
     case Counter::kExpired:
       return "expired";
+    case Counter::kExpiredTemplates:
+      return "expired_templates";
     case Counter::kOrphaned:
       return "orphaned";
+    case Counter::kNewTemplates:
+      return "new_templates";
     case Counter::kEvicted:
       return "evicted";
     case Counter::kErrorsRelayed:

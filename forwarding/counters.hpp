@@ -25,9 +25,11 @@ enum class Counter : uint8_t {
   kToServer,
   kToClient,
   kNewFlows,
-  kRescheduled,    // a flow moved to another server in place
-  kExpired,        // timed out
+  kRescheduled,  // a flow moved to another server in place
+  kExpired,      // timed out
+  kExpiredTemplates,
   kOrphaned,       // removed because its service or server is gone
+  kNewTemplates,   // clients that got a server of their own by persistence
   kEvicted,        // pushed out by a new flow
   kErrorsRelayed,  // ICMP errors about a flow
   kResets,

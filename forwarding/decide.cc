@@ -24,13 +24,6 @@ TcpDirection client_direction(const Service& service) {
   return service.setting.method == TANDEM_NAT ? TcpDirection::kInput : TcpDirection::kInputOnly;
 }
 
-// The peer's copy dies when it is not told of a flow for a whole timeout. Telling it whenever a
-// quarter of the timeout begins needs no memory of when it was told last.
-bool begins_a_quarter(uint32_t before, uint32_t after, Duration timeout) {
-  const uint32_t quarter = ticks_of(timeout / 4);
-  return quarter == 0 || before / quarter != after / quarter;
-}
-
 bool in_chain(const Server* first, uint16_t slot) {
   for (; first != nullptr; first = first->next_same_endpoint)
     if (first->slot == slot) return true;
@@ -40,7 +33,7 @@ bool in_chain(const Server* first, uint16_t slot) {
 }  // namespace
 
 Decider::Decider(FlowTable& flows, ServiceTable& services, Counters& counters)
-    : flows_(flows), services_(services), counters_(counters) {}
+    : flows_(flows), services_(services), counters_(counters), persistence_(flows, services, counters) {}
 
 Decision Decider::decide(const Packet& packet, TimePoint now) {
   if (packet.quoted) return about_flow(packet);
@@ -97,12 +90,22 @@ Decision Decider::unknown(const Packet& packet, Service& service, Flow* former, 
   return place(packet, service, former, now);
 }
 
-Decision Decider::place(const Packet& packet, Service& service, Flow* former, TimePoint now) {
-  Server* server = nullptr;
+// The client's template, else the scheduler.
+Server* Decider::choose(const Packet& packet, Service& service, TimePoint now) {
+  const bool persistent = service.setting.is_persistent();
+  if (persistent) {
+    if (Server* known = persistence_.recall(service, packet.source, now)) return known;
+  }
+  Server* picked = nullptr;
   {
     const std::lock_guard guard(service.lock);
-    server = service.scheduler->pick(service.rotation, {packet.source, packet.source_port, packet.destination, now});
+    picked = service.scheduler->pick(service.rotation, {packet.source, packet.source_port, packet.destination, now});
   }
+  return persistent && picked != nullptr ? persistence_.remember(service, packet.source, *picked, now) : picked;
+}
+
+Decision Decider::place(const Packet& packet, Service& service, Flow* former, TimePoint now) {
+  Server* server = choose(packet, service, now);
   if (server == nullptr) {
     if (service.setting.no_server == NoServerPolicy::kDrop) return drop(Counter::kDropNoServer);
     return {packet.protocol == kTcp ? Step::kReset : Step::kPortUnreachable, Counter::kDropNoServer, 0};
@@ -145,7 +148,7 @@ Decision Decider::place(const Packet& packet, Service& service, Flow* former, Ti
 std::optional<Flow> Decider::find_answered(uint8_t protocol, Ipv4Address client, uint16_t client_port,
                                            const Server& first) const {
   return flows_.find_if(protocol, client, client_port,
-                        [&](const Flow& flow) { return in_chain(&first, flow.server()); });
+                        [&](const Flow& flow) { return !flow.is_template() && in_chain(&first, flow.server()); });
 }
 
 Decision Decider::from_server(const Packet& packet, const Server& first, TimePoint now) {

@@ -12,6 +12,7 @@
 #include "forwarding/counters.hpp"
 #include "forwarding/flow_table.hpp"
 #include "forwarding/packet.hpp"
+#include "forwarding/persistence.hpp"
 #include "forwarding/service_table.hpp"
 
 namespace tandem::forwarding {
@@ -53,6 +54,7 @@ class Decider {
   Decision about_flow(const Packet& packet);
   Decision known(const Packet& packet, Service& service, Flow flow, Server& server, TimePoint now);
   Decision unknown(const Packet& packet, Service& service, Flow* former, TimePoint now);
+  Server* choose(const Packet& packet, Service& service, TimePoint now);
   Decision place(const Packet& packet, Service& service, Flow* former, TimePoint now);
   std::optional<Flow> find_answered(uint8_t protocol, Ipv4Address client, uint16_t client_port,
                                     const Server& first) const;
@@ -61,6 +63,7 @@ class Decider {
   FlowTable& flows_;
   ServiceTable& services_;
   Counters& counters_;
+  Persistence persistence_;
 };
 
 }  // namespace tandem::forwarding

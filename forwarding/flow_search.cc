@@ -71,7 +71,8 @@ FlowRow FlowSearch::row_of(const Flow& flow, uint32_t now_tick) const {
   const Server* server = services_.server(flow.server());
   const auto state = static_cast<FlowState>(flow.state());
   const uint32_t age = age_of(flow.last_seen(), now_tick);
-  const uint32_t timeout = ticks_of(timeout_of(state));
+  const bool lasts_as_told = flow.is_template() && service != nullptr;
+  const uint32_t timeout = ticks_of(lasts_as_told ? service->setting.persistence.timeout : timeout_of(state));
   return {.service = service == nullptr ? "" : service->setting.name,
           .server = server == nullptr ? "" : server->name,
           .protocol = service == nullptr ? uint8_t{0} : service->setting.protocol,
@@ -86,6 +87,11 @@ FlowRow FlowSearch::row_of(const Flow& flow, uint32_t now_tick) const {
 void FlowSearch::end(Flow flow, uint32_t now_tick) {
   if (ended_.size() >= kMostKilled) {
     complete_ = false;
+    return;
+  }
+  // A template has no end that a peer could be told of: there it stays until its time is over.
+  if (flow.is_template()) {
+    killed_ += flows_.remove(flow);
     return;
   }
   // A packet may come in between, and another one after it.

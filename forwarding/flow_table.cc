@@ -43,7 +43,7 @@ tandem_flows_header layout_of(uint32_t bucket_count) {
 // What a flow is worth when one must go: its class, then how lately it was seen.
 bool is_settled(uint64_t value) {
   const auto state = static_cast<FlowState>(tandem_value_state(value));
-  return state == FlowState::kEstablished || state == FlowState::kUdpFlow;
+  return state == FlowState::kEstablished || state == FlowState::kUdpFlow || state == FlowState::kTemplate;
 }
 
 uint64_t load(const uint64_t& word) {
@@ -107,7 +107,9 @@ Result<FlowTable, FlowTableError> FlowTable::attach(MutableBytes mapping) {
 
 std::optional<Flow> FlowTable::find(uint8_t protocol, Ipv4Address client, uint16_t client_port,
                                     uint16_t service) const {
-  return find_if(protocol, client, client_port, [service](const Flow& flow) { return flow.service() == service; });
+  const bool template_wanted = protocol == TANDEM_TEMPLATE_PROTOCOL;
+  return find_if(protocol, client, client_port,
+                 [&](const Flow& flow) { return flow.service() == service && flow.is_template() == template_wanted; });
 }
 
 // Takes an empty slot of the bucket: key 0 -> BUSY, the value, the key.
@@ -161,7 +163,10 @@ bool FlowTable::has_twin(size_t first, size_t second, const Flow& flow) const {
   for (const size_t bucket : {first, second}) {
     for (size_t i = 0; i < TANDEM_BUCKET_FLOWS; ++i) {
       const size_t index = bucket * TANDEM_BUCKET_FLOWS + i;
-      if (index != flow.index && __atomic_load_n(&slot(index)->key, __ATOMIC_SEQ_CST) == flow.key) return true;
+      if (index == flow.index || __atomic_load_n(&slot(index)->key, __ATOMIC_SEQ_CST) != flow.key) continue;
+      // A template and a flow from port 0 may have one key.
+      const bool is_template = tandem_value_state(load(slot(index)->value)) == TANDEM_STATE_TEMPLATE;
+      if (is_template == flow.is_template()) return true;
     }
   }
   return false;

@@ -37,7 +37,13 @@ enum tandem_flow_flags {
   /* Told by a peer; no packet of it has been seen here. Whoever sees one clears it, and marks the flow dirty: from
    * then on this box is the one that knows. A learnt record never overwrites what a box has seen itself. */
   TANDEM_FLOW_LEARNT = 0x80,
+  /* A template of persistence whose time is over: it goes unless a flow of it is met. */
+  TANDEM_FLOW_EXPIRING = 0x40,
 };
+
+/* A template of persistence (persistence.hpp) is hashed as of protocol 0, has port 0 and the state TANDEM_STATE_TEMPLATE. */
+#define TANDEM_TEMPLATE_PROTOCOL 0u
+#define TANDEM_STATE_TEMPLATE 12u
 
 /* key word:   client_address << 32 | client_port << 16 | service
  * value word: last_seen << 32 | flags << 24 | state << 16 | server */

@@ -52,7 +52,15 @@ struct Flow {
   uint8_t state() const { return tandem_value_state(value); }
   uint8_t flags() const { return tandem_value_flags(value); }
   uint32_t last_seen() const { return tandem_value_last_seen(value); }
+  bool is_template() const { return state() == TANDEM_STATE_TEMPLATE; }
 };
+
+// The peer's copy dies when it is not told of a flow for a whole timeout. Telling it whenever a quarter of the timeout begins
+// needs no memory of when it was told last.
+inline bool begins_a_quarter(uint32_t before, uint32_t after, Duration timeout) {
+  const uint32_t quarter = ticks_of(timeout / 4);
+  return quarter == 0 || before / quarter != after / quarter;
+}
 
 struct FlowTableSettings {
   uint32_t bucket_count = 1u << 18;  // a power of two, 2 - 2^30; four flows each
@@ -80,6 +88,7 @@ class FlowTable {
   // inserting.
   static Result<FlowTable, FlowTableError> attach(MutableBytes mapping);
 
+  // Of protocol TANDEM_TEMPLATE_PROTOCOL: templates only; of others: no templates.
   std::optional<Flow> find(uint8_t protocol, Ipv4Address client, uint16_t client_port, uint16_t service) const;
 
   // The flow of this client side that `accept(const Flow&)` takes: how an answer, which does not

@@ -51,6 +51,15 @@ struct ServerSetting {
   bool operator==(const ServerSetting&) const = default;
 };
 
+// Persistence; a timeout of zero: none.
+struct PersistenceSetting {
+  Duration timeout{};        // since the last new connection; at most 31 days
+  uint8_t ipv4_prefix = 32;  // clients that share so many bits are one
+  uint8_t ipv6_prefix = 128;
+  bool keep_drained = false;  // a drained server gets the new connections of its clients
+  bool operator==(const PersistenceSetting&) const = default;
+};
+
 struct ServiceSetting {
   std::string name;  // at most 63 bytes
   Ipv4Address vip;
@@ -59,8 +68,10 @@ struct ServiceSetting {
   tandem_method method = TANDEM_NAT;
   SchedulerSetting scheduler;
   NoServerPolicy no_server = NoServerPolicy::kReject;
+  PersistenceSetting persistence;
   bool active = false;  // this director owns the VIP: new flows are taken here
   std::vector<ServerSetting> servers;
+  bool is_persistent() const { return persistence.timeout != Duration::zero(); }
   bool operator==(const ServiceSetting&) const = default;
 };
 

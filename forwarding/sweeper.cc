@@ -1,15 +1,24 @@
 #include "forwarding/sweeper.hpp"
 
+#include "forwarding/persistence.hpp"
 #include "forwarding/tcp_state.hpp"
 
 namespace tandem::forwarding {
+namespace {
+
+constexpr uint64_t kMarkEvery = 8;        // passes
+constexpr Duration kAnotherMinute = 60s;  // ip_vs_conn_expire's
+
+}  // namespace
 
 Sweeper::Sweeper(FlowTable& flows, ServiceTable& services, Counters& counters)
     : flows_(flows),
       services_(services),
       counters_(counters),
       services_named_(TANDEM_SERVICE_SLOTS),
-      servers_named_(TANDEM_SERVER_SLOTS) {}
+      servers_named_(TANDEM_SERVER_SLOTS),
+      marked_(TANDEM_SERVICE_SLOTS),
+      marked_before_(TANDEM_SERVICE_SLOTS) {}
 
 void Sweeper::step(TimePoint now, size_t slots) {
   if (!services_.applied()) return;
@@ -23,6 +32,9 @@ void Sweeper::step(TimePoint now, size_t slots) {
 
 void Sweeper::begin_pass() {
   met_ = 0;
+  ++pass_;
+  marked_before_.swap(marked_);
+  marked_.assign(marked_.size(), false);
   services_named_.assign(services_named_.size(), false);
   servers_named_.assign(servers_named_.size(), false);
   services_.numbering().sweep_begins();
@@ -39,6 +51,10 @@ void Sweeper::visit(const Flow& flow, uint32_t now_tick) {
   const Service* service = services_.service(flow.service());
   Server* server = services_.server(flow.server());
   const bool orphan = service == nullptr || server == nullptr || server->service_slot != service->slot;
+  if (!orphan && flow.is_template()) {
+    if (visit_template(*service, flow, now_tick)) name(flow);
+    return;
+  }
   const bool expired = age_of(flow.last_seen(), now_tick) > ticks_of(timeout_of(state));
   if (orphan || expired) {
     if (flows_.remove(flow)) {
@@ -48,9 +64,42 @@ void Sweeper::visit(const Flow& flow, uint32_t now_tick) {
     }
   }
   ++met_;
+  name(flow);
+  if (orphan) return;
+  services_.counts().met(*server, load_of(state));
+  if (is_sought(*service)) keep_template_of(*service, flow, now_tick);
+}
+
+void Sweeper::name(const Flow& flow) {
   services_named_[flow.service() % services_named_.size()] = true;
   servers_named_[flow.server()] = true;
-  if (!orphan) services_.counts().met(*server, load_of(state));
+}
+
+bool Sweeper::visit_template(const Service& service, Flow flow, uint32_t now_tick) {
+  const Duration timeout = service.setting.persistence.timeout;
+  const bool over = age_of(flow.last_seen(), now_tick) > ticks_of(timeout);
+  // Marked by an earlier process, it has still to be sought.
+  const bool sought = (flow.flags() & TANDEM_FLOW_EXPIRING) != 0 && marked_before_[service.slot];
+  if (!service.setting.is_persistent() || (over && sought)) {
+    if (!flows_.remove(flow)) return true;
+    counters_.add(Counter::kExpiredTemplates);
+    return false;
+  }
+  if (over && pass_ % kMarkEvery == 0) {
+    const auto flags = static_cast<uint8_t>(flow.flags() | TANDEM_FLOW_EXPIRING);
+    if (flows_.update(flow, tandem_flow_value(flow.server(), flow.state(), flags, flow.last_seen())))
+      marked_[service.slot] = true;
+  }
+  return true;
+}
+
+void Sweeper::keep_template_of(const Service& service, const Flow& flow, uint32_t now_tick) {
+  auto found = Persistence::find(flows_, service, flow.client());
+  if (!found || (found->flags() & TANDEM_FLOW_EXPIRING) == 0) return;
+  const auto flags = static_cast<uint8_t>(found->flags() & ~TANDEM_FLOW_EXPIRING);
+  const uint32_t as_if_seen = now_tick - ticks_of(service.setting.persistence.timeout) + ticks_of(kAnotherMinute);
+  if (flows_.update(*found, tandem_flow_value(found->server(), found->state(), flags, as_if_seen)))
+    flows_.mark_dirty(found->index);
 }
 
 }  // namespace tandem::forwarding

@@ -1,6 +1,10 @@
 // The sweep: goes over the flow table a piece at a time and does what time alone brings about.
 // Flows that timed out are removed, and flows whose service or server is gone; connections are
 // counted afresh (server.hpp); numbers no flow names are freed (numbering.hpp).
+//
+// A template of persistence whose time is over may not go while a flow of it lives. In every eighth pass such templates are
+// marked. From then on, for one whole pass, every flow of their services asks for its template, and a marked one that is
+// found lasts another minute. One that is met again still marked goes.
 #pragma once
 
 #include <atomic>
@@ -28,7 +32,12 @@ class Sweeper {
  private:
   void begin_pass();
   void end_pass();
+  void name(const Flow& flow);
   void visit(const Flow& flow, uint32_t now_tick);
+  // False when it was removed.
+  bool visit_template(const Service& service, Flow flow, uint32_t now_tick);
+  void keep_template_of(const Service& service, const Flow& flow, uint32_t now_tick);
+  bool is_sought(const Service& service) const { return marked_[service.slot] || marked_before_[service.slot]; }
 
   FlowTable& flows_;
   ServiceTable& services_;
@@ -37,6 +46,10 @@ class Sweeper {
   uint64_t met_ = 0;
   std::vector<bool> services_named_;
   std::vector<bool> servers_named_;
+  uint64_t pass_ = 0;
+  // By service slot: templates of it were marked in this pass, or in the one before.
+  std::vector<bool> marked_;
+  std::vector<bool> marked_before_;
   std::atomic<uint64_t> flow_count_ = 0;
 };
 

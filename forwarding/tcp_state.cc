@@ -60,6 +60,7 @@ constexpr std::array<StateFacts, kFlowStates> kFacts = {{
     {"LISTEN", 120s, Load::kInactive},
     {"SYNACK", 120s, Load::kActive},
     {"UDP", 300s, Load::kInactive},
+    {"TEMPLATE", kLongestPersistence, Load::kNone},
 }};
 
 const StateFacts& facts(FlowState state) {

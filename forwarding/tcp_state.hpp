@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "daemon/base/time.hpp"
+#include "forwarding/flow_table.h"
 #include "forwarding/server.hpp"
 
 namespace tandem::forwarding {
@@ -27,8 +28,11 @@ enum class FlowState : uint8_t {
   kListen = 9,
   kSynAck = 10,
   kUdpFlow = 11,
+  kTemplate = TANDEM_STATE_TEMPLATE,  // no flow, but where a client's flows go: persistence.hpp
 };
-inline constexpr uint8_t kFlowStates = 12;
+inline constexpr uint8_t kFlowStates = 13;
+
+inline constexpr Duration kLongestPersistence = std::chrono::hours(31 * 24);
 
 enum class TcpDirection : uint8_t {
   kInput,      // from the client, answers are seen too
@@ -40,7 +44,8 @@ enum class TcpDirection : uint8_t {
 // to kClose. A byte that is no TCP state counts as kNone.
 FlowState next_tcp_state(FlowState state, TcpDirection direction, uint8_t tcp_flags);
 
-// How long a flow in this state lives without a packet. A byte that is no state lives 2 s.
+// How long a flow in this state lives without a packet. A byte that is no state lives 2 s. A template: 31 days, the most that
+// a service may say; how long it lives is its service's to say.
 Duration timeout_of(FlowState state);
 
 // IPVS counts a TCP flow as active until its close begins, and every UDP flow as inactive.

@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "forwarding/flow_search.hpp"
+#include "forwarding/persistence.hpp"
 #include "forwarding/schedulers/explain.hpp"
 
 namespace tandem::forwarding {
@@ -61,7 +62,27 @@ class Tracer {
         std::string(method_name(static_cast<uint8_t>(setting.method))) + ", scheduler " +
         std::string(name_of(setting.scheduler.kind)));
     const bool has_flow = about_flows(service);
+    if (setting.is_persistent()) about_template(service);
     about_new_flow(service, has_flow);
+  }
+
+  void about_template(const Service& service) {
+    const auto found = Persistence::find(flows_, service, question_.client);
+    const PersistenceSetting& setting = service.setting.persistence;
+    const std::string group = Prefix{group_of(setting, question_.client), setting.ipv4_prefix}.text();
+    if (!found) {
+      say("  persistence: " + group + " has no server yet");
+      return;
+    }
+    const Server* server = services_.server(found->server());
+    const uint32_t age = age_of(found->last_seen(), tick_of(now_));
+    const Duration idle(static_cast<int64_t>(uint64_t{age} << TANDEM_TICK_SHIFT));
+    if (server != nullptr && Persistence::holds(service, server))
+      say("  persistence: " + group + " stays with " + server->name + ", for " +
+          seconds(std::max<Duration>(setting.timeout - idle, Duration::zero())) + " and as long as a flow of it lives");
+    else
+      say("  persistence: the server of " + group +
+          (server == nullptr ? " is gone" : ", " + server->name + ", is down or drained") + ", so it gets another");
   }
 
   // True when the one port that was asked for has a flow.
@@ -102,6 +123,11 @@ class Tracer {
       say(head + "dropped, because this director is not active for " + service.setting.vip.text());
       return;
     }
+    if (const Server* held = held_server(service)) {
+      say(head + "goes to " + held->name + place_of(*held));
+      say("    because: persistence");
+      return;
+    }
     // A SYN without a port of its own is asked for; schedulers that hash ports need one.
     const NewFlow flow{question_.client, question_.client_port, service.setting.vip, now_};
     std::unique_ptr<Scheduler> copy;
@@ -125,6 +151,13 @@ class Tracer {
     const size_t out = service.servers.size() - service.rotation.size();
     if (out > 0)
       say("    " + std::to_string(out) + " of " + std::to_string(service.servers.size()) + " servers are down");
+  }
+
+  const Server* held_server(const Service& service) const {
+    if (!service.setting.is_persistent()) return nullptr;
+    const auto found = Persistence::find(flows_, service, question_.client);
+    const Server* server = found ? services_.server(found->server()) : nullptr;
+    return Persistence::holds(service, server) ? server : nullptr;
   }
 
   // " (10.0.0.1:8080 by interface 3, 02:00:00:00:00:02)"

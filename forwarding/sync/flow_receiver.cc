@@ -18,6 +18,8 @@ void FlowReceiver::merge_one(const FlowRecord& record, TimePoint now) {
     ++counts_.refused;
     return;
   }
+  const bool is_template = record.state == TANDEM_STATE_TEMPLATE;
+  const uint8_t protocol = is_template ? TANDEM_TEMPLATE_PROTOCOL : target.protocol;
   const Duration lifetime = timeout_of(static_cast<FlowState>(record.state));
   // A peer with longer lifetimes does not make ours longer.
   const Duration remaining = std::min<Duration>(std::chrono::milliseconds(record.remaining_ms), lifetime);
@@ -35,9 +37,9 @@ void FlowReceiver::merge_one(const FlowRecord& record, TimePoint now) {
   // after a few rounds in a row it is clearly this box that has the flow.
   constexpr int kRounds = 4;
   for (int round = 0; round < kRounds; ++round) {
-    auto ours = table_.find(target.protocol, {record.client_address}, record.client_port, target.service);
+    auto ours = table_.find(protocol, {record.client_address}, record.client_port, target.service);
     if (!ours) {
-      const auto inserted = table_.insert(target.protocol, key, value);
+      const auto inserted = table_.insert(protocol, key, value);
       if (inserted.outcome == FlowTable::Inserted::Outcome::kExists) continue;
       if (inserted.outcome == FlowTable::Inserted::Outcome::kEvicted) ++counts_.evicting;
       return;
