@@ -191,6 +191,20 @@ void compare_scheduler_options(Comparison& service, const SchedulerOptions& a, c
   service.value("scheduler_options.expiration", a.expiration, b.expiration);
 }
 
+void compare_persistence(std::vector<std::string>& lines, const std::string& path, const std::optional<Persistence>& a,
+                         const std::optional<Persistence>& b) {
+  if (!a && !b) return;
+  if (!a || !b) {
+    lines.push_back(path + ": persistence: " + (b ? "added" : "removed"));
+    return;
+  }
+  Comparison persistence(lines, path);
+  persistence.value("persistence.timeout", a->timeout, b->timeout);
+  persistence.value("persistence.ipv4_prefix", a->ipv4_prefix, b->ipv4_prefix);
+  persistence.value("persistence.ipv6_prefix", a->ipv6_prefix, b->ipv6_prefix);
+  persistence.value("persistence.keep_drained", a->keep_drained, b->keep_drained);
+}
+
 void compare_services(std::vector<std::string>& lines, const Site& before, const Site& after) {
   compare_named(lines, "services", before.services, after.services,
                 [&](const std::string& path, const Service& a, const Service& b) {
@@ -201,6 +215,7 @@ void compare_services(std::vector<std::string>& lines, const Site& before, const
                   service.value("forward", a.forward, b.forward);
                   service.value("scheduler", a.scheduler, b.scheduler);
                   compare_scheduler_options(service, a.scheduler_options, b.scheduler_options);
+                  compare_persistence(lines, path, a.persistence, b.persistence);
                   service.value("on_no_server", a.no_server, b.no_server);
                   service.value("virtual router", a.router, b.router);
                   compare_check(service, a.check, b.check);

@@ -68,6 +68,19 @@ TEST(Difference, ShowsTheWordsOfTheSiteFile) {
               ElementsAre("virtual_routers.web: preempt.delay: 0s -> 30s"));
 }
 
+TEST(Difference, ShowsHowServersAreChosen) {
+  EXPECT_THAT(difference("scheduler: wlc",
+                         "scheduler: mh\n    scheduler_options: { port: true, table_size: 4093 }\n    persistence:"),
+              ElementsAre("services.web: scheduler: wlc -> mh", "services.web: scheduler_options.port: false -> true",
+                          "services.web: scheduler_options.table_size: 0 -> 4093", "services.web: persistence: added"));
+  const Site before = site_of(site_with("scheduler: wlc", "scheduler: wlc\n    persistence: { timeout: 5m }"));
+  const Site after =
+      site_of(site_with("scheduler: wlc", "scheduler: wlc\n    persistence: { timeout: 1m, keep_drained: true }"));
+  EXPECT_THAT(describe_difference(before, after), ElementsAre("services.web: persistence.timeout: 5m -> 1m",
+                                                              "services.web: persistence.keep_drained: false -> true"));
+  EXPECT_THAT(describe_difference(after, site_of(kSmallSite)), ElementsAre("services.web: persistence: removed"));
+}
+
 TEST(Difference, ShowsEachValueOfACheck) {
   EXPECT_THAT(difference("http: { path: /healthz }, interval: 2s",
                          "https: { path: /ok, expect: \"200,301-302\" }, interval: 5s, port: 443"),

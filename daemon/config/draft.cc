@@ -247,6 +247,8 @@ class DraftReader {
     take(service.forward, fields.choice<ForwardMethod>("forward"));
     take(service.scheduler, fields.choice<Scheduler>("scheduler"));
     if (const Entry* options = fields.entry("scheduler_options")) read_scheduler_options(*options, service);
+    if (const Entry* persistence = fields.entry("persistence"))
+      read_persistence(*persistence, service.persistence.emplace());
     take(service.no_server, fields.choice<NoServerPolicy>("on_no_server"));
     places = {entry.key_place, fields.place_of("address"), fields.place_of("port"), fields.place_of("scheduler"), {}};
     if (const Entry* check = fields.entry("check"))
@@ -286,6 +288,14 @@ class DraftReader {
       fields.error("table_size", scheduler == Scheduler::kMaglev
                                      ? "expected 251, 509, 1021, 2039, 4093, 8191, 16381, 32749, 65521, 65537 or 131071"
                                      : "expected a power of two from 16 to 1048576");
+  }
+
+  void read_persistence(const Entry& entry, Persistence& persistence) {
+    Fields fields(findings_, Section::kPersistence, *entry.value, entry.key_place);
+    take(persistence.timeout, fields.time("timeout"));
+    take(persistence.ipv4_prefix, fields.integer("ipv4_prefix"));
+    take(persistence.ipv6_prefix, fields.integer("ipv6_prefix"));
+    take(persistence.keep_drained, fields.boolean("keep_drained"));
   }
 
   static bool is_table_size(Scheduler scheduler, uint32_t size) {

@@ -44,6 +44,10 @@ constexpr std::array kSections = {
         Section::kSchedulerOptions, "scheduler_options", "services.NAME.scheduler_options",
         "What the schedulers sh, mh, lblc and lblcr may be told. An option the service's scheduler has no use for is "
         "an error."},
+    SectionInfo{
+        Section::kPersistence, "persistence", "services.NAME.persistence",
+        "A client's later connections go to the server of its first one, to every port and address of the service, "
+        "until it has made none for `timeout` and has none left. All directors know it."},
     SectionInfo{Section::kCheck, "check", "services.NAME.check",
                 "How it is found out that a server works. Exactly one of the keys that name a type says what is asked; "
                 "`check: none` asks nothing and takes every server for up."},

@@ -28,6 +28,7 @@ enum class Section : uint8_t {
   kRule,
   kService,
   kSchedulerOptions,
+  kPersistence,
   kCheck,
   kTcpCheck,
   kHttpCheck,

@@ -195,6 +195,9 @@ std::span<const Key> keys() {
     Key{.section = kService, .name = "scheduler_options", .type = kMap, .otherwise = "as its keys say",
         .inside = kSchedulerOptions, .also = "sh-port sh-fallback mh-port mh-fallback flag-1 flag-2 sched_flags",
         .meaning = "What some schedulers may be told."},
+    Key{.section = kService, .name = "persistence", .type = kOptionalMap, .otherwise = "none", .inside = kPersistence,
+        .also = "persistence_timeout persistent sticky affinity stick",
+        .meaning = "Keeps clients with their servers."},
     Key{.section = kService, .name = "on_no_server", .type = kChoice, .standard = "reject",
         .choices = no_server_choices(), .meaning = "What a client gets when no server is up."},
     Key{.section = kService, .name = "check", .type = kNoneOrMap,
@@ -221,6 +224,19 @@ std::span<const Key> keys() {
         .high = ns(8760h), .also = "lblc_expiration lblcr_expiration",
         .meaning = "lblc: when an address nobody goes to is forgotten. lblcr: also when a set that does not change loses its "
                    "most connected server."},
+
+    Key{.section = kPersistence, .name = "timeout", .type = kDuration, .standard = "5m", .low = ns(1s), .high = ns(744h),
+        .also = "persistence_timeout", .meaning = "How long after its last new connection a client without any is remembered."},
+    Key{.section = kPersistence, .name = "ipv4_prefix", .type = kInteger, .standard = "32", .low = 1, .high = 32,
+        .also = "persistence_granularity netmask",
+        .meaning = "Clients that share so many leading bits of their address are one client: 24 for networks that change "
+                   "addresses behind a translator."},
+    Key{.section = kPersistence, .name = "ipv6_prefix", .type = kInteger, .standard = "128", .low = 1, .high = 128,
+        .meaning = "The same for IPv6; 64 is one customer's network."},
+    Key{.section = kPersistence, .name = "keep_drained", .type = kBoolean, .standard = "false",
+        .also = "expire_quiescent_template",
+        .meaning = "Whether a drained server (weight 0) still gets new connections of the clients it has. A dead one never "
+                   "does."},
 
     Key{.section = kCheck, .name = "tcp", .type = kOptionalMap, .inside = kTcpCheck, .also = "TCP_CHECK connect",
         .meaning = "Connect, nothing else."},

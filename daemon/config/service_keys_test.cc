@@ -60,6 +60,22 @@ TEST(ServiceKeys, IpvsFlagsAreUnderstoodAsAQuestion) {
   EXPECT_THAT(errors_with("scheduler: maglev"), ElementsAre(HasSubstr("did you mean 'mh'?")));
 }
 
+TEST(ServiceKeys, PersistenceIsReadWithItsDefaults) {
+  EXPECT_EQ(service_with("scheduler: rr").persistence, std::nullopt);
+  EXPECT_EQ(service_with("scheduler: rr\n    persistence:").persistence, Persistence{});
+  EXPECT_EQ(
+      service_with(
+          "scheduler: rr\n    persistence: { timeout: 30m, ipv4_prefix: 24, ipv6_prefix: 64, keep_drained: true }")
+          .persistence,
+      (Persistence{.timeout = std::chrono::minutes(30), .ipv4_prefix = 24, .ipv6_prefix = 64, .keep_drained = true}));
+  EXPECT_THAT(errors_with("scheduler: rr\n    persistence: { timeout: 300 }"),
+              ElementsAre(HasSubstr("a number needs its unit: 300s or 300ms?")));
+  EXPECT_THAT(errors_with("scheduler: rr\n    persistence_timeout: 300s"),
+              ElementsAre(HasSubstr("did you mean 'persistence'?")));
+  EXPECT_THAT(errors_with("scheduler: rr\n    persistence: { ipv4_prefix: 0 }"),
+              ElementsAre(HasSubstr("ipv4_prefix: expected a whole number from 1 to 32")));
+}
+
 TEST(ServiceKeys, AServerHasThresholds) {
   const Site site = site_of(site_with("10.0.1.11, port: 8080, weight: 10",
                                       "10.0.1.11, port: 8080, weight: 10, upper_threshold: 100, lower_threshold: 80"));

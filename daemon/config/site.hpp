@@ -218,6 +218,14 @@ struct SchedulerOptions {
   bool operator==(const SchedulerOptions&) const = default;
 };
 
+// Later connections of a client go where its first one went.
+struct Persistence {
+  Duration timeout = std::chrono::minutes(5);   // since the last new connection
+  uint8_t ipv4_prefix = 32, ipv6_prefix = 128;  // clients that share so many bits are one
+  bool keep_drained = false;
+  bool operator==(const Persistence&) const = default;
+};
+
 struct Server {
   std::string name;
   IpAddress address;
@@ -237,6 +245,7 @@ struct Service {
   ForwardMethod forward = ForwardMethod::kNat;
   Scheduler scheduler = Scheduler::kWeightedLeastConnection;
   SchedulerOptions scheduler_options;
+  std::optional<Persistence> persistence;
   NoServerPolicy no_server = NoServerPolicy::kReject;
   Check check;
   std::vector<Server> servers;

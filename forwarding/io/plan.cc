@@ -67,6 +67,11 @@ std::vector<ServiceSetting> settings_of(const config::Site& site, const Knowledg
     setting.scheduler = scheduler_of(service);
     setting.no_server =
         service.no_server == config::NoServerPolicy::kReject ? NoServerPolicy::kReject : NoServerPolicy::kDrop;
+    if (service.persistence)
+      setting.persistence = {.timeout = service.persistence->timeout,
+                             .ipv4_prefix = service.persistence->ipv4_prefix,
+                             .ipv6_prefix = service.persistence->ipv6_prefix,
+                             .keep_drained = service.persistence->keep_drained};
     setting.active = is_active(service, knowledge);
     for (const config::Server& server : service.servers) {
       if (!server.address.is_v4()) {

@@ -30,7 +30,7 @@ void FlowReceiver::merge_one(const FlowRecord& record, TimePoint now) {
   const uint32_t now_tick = tick_of(now);
   const uint32_t last_seen = now_tick - ticks_of(lifetime - remaining);
   const uint64_t key = tandem_flow_key(record.client_address, record.client_port, target.service);
-  const auto flags = static_cast<uint8_t>(record.flags | TANDEM_FLOW_LEARNT);
+  const uint8_t flags = TANDEM_FLOW_LEARNT;  // the peer's own marks are not ours
   const uint64_t value = tandem_flow_value(target.server, record.state, flags, last_seen);
 
   // The packet path works on the same slots. It wins every race: what it wrote meanwhile is looked at again, and

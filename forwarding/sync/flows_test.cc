@@ -149,6 +149,27 @@ TEST_F(Receiver, PutsAnUnknownFlowIntoTheTableUnderItsOwnNumbers) {
   EXPECT_EQ(flow()->flags(), TANDEM_FLOW_LEARNT);
 }
 
+TEST_F(Receiver, PutsATemplateWhereTemplatesAre) {
+  FlowRecord told = record(FlowState::kTemplate, 100s);
+  told.client_port = 0;
+  told.flags = TANDEM_FLOW_EXPIRING;
+  merge(told);
+  const auto found = table_->find(TANDEM_TEMPLATE_PROTOCOL, {kClient}, 0, 1);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->server(), 12);
+  EXPECT_EQ(found->flags(), TANDEM_FLOW_LEARNT);
+  EXPECT_NEAR(age_of(found->last_seen(), tick_of(kBegin)), ticks_of(100s), 1);
+  // Told again, it is the same one.
+  merge(record(FlowState::kEstablished));
+  told.remaining_ms = told.remaining_ms.value() + 50'000;
+  merge(told);
+  EXPECT_NEAR(age_of(table_->find(TANDEM_TEMPLATE_PROTOCOL, {kClient}, 0, 1)->last_seen(), tick_of(kBegin)),
+              ticks_of(50s), 1);
+  size_t all = 0;
+  table_->scan(0, table_->slots(), [&](const Flow&) { ++all; });
+  EXPECT_EQ(all, 2u);
+}
+
 TEST_F(Receiver, KeepsWhatIsLeftOfTheLifetime) {
   merge(record(FlowState::kEstablished, 100s));
   EXPECT_NEAR(age_of(flow()->last_seen(), tick_of(kBegin)), ticks_of(100s), 1);
