@@ -41,30 +41,27 @@ Decision Decider::decide(const Packet& packet, TimePoint now) {
   if (!packet.ports_known) {  // a later part of a datagram
     return services_.is_vip(packet.protocol, packet.destination) ? drop(Counter::kDropFragment) : Decision{};
   }
-  if (Service* service = services_.find(packet.protocol, packet.destination, packet.destination_port)) {
+  if (const Facet* facet = services_.find(packet.protocol, packet.destination, packet.destination_port)) {
     if (packet.fragment) return drop(Counter::kDropFragment);
-    return from_client(packet, *service, now);
+    return from_client(packet, *facet, now);
   }
-  if (const Server* server = services_.find_server(packet.protocol, packet.source, packet.source_port))
-    return from_server(packet, *server, now);
-  return {};
+  return from_server(packet, now).value_or(Decision{});
 }
 
 bool Decider::knows(const Packet& packet) const {
-  const Service* service = services_.find(packet.protocol, packet.destination, packet.destination_port);
-  return service != nullptr &&
-         flows_.find(packet.protocol, packet.source, packet.source_port, service->slot).has_value();
+  const Facet* facet = services_.find(packet.protocol, packet.destination, packet.destination_port);
+  return facet != nullptr && flows_.find(packet.protocol, packet.source, packet.source_port, facet->slot).has_value();
 }
 
-Decision Decider::from_client(const Packet& packet, Service& service, TimePoint now) {
-  auto flow = flows_.find(packet.protocol, packet.source, packet.source_port, service.slot);
-  if (!flow) return unknown(packet, service, nullptr, now);
+Decision Decider::from_client(const Packet& packet, const Facet& facet, TimePoint now) {
+  auto flow = flows_.find(packet.protocol, packet.source, packet.source_port, facet.slot);
+  if (!flow) return unknown(packet, facet, nullptr, now);
   Server* server = services_.server(flow->server());
-  if (server == nullptr || server->service_slot != service.slot) return unknown(packet, service, &*flow, now);
-  return known(packet, service, *flow, *server, now);
+  if (server == nullptr || server->service_slot != facet.service->slot) return unknown(packet, facet, &*flow, now);
+  return known(packet, facet, *flow, *server, now);
 }
 
-Decision Decider::known(const Packet& packet, Service& service, Flow flow, Server& server, TimePoint now) {
+Decision Decider::known(const Packet& packet, const Facet& facet, Flow flow, Server& server, TimePoint now) {
   bool again = false;
   if (packet.protocol == kTcp && opens(packet.tcp_flags)) {
     const auto state = static_cast<FlowState>(flow.state());
@@ -75,19 +72,20 @@ Decision Decider::known(const Packet& packet, Service& service, Flow flow, Serve
     again = !server.up;
   }
   // On a director that does not own the VIP a known flow goes on as it is.
-  if (again && service.setting.active) return place(packet, service, &flow, now);
+  if (again && facet.service->setting.active) return place(packet, facet, &flow, now);
   follow(flow, server, packet, true, now);
-  return {Step::kToServer, Counter::kToServer, server.slot};
+  return {Step::kToServer, Counter::kToServer, server.slot, facet.slot};
 }
 
-Decision Decider::unknown(const Packet& packet, Service& service, Flow* former, TimePoint now) {
+Decision Decider::unknown(const Packet& packet, const Facet& facet, Flow* former, TimePoint now) {
+  const Service& service = *facet.service;
   if (packet.protocol == kTcp && !opens(packet.tcp_flags)) {
     const bool told = service.setting.active && now - service.active_since >= kGrace;
     if (!told || (packet.tcp_flags & kRst) != 0) return drop(Counter::kDropOutOfState);
-    return {Step::kReset, Counter::kDropOutOfState, 0};
+    return {Step::kReset, Counter::kDropOutOfState, 0, facet.slot};
   }
   if (!service.setting.active) return drop(Counter::kDropNotActive);
-  return place(packet, service, former, now);
+  return place(packet, facet, former, now);
 }
 
 // The client's template, else the scheduler.
@@ -104,11 +102,12 @@ Server* Decider::choose(const Packet& packet, Service& service, TimePoint now) {
   return persistent && picked != nullptr ? persistence_.remember(service, packet.source, *picked, now) : picked;
 }
 
-Decision Decider::place(const Packet& packet, Service& service, Flow* former, TimePoint now) {
+Decision Decider::place(const Packet& packet, const Facet& facet, Flow* former, TimePoint now) {
+  Service& service = *facet.service;
   Server* server = choose(packet, service, now);
   if (server == nullptr) {
     if (service.setting.no_server == NoServerPolicy::kDrop) return drop(Counter::kDropNoServer);
-    return {packet.protocol == kTcp ? Step::kReset : Step::kPortUnreachable, Counter::kDropNoServer, 0};
+    return {packet.protocol == kTcp ? Step::kReset : Step::kPortUnreachable, Counter::kDropNoServer, 0, facet.slot};
   }
 
   const FlowState state = packet.protocol == kUdp
@@ -124,42 +123,55 @@ Decision Decider::place(const Packet& packet, Service& service, Flow* former, Ti
   if (former != nullptr) {
     const Flow before = *former;
     // Somebody else moved it meanwhile: what they made of it holds.
-    if (!flows_.update(*former, value)) return from_client(packet, service, now);
+    if (!flows_.update(*former, value)) return from_client(packet, facet, now);
     forget(before);
     counters_.add(Counter::kRescheduled);
     index = before.index;
   } else {
-    const uint64_t key = tandem_flow_key(packet.source.value, packet.source_port, service.slot);
+    const uint64_t key = tandem_flow_key(packet.source.value, packet.source_port, facet.slot);
     const auto inserted = flows_.insert(packet.protocol, key, value);
     if (inserted.evicted.key != TANDEM_KEY_EMPTY) {
       forget(inserted.evicted);
       counters_.add(Counter::kEvicted);
     }
-    if (inserted.outcome == FlowTable::Inserted::Outcome::kExists) return from_client(packet, service, now);
+    if (inserted.outcome == FlowTable::Inserted::Outcome::kExists) return from_client(packet, facet, now);
     counters_.add(Counter::kNewFlows);
     index = inserted.flow.index;
   }
   server->connections.fetch_add(1, std::memory_order_relaxed);
   services_.counts().change(*server, index, Load::kNone, load_of(state));
   flows_.mark_dirty(index);
-  return {Step::kToServer, Counter::kToServer, server->slot};
+  return {Step::kToServer, Counter::kToServer, server->slot, facet.slot};
 }
 
-std::optional<Flow> Decider::find_answered(uint8_t protocol, Ipv4Address client, uint16_t client_port,
-                                           const Server& first) const {
-  return flows_.find_if(protocol, client, client_port,
-                        [&](const Flow& flow) { return !flow.is_template() && in_chain(&first, flow.server()); });
+std::optional<Flow> Decider::find_answered(const Answer& answer, bool& ours) const {
+  const Server* exact = services_.find_server(answer.protocol, answer.server, answer.server_port);
+  const Server* any =
+      services_.has_servers_of_any_port() ? services_.find_server(answer.protocol, answer.server, 0) : nullptr;
+  ours = exact != nullptr;
+  // A server that has the port its clients came to answers from a port of its service.
+  for (const Server* each = any; each != nullptr && !ours; each = each->next_same_endpoint)
+    for (const uint16_t number : services_.service(each->service_slot)->facets)
+      if (services_.facet(number)->front.has(answer.server_port)) ours = true;
+  if (!ours) return std::nullopt;
+  return flows_.find_if(answer.protocol, answer.client, answer.client_port, [&](const Flow& flow) {
+    const Facet* facet = services_.facet(flow.service());
+    if (facet == nullptr || flow.is_template()) return false;
+    return in_chain(exact, flow.server()) || (in_chain(any, flow.server()) && facet->front.has(answer.server_port));
+  });
 }
 
-Decision Decider::from_server(const Packet& packet, const Server& first, TimePoint now) {
-  const auto flow = find_answered(packet.protocol, packet.destination, packet.destination_port, first);
-  if (!flow) {
-    return services_.is_own(packet.destination) ? Decision{} : drop(Counter::kDropAnswerWithoutFlow);
-  }
+// Nothing when the packet is no answer of a NAT server at all.
+std::optional<Decision> Decider::from_server(const Packet& packet, TimePoint now) {
+  bool ours = false;
+  const auto flow = find_answered(
+      {packet.protocol, packet.source, packet.source_port, packet.destination, packet.destination_port}, ours);
+  if (!ours) return std::nullopt;
+  if (!flow) return services_.is_own(packet.destination) ? Decision{} : drop(Counter::kDropAnswerWithoutFlow);
   if (packet.fragment) return drop(Counter::kDropFragment);
   Server& server = *services_.server(flow->server());
   follow(*flow, server, packet, false, now);
-  return {Step::kToClient, Counter::kToClient, server.slot};
+  return Decision{Step::kToClient, Counter::kToClient, server.slot, flow->service()};
 }
 
 // RFC 792: what the error quotes is a packet of the flow, in one of the shapes it has on its way.
@@ -174,20 +186,19 @@ Decision Decider::about_flow(const Packet& packet) {
     return {Step::kTunnelError, Counter::kErrorsRelayed, server->slot};
   }
   // An answer, VIP -> client: the server wants to know.
-  if (const Service* service = services_.find(quoted.protocol, quoted.source, quoted.source_port)) {
+  if (const Facet* facet = services_.find(quoted.protocol, quoted.source, quoted.source_port)) {
     if (packet.destination != quoted.source) return {};
-    const auto flow = flows_.find(quoted.protocol, quoted.destination, quoted.destination_port, service->slot);
+    const auto flow = flows_.find(quoted.protocol, quoted.destination, quoted.destination_port, facet->slot);
     if (!flow || services_.server(flow->server()) == nullptr) return drop(Counter::kDropErrorWithoutFlow);
-    return {Step::kErrorToServer, Counter::kErrorsRelayed, flow->server()};
+    return {Step::kErrorToServer, Counter::kErrorsRelayed, flow->server(), facet->slot};
   }
   // A client's packet as NAT left it, client -> server: the client wants to know.
-  if (const Server* first = services_.find_server(quoted.protocol, quoted.destination, quoted.destination_port)) {
-    if (packet.destination != quoted.source) return {};
-    const auto flow = find_answered(quoted.protocol, quoted.source, quoted.source_port, *first);
-    if (flow) return {Step::kErrorToClient, Counter::kErrorsRelayed, flow->server()};
-    return services_.is_own(packet.destination) ? Decision{} : drop(Counter::kDropErrorWithoutFlow);
-  }
-  return {};
+  bool ours = false;
+  const auto flow = find_answered(
+      {quoted.protocol, quoted.destination, quoted.destination_port, quoted.source, quoted.source_port}, ours);
+  if (!ours || packet.destination != quoted.source) return {};
+  if (flow) return {Step::kErrorToClient, Counter::kErrorsRelayed, flow->server(), flow->service()};
+  return services_.is_own(packet.destination) ? Decision{} : drop(Counter::kDropErrorWithoutFlow);
 }
 
 void Decider::follow(Flow flow, Server& server, const Packet& packet, bool from_client, TimePoint now) {

@@ -37,6 +37,7 @@ struct Decision {
   Step step = Step::kNotOurs;
   Counter reason = Counter::kNotOurs;  // of kDrop
   uint16_t server = 0;                 // slot
+  uint16_t facet = 0;                  // slot: what the client came to, where a server is named
 };
 
 class Decider {
@@ -49,15 +50,24 @@ class Decider {
   bool knows(const Packet& packet) const;
 
  private:
-  Decision from_client(const Packet& packet, Service& service, TimePoint now);
-  Decision from_server(const Packet& packet, const Server& first, TimePoint now);
+  Decision from_client(const Packet& packet, const Facet& facet, TimePoint now);
+  std::optional<Decision> from_server(const Packet& packet, TimePoint now);
   Decision about_flow(const Packet& packet);
-  Decision known(const Packet& packet, Service& service, Flow flow, Server& server, TimePoint now);
-  Decision unknown(const Packet& packet, Service& service, Flow* former, TimePoint now);
+  Decision known(const Packet& packet, const Facet& facet, Flow flow, Server& server, TimePoint now);
+  Decision unknown(const Packet& packet, const Facet& facet, Flow* former, TimePoint now);
   Server* choose(const Packet& packet, Service& service, TimePoint now);
-  Decision place(const Packet& packet, Service& service, Flow* former, TimePoint now);
-  std::optional<Flow> find_answered(uint8_t protocol, Ipv4Address client, uint16_t client_port,
-                                    const Server& first) const;
+  Decision place(const Packet& packet, const Facet& facet, Flow* former, TimePoint now);
+
+  // What a NAT server sent, or would have sent: from `server` and its port to a client.
+  struct Answer {
+    uint8_t protocol = 0;
+    Ipv4Address server;
+    uint16_t server_port = 0;
+    Ipv4Address client;
+    uint16_t client_port = 0;
+  };
+  // The flow it is an answer of. `ours` says whether a NAT server of that address and port is in force at all.
+  std::optional<Flow> find_answered(const Answer& answer, bool& ours) const;
   void follow(Flow flow, Server& server, const Packet& packet, bool from_client, TimePoint now);
 
   FlowTable& flows_;

@@ -82,8 +82,29 @@ void Engine::say(const Packet& packet, const IcmpError& error, Ipv4Address sourc
   counters_.add(said ? made : Counter::kDropAnswerLimited);
 }
 
-void Engine::forward(Packet& packet, const Decision& decision, TimePoint now, Outputs& outputs) {
+// The recipe as it is for this very flow, when its service has several addresses or ports, or its server none of its own.
+const tandem_recipe& Engine::recipe_for(const Packet& packet, const Decision& decision, tandem_recipe& own) const {
   const tandem_recipe& recipe = services_.recipe(decision.server);
+  if ((recipe.flags & TANDEM_RECIPE_MANY_FRONTS) == 0) return recipe;
+  own = recipe;
+  if (const Facet* facet = services_.facet(decision.facet)) {
+    own.virtual_address = facet->front.address.value;
+    own.virtual_port = facet->front.first_port;
+  }
+  if (recipe.server_port != 0) return own;
+  // Ports stay as they are.
+  uint16_t& kept = own.server_port;
+  if (decision.step == Step::kToServer) kept = packet.destination_port;
+  if (decision.step == Step::kToClient) kept = packet.source_port;
+  if (decision.step == Step::kErrorToServer) kept = packet.quoted->source_port;
+  if (decision.step == Step::kErrorToClient) kept = packet.quoted->destination_port;
+  own.virtual_port = kept;
+  return own;
+}
+
+void Engine::forward(Packet& packet, const Decision& decision, TimePoint now, Outputs& outputs) {
+  tandem_recipe own;
+  const tandem_recipe& recipe = recipe_for(packet, decision, own);
   const Ipv4Address vip{recipe.virtual_address};
   if (packet.ttl <= 1) {
     counters_.add(Counter::kDropTtl);

@@ -25,6 +25,9 @@ enum tandem_method {
 enum tandem_recipe_flags {
   TANDEM_RECIPE_IN_USE = 1,
   TANDEM_RECIPE_NEIGHBOUR_KNOWN = 2, /* ifindex, the MACs and mtu are valid */
+  /* The service has several addresses or ports: virtual_address and virtual_port are only its first. What a flow's client
+   * came to is its service number's address and port; with a range, and with server_port 0, ports stay as they are. */
+  TANDEM_RECIPE_MANY_FRONTS = 4,
 };
 
 /* One cache line. */

@@ -12,9 +12,16 @@ ServiceTable::ServiceTable(FlowTable& flows)
       recipes_(flows.recipes()),
       numbering_(flows.service_slots(), flows.server_slots()),
       services_(TANDEM_SERVICE_SLOTS),
+      facets_(TANDEM_SERVICE_SLOTS),
       servers_(TANDEM_SERVER_SLOTS) {}
 
 ServiceTable::~ServiceTable() = default;
+
+std::vector<Front> ServiceSetting::fronts() const {
+  std::vector<Front> all{{vip, port, last_port == 0 ? port : last_port}};
+  all.insert(all.end(), other_fronts.begin(), other_fronts.end());
+  return all;
+}
 
 // Where a scheduler's randomness begins: not to be guessed by clients, and not the same for every service.
 uint64_t ServiceTable::seed_of(uint16_t service_slot) const {
@@ -55,6 +62,7 @@ TableChanges ServiceTable::apply(const std::vector<ServiceSetting>& settings, Ti
       services_[*slot] = std::make_unique<Service>();
       service = services_[*slot].get();
       service->slot = *slot;
+      service->facets = {*slot};
       service->setting = setting;
       service->setting.active = false;
       service->setting.servers.clear();
@@ -81,7 +89,9 @@ void ServiceTable::apply_service(Service& service, const ServiceSetting& wanted,
   if (wanted.active && !service.setting.active) service.active_since = now;
   const bool other_scheduler = wanted.scheduler != service.setting.scheduler;
   const bool other_method = wanted.method != service.setting.method;
+  const bool other_fronts = wanted.fronts() != service.setting.fronts();
   service.setting = wanted;
+  take_fronts(service, changes);
 
   std::unordered_map<std::string_view, const ServerSetting*> servers;
   for (const ServerSetting& server : wanted.servers) servers.emplace(server.name, &server);
@@ -106,7 +116,7 @@ void ServiceTable::apply_service(Service& service, const ServiceSetting& wanted,
     }
     Server& server = *found->second;
     server.set_thresholds(setting.upper, setting.lower);
-    if (other_method) write_recipe(service, server);
+    if (other_method || other_fronts) write_recipe(service, server);
     take_standing(service, server, setting.standing());
   }
   in_order_of(wanted, service);
@@ -202,8 +212,33 @@ void ServiceTable::remove_service(Service& service, TableChanges& changes) {
   while (!service.servers.empty()) remove_server(service, service.servers.size() - 1, changes);
   changes.services_removed.push_back(service.setting.name);
   const uint16_t slot = service.slot;
-  numbering_.retire_service(slot);
+  for (const uint16_t facet : service.facets) {
+    facets_[facet] = {};
+    numbering_.retire_service(facet);
+  }
   services_[slot].reset();
+}
+
+// Numbers for the fronts wanted; those of fronts that are gone are given back.
+void ServiceTable::take_fronts(Service& service, TableChanges& changes) {
+  std::vector<uint16_t> now;
+  for (const Front& front : service.setting.fronts()) {
+    const auto slot =
+        numbering_.take_service(service.setting.name, service.setting.protocol, front.address, front.first_port);
+    if (!slot) {
+      changes.refused.push_back(service.setting.name);
+      continue;
+    }
+    facets_[*slot] = {.slot = *slot, .front = front, .service = &service};
+    now.push_back(*slot);
+  }
+  TANDEM_ASSERT(!now.empty() && now.front() == service.slot);
+  for (const uint16_t before : service.facets) {
+    if (std::ranges::find(now, before) != now.end()) continue;
+    facets_[before] = {};
+    numbering_.retire_service(before);
+  }
+  service.facets = std::move(now);
 }
 
 // The part of the recipe that the configuration knows. The way there stays as it was if the same
@@ -219,31 +254,64 @@ void ServiceTable::write_recipe(const Service& service, const Server& server) {
   recipe.protocol = service.setting.protocol;
   recipe.method = static_cast<uint8_t>(service.setting.method);
   recipe.flags |= TANDEM_RECIPE_IN_USE;
+  const bool one_front = service.setting.other_fronts.empty() && service.setting.last_port == 0 && server.port != 0;
+  if (one_front)
+    recipe.flags &= static_cast<uint8_t>(~TANDEM_RECIPE_MANY_FRONTS);
+  else
+    recipe.flags |= TANDEM_RECIPE_MANY_FRONTS;
 }
 
 void ServiceTable::index_again() {
   std::vector<std::pair<uint64_t, uint32_t>> by_vip, by_server, vips;
   std::unordered_map<uint64_t, Server*> first;
+  std::unordered_map<uint64_t, uint32_t> list_of;
+  range_lists_.assign(1, {});
+  has_servers_of_any_port_ = false;
   for (const auto& [name, slot] : by_name_) {
     const Service& service = *services_[slot];
     const ServiceSetting& setting = service.setting;
-    by_vip.emplace_back(endpoint_key(setting.protocol, setting.vip, setting.port), slot);
-    vips.emplace_back(endpoint_key(setting.protocol, setting.vip, 0), 1);
+    for (const uint16_t number : service.facets) {
+      const Facet& facet = facets_[number];
+      const uint64_t vip = endpoint_key(setting.protocol, facet.front.address, 0);
+      uint32_t& list = list_of[vip];
+      if (!facet.front.is_range()) {
+        by_vip.emplace_back(endpoint_key(setting.protocol, facet.front.address, facet.front.first_port), number);
+        continue;
+      }
+      if (list == 0) {
+        list = static_cast<uint32_t>(range_lists_.size());
+        range_lists_.emplace_back();
+      }
+      range_lists_[list].push_back(facet);
+    }
     for (Server* server : service.servers) {
       server->next_same_endpoint = nullptr;
       if (setting.method == TANDEM_DR) continue;
       const uint64_t key = setting.method == TANDEM_TUN ? endpoint_key(kIpInIp, server->address, 0)
                                                         : endpoint_key(setting.protocol, server->address, server->port);
+      if (setting.method == TANDEM_NAT && server->port == 0) has_servers_of_any_port_ = true;
       // Services that share a server: a chain, which is nearly always one long.
       auto& head = first[key];
       server->next_same_endpoint = head;
       head = server;
     }
   }
+  // The narrower range first: "any" is what nobody else has.
+  for (auto& list : range_lists_)
+    std::ranges::sort(list, {}, [](const Facet& facet) { return facet.front.last_port - facet.front.first_port; });
+  for (const auto& [vip, list] : list_of) vips.emplace_back(vip, list + 1);
   for (const auto& [key, server] : first) by_server.emplace_back(key, server->slot);
   by_vip_.assign(by_vip);
   by_server_.assign(by_server);
   vips_.assign(vips);
+}
+
+const Facet* ServiceTable::find_in_ranges(uint8_t protocol, Ipv4Address vip, uint16_t port) const {
+  const uint32_t found = vips_.find(endpoint_key(protocol, vip, 0));
+  if (found == 0) return nullptr;
+  for (const Facet& facet : range_lists_[found - 1])
+    if (facet.front.has(port)) return &facet;
+  return nullptr;
 }
 
 bool ServiceTable::set_standing(std::string_view service_name, std::string_view server_name,

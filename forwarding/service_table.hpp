@@ -41,7 +41,7 @@ enum class NoServerPolicy : uint8_t {
 struct ServerSetting {
   std::string name;  // at most 63 bytes
   Ipv4Address address;
-  uint16_t port = 0;
+  uint16_t port = 0;    // 0: the one the client came to; always so with a range
   uint32_t weight = 1;  // the one in force: 0 takes no new flows
   bool up = true;       // false: known to be dead, so UDP flows leave it
   bool in_rotation = true;
@@ -60,17 +60,30 @@ struct PersistenceSetting {
   bool operator==(const PersistenceSetting&) const = default;
 };
 
+// Where clients come to: an address, and a port or a range of them.
+struct Front {
+  Ipv4Address address;
+  uint16_t first_port = 0, last_port = 0;
+  bool has(uint16_t port) const { return port >= first_port && port <= last_port; }
+  bool is_range() const { return first_port != last_port; }
+  auto operator<=>(const Front&) const = default;
+};
+
 struct ServiceSetting {
   std::string name;  // at most 63 bytes
   Ipv4Address vip;
   uint16_t port = 0;
-  uint8_t protocol = kTcp;  // kTcp or kUdp
+  uint16_t last_port = 0;           // of a range; 0: `port` alone
+  std::vector<Front> other_fronts;  // further addresses and ports of the same service
+  uint8_t protocol = kTcp;          // kTcp or kUdp
   tandem_method method = TANDEM_NAT;
   SchedulerSetting scheduler;
   NoServerPolicy no_server = NoServerPolicy::kReject;
   PersistenceSetting persistence;
   bool active = false;  // this director owns the VIP: new flows are taken here
   std::vector<ServerSetting> servers;
+  // The first is the one the service is known by: another one is another service.
+  std::vector<Front> fronts() const;
   bool is_persistent() const { return persistence.timeout != Duration::zero(); }
   bool operator==(const ServiceSetting&) const = default;
 };
@@ -86,13 +99,21 @@ struct NextHop {
 };
 
 struct Service {
-  uint16_t slot = 0;
+  uint16_t slot = 0;             // of its first front
+  std::vector<uint16_t> facets;  // the numbers of its fronts, the first one's included
   ServiceSetting setting;
   TimePoint active_since{};
   SpinLock lock;  // over the scheduler
   std::unique_ptr<Scheduler> scheduler;
   ServerList servers;   // the last of the configuration first
   ServerList rotation;  // those of them in rotation, in the same order: what the scheduler knows
+};
+
+// A front in force: what a packet is for. Flows name it by its number, so that one client port may have a flow to each.
+struct Facet {
+  uint16_t slot = 0;
+  Front front;
+  Service* service = nullptr;  // nullptr: no such number in force
 };
 
 // What apply() did, for the shell's next-hop and filter work and for the event that says so.
@@ -132,12 +153,14 @@ class ServiceTable {
   void set_own_addresses(std::vector<Ipv4Address> addresses);
 
   // ---- lookups
-  Service* find(uint8_t protocol, Ipv4Address vip, uint16_t port) const {
+  const Facet* find(uint8_t protocol, Ipv4Address vip, uint16_t port) const {
     const uint32_t found = by_vip_.find(endpoint_key(protocol, vip, port));
-    return found == 0 ? nullptr : services_[found].get();
+    if (found != 0) return &facets_[found];
+    return range_lists_.size() > 1 ? find_in_ranges(protocol, vip, port) : nullptr;
   }
   Service* find(std::string_view name) const;
-  // The first NAT server with this address and port; others follow by Server::next_same_endpoint.
+  // The first NAT server with this address and port; others follow by Server::next_same_endpoint. Port 0: the first that
+  // has the port its clients came to.
   Server* find_server(uint8_t protocol, Ipv4Address address, uint16_t port) const {
     const uint32_t found = by_server_.find(endpoint_key(protocol, address, port));
     return found == 0 ? nullptr : servers_[found].get();
@@ -150,7 +173,11 @@ class ServiceTable {
   }
   bool is_own(Ipv4Address address) const;
   // By number; nullptr when nothing in force has it.
-  Service* service(uint16_t slot) const { return slot < services_.size() ? services_[slot].get() : nullptr; }
+  Service* service(uint16_t slot) const { return slot < facets_.size() ? facets_[slot].service : nullptr; }
+  const Facet* facet(uint16_t slot) const {
+    return slot < facets_.size() && facets_[slot].service != nullptr ? &facets_[slot] : nullptr;
+  }
+  bool has_servers_of_any_port() const { return has_servers_of_any_port_; }
   Server* server(uint16_t slot) const { return slot < servers_.size() ? servers_[slot].get() : nullptr; }
   // Slot numbers by name, 0 when there is none: how the peer's records find their place.
   uint16_t service_slot(std::string_view service) const;
@@ -183,12 +210,18 @@ class ServiceTable {
   std::span<tandem_recipe, TANDEM_SERVER_SLOTS> recipes_;
   Numbering numbering_;
   FlowCounts counts_;
+  const Facet* find_in_ranges(uint8_t protocol, Ipv4Address vip, uint16_t port) const;
+  void take_fronts(Service& service, TableChanges& changes);
+
   std::vector<std::unique_ptr<Service>> services_;  // by slot
+  std::vector<Facet> facets_;                       // by slot
   std::vector<std::unique_ptr<Server>> servers_;    // by slot
   std::unordered_map<std::string, uint16_t> by_name_;
   EndpointMap by_vip_;
   EndpointMap by_server_;
-  EndpointMap vips_;
+  EndpointMap vips_;                             // to a list of ranges, by its place; list 0 is empty
+  std::vector<std::vector<Facet>> range_lists_;  // each of one address, narrow ranges first
+  bool has_servers_of_any_port_ = false;
   std::vector<Ipv4Address> own_addresses_;  // sorted
 };
 

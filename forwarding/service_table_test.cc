@@ -51,7 +51,7 @@ TEST(ServiceTable, LetsAnAddressPassFromOneServiceToAnother) {
   ServiceSetting heir = web();
   heir.name = "heir";
   director.apply({heir});
-  EXPECT_EQ(director.services.find(kTcp, ip("198.51.100.10"), 80)->setting.name, "heir");
+  EXPECT_EQ(director.services.find(kTcp, ip("198.51.100.10"), 80)->service->setting.name, "heir");
 }
 
 TEST(ServiceTable, WritesTheAddressesOfTheRecipeAndTheShellTheWay) {
@@ -200,7 +200,7 @@ TEST(ServiceTable, FindsItsWayAmongTenThousandServers) {
   for (uint32_t i = 0; i < 10'000; ++i)
     big.servers.push_back({"s" + std::to_string(i), {0x0a000000 + i}, 8080, 1, true});
   director.apply({big});
-  EXPECT_EQ(director.services.find(kTcp, big.vip, 80)->servers.size(), 10'000u);
+  EXPECT_EQ(director.services.find(kTcp, big.vip, 80)->service->servers.size(), 10'000u);
   for (uint32_t i = 0; i < 10'000; i += 97)
     EXPECT_EQ(director.services.find_server(kTcp, {0x0a000000 + i}, 8080)->name, "s" + std::to_string(i));
 }

@@ -29,6 +29,14 @@ std::string_view method_name(uint8_t method) {
   }
 }
 
+// "198.51.100.10:80", "198.51.100.10:8000-8100", "198.51.100.10:any"
+std::string text_of(const Front& front) {
+  const bool any = front.first_port == 1 && front.last_port == 65535;
+  return front.address.text() + ":" +
+         (any ? "any"
+              : std::to_string(front.first_port) + (front.is_range() ? "-" + std::to_string(front.last_port) : ""));
+}
+
 class Tracer {
  public:
   Tracer(const FlowTable& flows, ServiceTable& services, const TraceQuestion& question, TimePoint now)
@@ -38,7 +46,9 @@ class Tracer {
     size_t met = 0;
     for (uint16_t slot = 1; slot < TANDEM_SERVICE_SLOTS; ++slot) {
       Service* service = services_.service(slot);
-      if (service == nullptr || (!question_.service.empty() && service->setting.name != question_.service)) continue;
+      if (service == nullptr || service->slot != slot ||
+          (!question_.service.empty() && service->setting.name != question_.service))
+        continue;
       ++met;
       if (lines_.size() >= kMostTraceLines) continue;
       about(*service);
@@ -57,8 +67,9 @@ class Tracer {
 
   void about(Service& service) {
     const ServiceSetting& setting = service.setting;
-    say(setting.name + ": " + setting.vip.text() + ":" + std::to_string(setting.port) +
-        (setting.protocol == kTcp ? "/tcp " : "/udp ") +
+    std::string fronts;
+    for (const Front& front : setting.fronts()) fronts += (fronts.empty() ? "" : " ") + text_of(front);
+    say(setting.name + ": " + fronts + (setting.protocol == kTcp ? "/tcp " : "/udp ") +
         std::string(method_name(static_cast<uint8_t>(setting.method))) + ", scheduler " +
         std::string(name_of(setting.scheduler.kind)));
     const bool has_flow = about_flows(service);
@@ -88,13 +99,19 @@ class Tracer {
   // True when the one port that was asked for has a flow.
   bool about_flows(const Service& service) {
     if (question_.client_port != 0) {
-      const auto flow = flows_.find(service.setting.protocol, question_.client, question_.client_port, service.slot);
-      if (flow) about_flow(*flow);
-      return flow.has_value();
+      bool any = false;
+      for (const uint16_t facet : service.facets) {
+        const auto flow = flows_.find(service.setting.protocol, question_.client, question_.client_port, facet);
+        if (!flow) continue;
+        about_flow(*flow);
+        any = true;
+      }
+      return any;
     }
     size_t found = 0;
     for (const Flow& flow : question_.flows)
-      if (flow.service() == service.slot && ++found <= kMostFlowsShown) about_flow(flow);
+      if (services_.service(flow.service()) == &service && !flow.is_template() && ++found <= kMostFlowsShown)
+        about_flow(flow);
     if (found > kMostFlowsShown) say("  and " + std::to_string(found - kMostFlowsShown) + " more flows");
     return false;
   }
@@ -104,10 +121,12 @@ class Tracer {
     const Server* server = services_.server(flow.server());
     const uint32_t age = age_of(flow.last_seen(), tick_of(now_));
     const Duration idle(static_cast<int64_t>(uint64_t{age} << TANDEM_TICK_SHIFT));
-    const bool orphan = server == nullptr || server->service_slot != flow.service();
-    say("  flow from port " + std::to_string(flow.client_port()) + ": " + std::string(name_of(state)) + ", idle " +
-        seconds(idle) + ", expires after " + seconds(timeout_of(state)) +
-        ((flow.flags() & TANDEM_FLOW_LEARNT) != 0 ? ", told by the peer" : ""));
+    const Facet* facet = services_.facet(flow.service());
+    const bool orphan = server == nullptr || facet == nullptr || server->service_slot != facet->service->slot;
+    const bool several = facet != nullptr && facet->service->facets.size() > 1;
+    say("  flow from port " + std::to_string(flow.client_port()) + (several ? " to " + text_of(facet->front) : "") +
+        ": " + std::string(name_of(state)) + ", idle " + seconds(idle) + ", expires after " +
+        seconds(timeout_of(state)) + ((flow.flags() & TANDEM_FLOW_LEARNT) != 0 ? ", told by the peer" : ""));
     if (orphan) {
       say("    its server is gone: TCP is reset, UDP placed anew");
       return;
@@ -163,7 +182,8 @@ class Tracer {
   // " (10.0.0.1:8080 by interface 3, 02:00:00:00:00:02)"
   std::string place_of(const Server& server) const {
     const tandem_recipe& recipe = services_.recipe(server.slot);
-    std::string text = " (" + server.address.text() + ":" + std::to_string(server.port);
+    const std::string port = server.port == 0 ? "the same port" : std::to_string(server.port);
+    std::string text = " (" + server.address.text() + ":" + port;
     if ((recipe.flags & TANDEM_RECIPE_NEIGHBOUR_KNOWN) == 0) return text + ", next hop not known yet)";
     MacAddress mac;
     std::copy(std::begin(recipe.destination_mac), std::end(recipe.destination_mac), mac.bytes.begin());

@@ -28,13 +28,23 @@ auto identity(const ServerName& s, uint16_t own_service) {
 }  // namespace
 
 NumberMap::NumberMap()
-    : services_(kNumbers), servers_(kNumbers), service_of_own_(kNumbers), protocol_of_own_(kNumbers) {}
+    : services_(kNumbers),
+      servers_(kNumbers),
+      service_of_own_(kNumbers),
+      group_of_own_(kNumbers),
+      protocol_of_own_(kNumbers) {}
 
 bool NumberMap::set_own(const Names& names) {
   own_ = names;
   std::ranges::fill(service_of_own_, uint16_t{0});
   std::ranges::fill(protocol_of_own_, uint8_t{0});
-  for (const ServiceName& service : own_.services) protocol_of_own_[service.number] = service.protocol;
+  std::ranges::fill(group_of_own_, uint16_t{0});
+  std::map<std::pair<std::string_view, uint8_t>, uint16_t> groups;
+  for (const ServiceName& service : own_.services) {
+    protocol_of_own_[service.number] = service.protocol;
+    group_of_own_[service.number] =
+        groups.try_emplace({service.name, service.protocol}, service.number).first->second;
+  }
   for (const ServerName& server : own_.servers) service_of_own_[server.number] = server.service;
   const std::vector<uint16_t> former = servers_;
   match();

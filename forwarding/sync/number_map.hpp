@@ -39,7 +39,7 @@ class NumberMap {
     const uint16_t server = servers_[peer_server];
     const uint16_t service = services_[peer_service];
     // A pair that does not belong together is none.
-    if (service == 0 || server == 0 || service_of_own_[server] != service) return {};
+    if (service == 0 || server == 0 || group_of_own_[service_of_own_[server]] != group_of_own_[service]) return {};
     return {.service = service, .server = server, .protocol = protocol_of_own_[service]};
   }
 
@@ -60,6 +60,8 @@ class NumberMap {
   std::vector<uint16_t> servers_;
   // Indexed by our own number.
   std::vector<uint16_t> service_of_own_;
+  // A service of several addresses or ports has several numbers under one name; this is the first of them.
+  std::vector<uint16_t> group_of_own_;
   std::vector<uint8_t> protocol_of_own_;
 };
 
