@@ -3,7 +3,8 @@
 #include <map>
 #include <set>
 #include <string>
-#include <tuple>
+#include <utility>
+#include <vector>
 
 #include "daemon/config/draft.hpp"
 #include "daemon/config/nearest.hpp"
@@ -229,18 +230,85 @@ class Search {
                             "); priorities then decide only who begins");
   }
 
-  void service(const Service& service, const ServicePlaces& places) {
-    if (is_known(service.address) && service.port != 0) {
-      const auto [first, is_new] = services_.try_emplace({service.address, service.port, service.protocol},
-                                                         Holder{service.name, places.address});
-      if (!is_new)
-        findings_.error(places.address, "address: " + service.address.text() + " port " + std::to_string(service.port) +
-                                            " " + std::string(word(service.protocol)) + " is also that of service '" +
-                                            first->second.name + "', " + at_line(first->second.place));
+  // Where clients come to. `any` is what nobody else has, so it meets only another `any`.
+  void fronts(const Service& service, const ServicePlaces& places) {
+    std::vector<IpAddress> addresses{service.address};
+    addresses.insert(addresses.end(), service.other_addresses.begin(), service.other_addresses.end());
+    std::set<IpAddress> own;
+    for (const IpAddress& address : addresses) {
+      if (!is_known(address)) continue;
+      if (!own.insert(address).second) {
+        findings_.error(places.address, "address: " + address.text() + " stands here a second time");
+        continue;
+      }
+      for (const PortRange& range : service.ports) front(service, places, address, range);
+      router_of(service, address, places);
     }
-    if (is_known(service.address) && service.router.empty())
-      findings_.warning(places.address, "address: no virtual router has " + service.address.text() +
+    if (!service.has_one_port()) ports_of_servers(service, places);
+  }
+
+  void front(const Service& service, const ServicePlaces& places, const IpAddress& address, const PortRange& range) {
+    auto& taken = services_[{address, service.protocol}];
+    const auto other = std::ranges::find_if(taken, [&](const Taken& each) { return meet(range, each.range); });
+    if (other == taken.end()) {
+      taken.push_back({range, {service.name, places.address}});
+      return;
+    }
+    if (other->holder.name == service.name) {
+      if (address == service.address)  // said once
+        findings_.error(places.port,
+                        "port: " + text_of(range) + " and " + text_of(other->range) + " have ports in common");
+      return;
+    }
+    const std::string what =
+        "address: " + address.text() + " port " + text_of(range) + " " + std::string(word(service.protocol));
+    const std::string how = other->range == range ? " is also that" : " meets port " + text_of(other->range);
+    findings_.error(places.address,
+                    what + how + " of service '" + other->holder.name + "', " + at_line(other->holder.place));
+  }
+
+  static bool meet(const PortRange& a, const PortRange& b) {
+    return a.is_any() == b.is_any() && a.first <= b.last && b.first <= a.last;
+  }
+
+  // All addresses of a service are on the same director at any time.
+  void router_of(const Service& service, const IpAddress& address, const ServicePlaces& places) {
+    const auto owner = virtual_addresses_.find(address);
+    const std::string name = owner == virtual_addresses_.end() ? "" : owner->second.name;
+    if (name.empty() && service.router.empty()) {
+      findings_.warning(places.address, "address: no virtual router has " + address.text() +
                                             "; this service is forwarded by every director that its packets reach");
+      return;
+    }
+    if (name == service.router) return;
+    const VirtualRouter* of_first = site_.virtual_router(service.router);
+    const VirtualRouter* of_this = site_.virtual_router(name);
+    if (of_first != nullptr && of_this != nullptr && !of_first->group.empty() && of_first->group == of_this->group)
+      return;
+    const auto whose = [](const std::string& router) {
+      return router.empty() ? std::string("belongs to no virtual router")
+                            : "belongs to virtual router '" + router + "'";
+    };
+    findings_.error(places.address, "address: " + address.text() + " " + whose(name) + ", " + service.address.text() +
+                                        " " + whose(service.router) + "; expected addresses that move together");
+  }
+
+  void ports_of_servers(const Service& service, const ServicePlaces& places) {
+    const bool has_range = std::ranges::any_of(service.ports, [](const PortRange& r) { return r.first != r.last; });
+    for (size_t i = 0; i < service.servers.size(); ++i) {
+      if (service.servers[i].port == 0) continue;
+      if (service.forward != ForwardMethod::kNat)
+        findings_.error(places.servers[i].port, "port: expected none (forward: " + std::string(word(service.forward)) +
+                                                    " does not rewrite ports, and the service has several)");
+      else if (has_range)
+        findings_.error(places.servers[i].port,
+                        "port: expected none, because the service has a range of ports, and an answer from one port "
+                        "would not tell which of them it is for");
+    }
+  }
+
+  void service(const Service& service, const ServicePlaces& places) {
+    fronts(service, places);
     if (service.servers.empty())
       findings_.warning(places.name, service.name + ": no servers; every connection is answered as on_no_server says");
     std::map<std::pair<IpAddress, uint16_t>, Holder> seen;
@@ -278,17 +346,21 @@ class Search {
 
   void server(const Service& service, const Server& server, const ServerPlaces& places,
               std::map<std::pair<IpAddress, uint16_t>, Holder>& seen) {
-    if (is_known(server.address) && server.port != 0) {
+    if (is_known(server.address) && (server.port != 0 || !service.has_one_port())) {
       const auto [first, is_new] = seen.try_emplace({server.address, server.port}, Holder{server.name, places.address});
       if (!is_new)
-        findings_.error(places.address, "address: " + server.address.text() + " port " + std::to_string(server.port) +
+        findings_.error(places.address, "address: " + server.address.text() +
+                                            (server.port == 0 ? "" : " port " + std::to_string(server.port)) +
                                             " is also that of server '" + first->second.name + "', " +
                                             at_line(first->second.place));
     }
-    if (is_known(server.address) && server.address == service.address)
+    if (is_known(server.address) &&
+        (server.address == service.address ||
+         std::ranges::find(service.other_addresses, server.address) != service.other_addresses.end()))
       findings_.error(places.address, "address: " + server.address.text() +
                                           " is the service's own address; expected the real server's");
-    if (service.forward != ForwardMethod::kNat && server.port != 0 && service.port != 0 && server.port != service.port)
+    if (service.forward != ForwardMethod::kNat && server.port != 0 && service.port != 0 && service.has_one_port() &&
+        server.port != service.port)
       findings_.error(places.port, "port: expected " + std::to_string(service.port) +
                                        ", the service's (forward: " + std::string(word(service.forward)) +
                                        " does not rewrite ports), found " + std::to_string(server.port));
@@ -302,7 +374,11 @@ class Search {
   std::map<uint8_t, std::string> virtual_macs_;         // by id
   std::map<std::string, const VirtualRouter*> groups_;  // by name: its first router
   std::map<IpAddress, Holder> virtual_addresses_;
-  std::map<std::tuple<IpAddress, uint16_t, Protocol>, Holder> services_;
+  struct Taken {
+    PortRange range;
+    Holder holder;
+  };
+  std::map<std::pair<IpAddress, Protocol>, std::vector<Taken>> services_;
 };
 
 }  // namespace

@@ -51,6 +51,9 @@ std::string shown(const UnicastPeer& peer) {
 std::string shown(const DirectorPriority& priority) {
   return priority.director + " " + std::to_string(priority.priority);
 }
+std::string shown(const std::vector<PortRange>& ranges) {
+  return text_of(ranges);
+}
 std::string shown(const std::vector<StatusRange>& ranges) {
   std::string text;
   for (const StatusRange& range : ranges) {
@@ -210,7 +213,8 @@ void compare_services(std::vector<std::string>& lines, const Site& before, const
                 [&](const std::string& path, const Service& a, const Service& b) {
                   Comparison service(lines, path);
                   service.value("address", a.address, b.address);
-                  service.value("port", a.port, b.port);
+                  service.list("other addresses", a.other_addresses, b.other_addresses);
+                  service.value("port", a.ports, b.ports);
                   service.value("protocol", a.protocol, b.protocol);
                   service.value("forward", a.forward, b.forward);
                   service.value("scheduler", a.scheduler, b.scheduler);

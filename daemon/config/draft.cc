@@ -241,8 +241,14 @@ class DraftReader {
     Service& service = draft_.site.services.emplace_back();
     ServicePlaces& places = draft_.places.services.emplace_back();
     service.name = entry.key;
-    take(service.address, fields.address("address"));
-    take(service.port, fields.integer("port"));
+    if (const auto addresses = fields.addresses("address")) {
+      service.address = addresses->front();
+      service.other_addresses.assign(addresses->begin() + 1, addresses->end());
+    }
+    if (auto ports = fields.ports("port")) {
+      service.ports = std::move(*ports);
+      service.port = service.ports[0].first;
+    }
     take(service.protocol, fields.choice<Protocol>("protocol"));
     take(service.forward, fields.choice<ForwardMethod>("forward"));
     take(service.scheduler, fields.choice<Scheduler>("scheduler"));
@@ -264,6 +270,22 @@ class DraftReader {
       ++servers_;
       read_server(*server, service, places);
     }
+  }
+
+  // Servers without a port of their own are asked on the first one of the service.
+  void give_port(const Service& service, Server& server, const Fields& fields, const ServicePlaces& places) {
+    const Check& asked = server.check ? *server.check : service.check;
+    const bool needs_none = asked.type == CheckType::kNone || asked.type == CheckType::kPing ||
+                            asked.type == CheckType::kExec || asked.type == CheckType::kFile;
+    if (asked.port != 0 || needs_none || fields.entry("port") != nullptr) return;
+    if (service.ports[0].is_any()) {
+      findings_.error(places.name, service.name + ": " + server.name +
+                                       " cannot be checked: expected a port in `check`, because the service has every "
+                                       "port and the server none of its own");
+      return;
+    }
+    if (!server.check) server.check = service.check;
+    server.check->port = service.ports[0].first;
   }
 
   void read_scheduler_options(const Entry& entry, Service& service) {
@@ -309,7 +331,7 @@ class DraftReader {
     Server& server = service.servers.emplace_back();
     server.name = entry.key;
     take(server.address, fields.address("address"));
-    server.port = fields.entry("port") ? 0 : service.port;
+    server.port = fields.entry("port") || !service.has_one_port() ? 0 : service.port;
     take(server.port, fields.integer("port"));
     take(server.weight, fields.integer("weight"));
     take(server.upper_threshold, fields.integer("upper_threshold"));
@@ -319,6 +341,7 @@ class DraftReader {
                                           ", found " + std::to_string(server.lower_threshold));
     if (const Entry* check = fields.entry("check"))
       read_check(findings_, *check, &service.check, server.check.emplace(service.check), draft_.files);
+    if (server.port == 0 && !service.has_one_port()) give_port(service, server, fields, places);
     places.servers.push_back(
         {entry.key_place, fields.place_of("address"), fields.place_of("port"), fields.place_of("weight")});
   }

@@ -43,6 +43,12 @@ class Fields {
   std::optional<IpAddress> gateway(std::string_view name) { return value<IpAddress>(name, parse_unicast_address); }
   std::optional<Prefix> prefix(std::string_view name) { return value<Prefix>(name, parse_prefix); }
   std::optional<std::string> text(std::string_view name) { return value<std::string>(name, parse_text); }
+  std::optional<std::vector<IpAddress>> addresses(std::string_view name) {
+    return value<std::vector<IpAddress>>(name, parse_addresses);
+  }
+  std::optional<std::vector<PortRange>> ports(std::string_view name) {
+    return value<std::vector<PortRange>>(name, parse_ports);
+  }
   std::optional<std::vector<StatusRange>> statuses(std::string_view name) {
     return value<std::vector<StatusRange>>(name, parse_statuses);
   }

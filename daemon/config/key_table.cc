@@ -143,6 +143,10 @@ std::string expectation(const Key& key) {
     }
     case kAddress:
       return "an IPv4 address";
+    case kAddresses:
+      return "an IPv4 address or a list of them";
+    case kPorts:
+      return "a port from 1 to 65535, a range such as 8000-8100, any, or a list of these";
     case kPrefix:
       return "an address with the length of its network part, as in 198.51.100.10/24 or 2001:db8::10/64";
     case kNetwork:

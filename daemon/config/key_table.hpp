@@ -62,6 +62,8 @@ enum class Type : uint8_t {
   kDuration,          // low - high nanoseconds, in steps of `step`
   kChoice,            // one of `choices`
   kAddress,           // IPv4
+  kAddresses,         // one or a list of them, low - high
+  kPorts,             // a port, "8000-8100", any, or a list of these, low - high of them
   kPrefix,            // IPv4 with the length of its network part
   kNetwork,           // of either family, with its length; no host bits; "default" is 0.0.0.0/0
   kGateway,           // an address of either family

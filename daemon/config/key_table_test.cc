@@ -101,6 +101,8 @@ TEST(KeyTable, HasNoKeyThatTheReaderDoesNotAskFor) {
       {Section::kPreempt, site_with("preempt: true", "preempt: { KEY: [[]] }")},
       {Section::kTrack, site_with("interfaces: [eth1]", "KEY: [[]]")},
       {Section::kService, site_with("services:\n", "services:\n  other:\n    KEY: [[]]\n")},
+      {Section::kSchedulerOptions, site_with("scheduler: wlc", "scheduler: wlc\n    scheduler_options: { KEY: [[]] }")},
+      {Section::kPersistence, site_with("scheduler: wlc", "scheduler: wlc\n    persistence: { KEY: [[]] }")},
       {Section::kCheck, site_with("http: { path: /healthz }, interval: 2s, rise: 2", "KEY: [[]]")},
       {Section::kHttpCheck, site_with("path: /healthz", "KEY: [[]]")},
       {Section::kHttpsCheck, site_with("http: { path: /healthz }", "https: { KEY: [[]] }")},

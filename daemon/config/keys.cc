@@ -182,10 +182,14 @@ std::span<const Key> keys() {
         .also = "preference", .meaning = "Lower ones are asked first; 0: the kernel chooses."},
 
     // Services.
-    Key{.section = kService, .name = "address", .type = kAddress, .required = true, .also = "ip vip",
-        .meaning = "The VIP. The virtual router that has it decides which director forwards."},
-    Key{.section = kService, .name = "port", .type = kInteger, .required = true, .low = 1, .high = 65535,
-        .meaning = "The port clients connect to."},
+    Key{.section = kService, .name = "address", .type = kAddresses, .required = true, .low = 1, .high = 32,
+        .also = "ip vip fwmark",
+        .meaning = "The VIP, or several that are one service: they share servers, scheduler and persistence. The virtual router "
+                   "that has it decides which director forwards; several must move together."},
+    Key{.section = kService, .name = "port", .type = kPorts, .required = true, .low = 1, .high = 32,
+        .meaning = "The port clients connect to, or several, at every address. A single port takes precedence over `any` of "
+                   "another service. With more than one port servers have the port their client came to, unless they name "
+                   "their own."},
     Key{.section = kService, .name = "protocol", .type = kChoice, .standard = "tcp", .choices = protocol_choices(),
         .meaning = "What is forwarded."},
     Key{.section = kService, .name = "forward", .type = kChoice, .standard = "nat", .choices = forward_choices(),

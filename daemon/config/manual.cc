@@ -62,7 +62,7 @@ a priority for a director that does not exist; a key file that is missing, can b
 
 These are warnings: two directors with the same priority; `preempt: false` with different priorities; a `peer_link` with
 one director; a service at an address that no virtual router has; a service without servers; different weights with
-`scheduler: rr`; a `ca_file` with `verify: false`.
+`scheduler: rr`, `lc` or `dh`, or too large ones with `sh`; a `ca_file` with `verify: false`.
 )";
 
 // In a table cell '|' would begin the next one.

@@ -33,7 +33,8 @@ std::optional<Tree> tree_of(std::string_view text, Findings& findings) {
 void name_routers(Site& site) {
   std::map<IpAddress, const VirtualRouter*> owners;
   for (const VirtualRouter& router : site.virtual_routers)
-    for (const VirtualAddress& address : router.addresses) owners.emplace(address.prefix.address, &router);
+    for (const auto* addresses : {&router.addresses, &router.excluded_addresses})
+      for (const VirtualAddress& address : *addresses) owners.emplace(address.prefix.address, &router);
   for (Service& service : site.services)
     if (const auto owner = owners.find(service.address); owner != owners.end()) service.router = owner->second->name;
 }

@@ -71,6 +71,15 @@ std::string value_schema(const Key& key) {
     }
     case Type::kAddress:
       return pattern(ipv4() + "$");
+    case Type::kAddresses:
+      return R"("anyOf": [{)" + pattern(ipv4() + "$") + R"(}, {"type": "array", "minItems": 1, "maxItems": )" +
+             std::to_string(key.high) + R"(, "items": {)" + pattern(ipv4() + "$") + "}}]";
+    case Type::kPorts: {
+      const std::string one = R"({"type": "integer", "minimum": 1, "maximum": 65535}, {)" +
+                              pattern("^([0-9]{1,5}(-[0-9]{1,5})?|any)$") + "}";
+      return R"("anyOf": [)" + one + R"(, {"type": "array", "minItems": 1, "maxItems": )" + std::to_string(key.high) +
+             R"(, "items": {"anyOf": [)" + one + "]}}]";
+    }
     case Type::kPrefix:
       return pattern(ip() + "(/[0-9]{1,3})?$");
     case Type::kNetwork:

@@ -76,6 +76,106 @@ TEST(ServiceKeys, PersistenceIsReadWithItsDefaults) {
               ElementsAre(HasSubstr("ipv4_prefix: expected a whole number from 1 to 32")));
 }
 
+// The small site's web with other addresses and ports; its servers have none of their own.
+std::string fronts_with(const std::string& address, const std::string& port) {
+  std::string text(kSmallSite);
+  const auto put = [&](const std::string& before, const std::string& after) {
+    text.replace(text.find(before), before.size(), after);
+  };
+  put("address: 198.51.100.10\n    port: 80", "address: " + address + "\n    port: " + port);
+  put("addresses: [198.51.100.10/24]", "addresses: [198.51.100.10/24, 198.51.100.11/24]");
+  put("10.0.1.11, port: 8080", "10.0.1.11");
+  put("10.0.1.12, port: 8080", "10.0.1.12");
+  return text;
+}
+
+TEST(ServiceKeys, AServiceHasSeveralAddressesAndPorts) {
+  const Service service = site_of(fronts_with("[198.51.100.10, 198.51.100.11]", "[443, 80, 8000-8100]")).services[0];
+  EXPECT_EQ(service.address.text(), "198.51.100.10");
+  EXPECT_THAT(service.other_addresses, ElementsAre(*IpAddress::parse("198.51.100.11")));
+  EXPECT_THAT(service.ports, ElementsAre(PortRange{443, 443}, PortRange{80, 80}, PortRange{8000, 8100}));
+  EXPECT_EQ(service.port, 443);
+  EXPECT_FALSE(service.has_one_port());
+  // Servers have the port their client came to, and are asked on the first.
+  EXPECT_EQ(service.servers[0].port, 0);
+  ASSERT_TRUE(service.servers[0].check);
+  EXPECT_EQ(service.servers[0].check->port, 443);
+  EXPECT_EQ(service.check.port, 0);
+  const Service one = site_of(fronts_with("198.51.100.10", "80")).services[0];
+  EXPECT_THAT(one.ports, ElementsAre(PortRange{80, 80}));
+  EXPECT_EQ(one.servers[0].port, 80);
+}
+
+TEST(ServiceKeys, AServiceHasEveryPort) {
+  std::string text = fronts_with("198.51.100.10", "any");
+  EXPECT_THAT(errors_of(text), ElementsAre(HasSubstr("web: web1 cannot be checked: expected a port in `check`"),
+                                           HasSubstr("web: web2 cannot be checked")));
+  text.replace(text.find("interval: 2s"), 12, "port: 80, interval: 2s");
+  const Service service = site_of(text).services[0];
+  EXPECT_TRUE(service.ports[0].is_any());
+  EXPECT_EQ(service.servers[0].port, 0);
+}
+
+TEST(ServiceKeys, WrongAddressesAndPortsAreRefused) {
+  const auto said = [](const std::string& address, const std::string& port) {
+    return errors_of(fronts_with(address, port));
+  };
+  EXPECT_THAT(said("[198.51.100.10, 198.51.100.10]", "80"),
+              ElementsAre("s:16:14: address: 198.51.100.10 stands here a second time"));
+  EXPECT_THAT(said("[]", "80"), ElementsAre("s:16:14: address: expected 1 to 32 entries, found 0"));
+  EXPECT_THAT(said("[198.51.100.10, nonsense]", "80"),
+              ElementsAre(HasSubstr("expected an IPv4 address or a list of them, found 'nonsense'")));
+  EXPECT_THAT(said("198.51.100.10", "[80, 443, 80]"), ElementsAre("s:17:11: port: 80 and 80 have ports in common"));
+  EXPECT_THAT(said("198.51.100.10", "[8000-8100, 8050]"),
+              ElementsAre(HasSubstr("8050 and 8000-8100 have ports in common")));
+  EXPECT_THAT(said("198.51.100.10", "8100-8000"), ElementsAre(HasSubstr("the smaller one comes first")));
+  for (const char* port : {"0", "65536", "80-", "-80", "1-65536", "all", "080", "{}", "[[80]]", "\"80\""})
+    EXPECT_THAT(said("198.51.100.10", port), ElementsAre(HasSubstr("s:17:"))) << port;
+}
+
+TEST(ServiceKeys, AddressesOfOneServiceMoveTogether) {
+  std::string text = fronts_with("[198.51.100.10, 198.51.100.12]", "80");
+  EXPECT_THAT(
+      errors_of(text),
+      ElementsAre("s:16:14: address: 198.51.100.12 belongs to no virtual router, 198.51.100.10 belongs to virtual "
+                  "router 'web'; expected addresses that move together"));
+  text.replace(text.find("virtual_routers:\n"), 17,
+               "virtual_routers:\n  other: { interface: eth0, id: 7, addresses: [198.51.100.12/24], preempt: true }\n");
+  EXPECT_THAT(errors_of(text), ElementsAre(HasSubstr("belongs to virtual router 'other'")));
+  text.replace(text.find("id: 7,"), 6, "id: 7, group: g,");
+  text.replace(text.find("    id: 51\n"), 11, "    id: 51\n    group: g\n");
+  EXPECT_THAT(errors_of(text), IsEmpty());
+}
+
+TEST(ServiceKeys, ServersOfSeveralPortsHaveTheClientsPort) {
+  const auto with_port = [](const std::string& ports, const std::string& forward) {
+    std::string text = fronts_with("198.51.100.10", ports);
+    text.replace(text.find("forward: nat"), 12, "forward: " + forward);
+    return text.replace(text.find("10.0.1.11"), 9, "10.0.1.11, port: 8080");
+  };
+  EXPECT_THAT(errors_of(with_port("[80, 443]", "nat")), IsEmpty());
+  EXPECT_THAT(errors_of(with_port("8000-8100", "nat")),
+              ElementsAre(HasSubstr("port: expected none, because the service has a range of ports")));
+  EXPECT_THAT(errors_of(with_port("[80, 443]", "dr")),
+              ElementsAre(HasSubstr("port: expected none (forward: dr does not rewrite ports")));
+}
+
+TEST(ServiceKeys, ServicesThatMeetAreShownAtBothPlaces) {
+  const auto with_other = [](const std::string& ports, const std::string& other) {
+    return errors_of(fronts_with("198.51.100.10", ports) + "  other: { address: 198.51.100.10, port: " + other +
+                     ", check: none }\n");
+  };
+  EXPECT_THAT(
+      with_other("8000-8100", "8050"),
+      ElementsAre("s:24:21: address: 198.51.100.10 port 8050 tcp meets port 8000-8100 of service 'web', line 16"));
+  EXPECT_THAT(with_other("80", "8000-8100"), IsEmpty());
+  EXPECT_THAT(with_other("80", "any"), IsEmpty());  // `any` is what nobody else has
+  EXPECT_THAT(with_other("[80, 8000-8100]", "any"), IsEmpty());
+  const std::string both = fronts_with("198.51.100.10", "any");
+  EXPECT_THAT(errors_of(both + "  other: { address: 198.51.100.10, port: any, check: none }\n"),
+              testing::Contains(HasSubstr("address: 198.51.100.10 port any tcp is also that of service 'web'")));
+}
+
 TEST(ServiceKeys, AServerHasThresholds) {
   const Site site = site_of(site_with("10.0.1.11, port: 8080, weight: 10",
                                       "10.0.1.11, port: 8080, weight: 10, upper_threshold: 100, lower_threshold: 80"));

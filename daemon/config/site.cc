@@ -14,6 +14,17 @@ auto* find_named(const Things& things, const std::string& name) {
 
 }  // namespace
 
+std::string text_of(const PortRange& range) {
+  if (range.is_any()) return "any";
+  return std::to_string(range.first) + (range.first == range.last ? "" : "-" + std::to_string(range.last));
+}
+
+std::string text_of(const std::vector<PortRange>& ranges) {
+  std::string text;
+  for (const PortRange& range : ranges) text += (text.empty() ? "" : ",") + text_of(range);
+  return text;
+}
+
 const Director* Site::director(const std::string& director_name) const {
   return find_named(directors, director_name);
 }

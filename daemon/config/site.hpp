@@ -229,7 +229,7 @@ struct Persistence {
 struct Server {
   std::string name;
   IpAddress address;
-  uint16_t port = 0;             // equal to the service's for dr and tun
+  uint16_t port = 0;             // equal to the service's for dr and tun; 0: the one the client came to
   uint32_t weight = 1;           // 0-65535; 0 takes no new connections
   uint32_t upper_threshold = 0;  // connections; 0: none
   uint32_t lower_threshold = 0;  // 0: three quarters of the upper one
@@ -237,10 +237,21 @@ struct Server {
   bool operator==(const Server&) const = default;
 };
 
+struct PortRange {
+  uint16_t first = 0, last = 0;  // 1-65535; equal: one port
+  bool is_any() const { return first == 1 && last == 65535; }
+  bool operator==(const PortRange&) const = default;
+};
+
+std::string text_of(const PortRange& range);                // "80", "8000-8100", "any"
+std::string text_of(const std::vector<PortRange>& ranges);  // "80,8000-8100"
+
 struct Service {
   std::string name;
   IpAddress address;  // the VIP
-  uint16_t port = 0;
+  uint16_t port = 0;  // the first of `ports`
+  std::vector<IpAddress> other_addresses;
+  std::vector<PortRange> ports;  // all, in the file's order; every address has every one
   Protocol protocol = Protocol::kTcp;
   ForwardMethod forward = ForwardMethod::kNat;
   Scheduler scheduler = Scheduler::kWeightedLeastConnection;
@@ -252,6 +263,7 @@ struct Service {
   // The virtual router that owns the VIP; empty when none does, and then the service is always
   // forwarded here.
   std::string router;
+  bool has_one_port() const { return ports.size() <= 1 && (ports.empty() || ports[0].first == ports[0].last); }
   bool operator==(const Service&) const = default;
 };
 

@@ -243,6 +243,64 @@ Parsed<Prefix> parse_prefix(const Key& key, const Node& node) {
   return *prefix;
 }
 
+namespace {
+
+// The entries of a list, or the node itself, each parsed.
+template <class T, class Parse>
+Parsed<std::vector<T>> one_or_several(const Key& key, const Node& node, Parse parse) {
+  std::vector<T> all;
+  if (node.kind != Node::Kind::kList) {
+    auto one = parse(node);
+    if (!one) return std::unexpected(std::move(one.error()));
+    all.push_back(*one);
+    return all;
+  }
+  const auto count = static_cast<int64_t>(node.entries.size());
+  if (count < key.low || count > key.high)
+    return std::unexpected("expected " + std::to_string(key.low) + " to " + std::to_string(key.high) +
+                           " entries, found " + std::to_string(count));
+  for (const Entry& entry : node.entries) {
+    auto one = parse(*entry.value);
+    if (!one) return std::unexpected(std::move(one.error()));
+    all.push_back(*one);
+  }
+  return all;
+}
+
+}  // namespace
+
+Parsed<std::vector<IpAddress>> parse_addresses(const Key& key, const Node& node) {
+  TANDEM_ASSERT(key.type == Type::kAddresses);
+  return one_or_several<IpAddress>(key, node, [&](const Node& each) -> Parsed<IpAddress> {
+    if (each.kind != Node::Kind::kScalar) return wrong<IpAddress>(key, each);
+    const size_t slash = each.text.find('/');
+    if (slash != std::string::npos && IpAddress::parse(std::string_view(each.text).substr(0, slash)))
+      return wrong<IpAddress>(key, each, "write it without the length of its network part");
+    return parse_ipv4(key, each, each.text);
+  });
+}
+
+Parsed<std::vector<PortRange>> parse_ports(const Key& key, const Node& node) {
+  TANDEM_ASSERT(key.type == Type::kPorts);
+  const auto port = [](std::string_view digits) -> uint16_t {
+    uint32_t value = 0;
+    if (!is_digits(digits) || digits.size() > 5 || digits[0] == '0') return 0;
+    std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    return value <= 65535 ? static_cast<uint16_t>(value) : uint16_t{0};
+  };
+  return one_or_several<PortRange>(key, node, [&](const Node& each) -> Parsed<PortRange> {
+    if (each.kind != Node::Kind::kScalar) return wrong<PortRange>(key, each);
+    if (each.quoted) return wrong<PortRange>(key, each, "write it without quotes");
+    const std::string_view text = each.text;
+    if (text == "any") return PortRange{1, 65535};
+    const size_t dash = text.find('-');
+    const PortRange range{port(text.substr(0, dash)), port(dash == text.npos ? text : text.substr(dash + 1))};
+    if (range.first == 0 || range.last == 0) return wrong<PortRange>(key, each);
+    if (range.first > range.last) return wrong<PortRange>(key, each, "the smaller one comes first");
+    return range;
+  });
+}
+
 Parsed<std::vector<StatusRange>> parse_statuses(const Key& key, const Node& node) {
   using Ranges = std::vector<StatusRange>;
   if (node.kind != Node::Kind::kScalar || node.text.size() > kLongestUrlPath) return wrong<Ranges>(key, node);

@@ -10,6 +10,7 @@
 #include "daemon/base/address.hpp"
 #include "daemon/base/time.hpp"
 #include "daemon/config/key_table.hpp"
+#include "daemon/config/site.hpp"
 #include "daemon/config/tree.hpp"
 
 namespace tandem::config {
@@ -27,6 +28,8 @@ Parsed<IpAddress> parse_address(const Key& key, const Node& node);
 Parsed<Prefix> parse_network(const Key& key, const Node& node);
 Parsed<IpAddress> parse_unicast_address(const Key& key, const Node& node);
 Parsed<Prefix> parse_prefix(const Key& key, const Node& node);
+Parsed<std::vector<IpAddress>> parse_addresses(const Key& key, const Node& node);
+Parsed<std::vector<PortRange>> parse_ports(const Key& key, const Node& node);
 Parsed<std::vector<StatusRange>> parse_statuses(const Key& key, const Node& node);
 Parsed<std::string> parse_text(const Key& key, const Node& node);  // names, interfaces, files, paths, hosts
 

@@ -53,9 +53,13 @@ std::string View::status() const {
   head["digest"] = text_.digest;
   json::array services;
   for (const auto& service : site_.services) {
+    json::array addresses{service.address.text()};
+    for (const IpAddress& address : service.other_addresses) addresses.push_back(json::string(address.text()));
     services.push_back(json::object{{"name", service.name},
                                     {"address", service.address.text()},
+                                    {"addresses", std::move(addresses)},
                                     {"port", service.port},
+                                    {"ports", text_of(service.ports)},
                                     {"protocol", config::word(service.protocol)},
                                     {"forward", config::word(service.forward)},
                                     {"scheduler", config::word(service.scheduler)},

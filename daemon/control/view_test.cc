@@ -69,7 +69,7 @@ services:
   EXPECT_EQ(status.at("generation").to_number<int>(), 3);
   EXPECT_EQ(
       boost::json::serialize(status.at("services")),
-      R"([{"name":"web","address":"198.51.100.10","port":80,"protocol":"tcp","forward":"dr","scheduler":"rr","router":"web"}])");
+      R"([{"name":"web","address":"198.51.100.10","addresses":["198.51.100.10"],"port":80,"ports":"80","protocol":"tcp","forward":"dr","scheduler":"rr","router":"web"}])");
 }
 
 TEST(Metrics, HeadEachFamilyOnceAndEscapeLabels) {

@@ -1,5 +1,6 @@
 #include "daemon/tandemctl/status_text.hpp"
 
+#include <algorithm>
 #include <map>
 
 #include <boost/json/array.hpp>
@@ -49,9 +50,13 @@ std::string services(const json::value& status, const StatusStyle& style) {
   }
   std::map<std::string, std::string> places;  // service -> "198.51.100.10:80/tcp nat wlc"
   for (const auto& service : list_of(status, "services")) {
-    places[text_of(service, "name")] = text_of(service, "address") + ':' + std::to_string(number_of(service, "port")) +
-                                       '/' + text_of(service, "protocol") + ' ' + text_of(service, "forward") + ' ' +
-                                       text_of(service, "scheduler");
+    std::string addresses = joined(list_of(service, "addresses"));
+    std::ranges::replace(addresses, ' ', ',');
+    if (addresses.empty()) addresses = text_of(service, "address");
+    std::string ports = text_of(service, "ports");
+    if (ports.empty()) ports = std::to_string(number_of(service, "port"));
+    places[text_of(service, "name")] = addresses + ':' + ports + '/' + text_of(service, "protocol") + ' ' +
+                                       text_of(service, "forward") + ' ' + text_of(service, "scheduler");
   }
   Table table({"SERVICE", "SERVER", "STATE", "SINCE", "WEIGHT", "ACTIVE", "INACTIVE", "CONNECTIONS", "REASON"});
   std::string shown;

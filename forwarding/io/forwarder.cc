@@ -52,8 +52,7 @@ TableChanges Forwarder::apply(const std::vector<ServiceSetting>& settings) {
   SilenceRules rules = silence_of(settings);
   rules.interfaces = wanted_silence_.interfaces;
   SilenceRules both = rules;
-  both.services.insert(wanted_silence_.services.begin(), wanted_silence_.services.end());
-  both.nat_servers.insert(wanted_silence_.nat_servers.begin(), wanted_silence_.nat_servers.end());
+  both.add(wanted_silence_);
   const bool first = worker_ == nullptr;
   wanted_silence_ = both;
   if (!first) apply_silence(both);

@@ -33,6 +33,21 @@ SchedulerSetting scheduler_of(const config::Service& service) {
           .expiration = options.expiration};
 }
 
+// Every address with every port. The first of each is what the service is known by.
+void set_fronts(const config::Service& service, ServiceSetting& setting) {
+  std::vector<config::PortRange> ports = service.ports;
+  if (ports.empty()) ports.push_back({service.port, service.port});
+  setting.vip = service.address.v4;
+  setting.port = ports[0].first;
+  setting.last_port = ports[0].last == ports[0].first ? uint16_t{0} : ports[0].last;
+  std::vector<IpAddress> addresses{service.address};
+  addresses.insert(addresses.end(), service.other_addresses.begin(), service.other_addresses.end());
+  for (const IpAddress& address : addresses)
+    for (const config::PortRange& range : ports)
+      if (address != service.address || range != ports[0])
+        setting.other_fronts.push_back({address.v4, range.first, range.last});
+}
+
 }  // namespace
 
 ServerStanding standing_of(const config::Service& service, const config::Server& server, const Knowledge& knowledge) {
@@ -60,8 +75,7 @@ std::vector<ServiceSetting> settings_of(const config::Site& site, const Knowledg
     }
     ServiceSetting& setting = settings.emplace_back();
     setting.name = service.name;
-    setting.vip = service.address.v4;
-    setting.port = service.port;
+    set_fronts(service, setting);
     setting.protocol = static_cast<uint8_t>(service.protocol);
     setting.method = method_of(service.forward);
     setting.scheduler = scheduler_of(service);
@@ -95,10 +109,22 @@ std::vector<ServiceSetting> settings_of(const config::Site& site, const Knowledg
 SilenceRules silence_of(const std::vector<ServiceSetting>& settings) {
   SilenceRules rules;
   for (const ServiceSetting& service : settings) {
-    rules.services.insert({service.protocol, service.vip, service.port});
+    const std::vector<Front> fronts = service.fronts();
+    for (const Front& front : fronts) {
+      if (front.is_range())
+        rules.service_ranges.insert({service.protocol, front.address, front.first_port, front.last_port});
+      else
+        rules.services.insert({service.protocol, front.address, front.first_port});
+    }
     if (service.method != TANDEM_NAT) continue;
-    for (const ServerSetting& server : service.servers)
-      rules.nat_servers.insert({service.protocol, server.address, server.port});
+    for (const ServerSetting& server : service.servers) {
+      if (server.port != 0) {
+        rules.nat_servers.insert({service.protocol, server.address, server.port});
+        continue;
+      }
+      for (const Front& front : fronts)
+        rules.nat_server_ranges.insert({service.protocol, server.address, front.first_port, front.last_port});
+    }
   }
   return rules;
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <optional>
 #include <vector>
 
 #include "daemon/base/assert.hpp"
@@ -25,23 +26,49 @@ std::string as_numbers(const Endpoint& e) {
   return std::to_string(e.protocol) + " . " + std::to_string(e.address.value) + " . " + std::to_string(e.port);
 }
 
-template <class Text>
-std::string list_of(const std::vector<Endpoint>& endpoints, Text text) {
-  std::string list = "{ ";
-  for (const Endpoint& e : endpoints) list += text(e) + ", ";
-  return list + "}";
+std::string ports_of(const EndpointRange& e) {
+  const std::string first = std::to_string(e.first_port);
+  return e.first_port == e.last_port ? first : first + "-" + std::to_string(e.last_port);
+}
+std::string as_tuple(const EndpointRange& e) {
+  return std::to_string(e.protocol) + " . " + e.address.text() + " . " + ports_of(e);
+}
+std::string as_numbers(const EndpointRange& e) {
+  return std::to_string(e.protocol) + " . " + std::to_string(e.address.value) + " . " + ports_of(e);
 }
 
-std::vector<Endpoint> only_in_first(const std::set<Endpoint>& first, const std::set<Endpoint>& second) {
-  std::vector<Endpoint> result;
+// Without overlaps, which nftables would refuse.
+std::set<EndpointRange> merged(const std::set<EndpointRange>& ranges) {
+  std::set<EndpointRange> result;
+  std::optional<EndpointRange> open;
+  for (const EndpointRange& range : ranges) {  // by protocol, address, first port
+    const bool joins = open && open->protocol == range.protocol && open->address == range.address &&
+                       range.first_port <= open->last_port + 1;
+    if (joins) {
+      open->last_port = std::max(open->last_port, range.last_port);
+      continue;
+    }
+    if (open) result.insert(*open);
+    open = range;
+  }
+  if (open) result.insert(*open);
+  return result;
+}
+
+template <class E>
+std::vector<E> only_in_first(const std::set<E>& first, const std::set<E>& second) {
+  std::vector<E> result;
   std::ranges::set_difference(first, second, std::back_inserter(result));
   return result;
 }
 
+template <class E>
 void change_elements(std::string& commands, const char* verb, const std::string& set_name,
-                     const std::vector<Endpoint>& endpoints, std::string (*text)(const Endpoint&)) {
-  if (!endpoints.empty())
-    commands += std::string(verb) + " element netdev tandem " + set_name + " " + list_of(endpoints, text) + "\n";
+                     const std::vector<E>& endpoints, std::string (*text)(const E&)) {
+  if (endpoints.empty()) return;
+  commands += std::string(verb) + " element netdev tandem " + set_name + " { ";
+  for (const E& e : endpoints) commands += text(e) + ", ";
+  commands += "}\n";
 }
 
 // A name is put in quotes; the few names a kernel allows that would end the quotes are not served.
@@ -55,10 +82,15 @@ std::string silence_changes(const SilenceRules& before, const SilenceRules& afte
   TANDEM_ASSERT(before.interfaces == after.interfaces);
   std::string commands;
   const auto change = [&](const char* verb, const SilenceRules& from, const SilenceRules& to) {
-    change_elements(commands, verb, "services", only_in_first(from.services, to.services), as_tuple);
+    change_elements<Endpoint>(commands, verb, "services", only_in_first(from.services, to.services), as_tuple);
     const auto servers = only_in_first(from.nat_servers, to.nat_servers);
-    change_elements(commands, verb, "nat_servers", servers, as_tuple);
-    change_elements(commands, verb, "nat_server_errors", servers, as_numbers);
+    change_elements<Endpoint>(commands, verb, "nat_servers", servers, as_tuple);
+    change_elements<Endpoint>(commands, verb, "nat_server_errors", servers, as_numbers);
+    change_elements<EndpointRange>(commands, verb, "service_ranges",
+                                   only_in_first(merged(from.service_ranges), merged(to.service_ranges)), as_tuple);
+    const auto ranges = only_in_first(merged(from.nat_server_ranges), merged(to.nat_server_ranges));
+    change_elements<EndpointRange>(commands, verb, "nat_server_ranges", ranges, as_tuple);
+    change_elements<EndpointRange>(commands, verb, "nat_server_error_ranges", ranges, as_numbers);
   };
   change("delete", before, after);
   change("add", after, before);
@@ -74,6 +106,9 @@ std::string silence_table(const SilenceRules& rules) {
       "  comment \"Made by tandemd: traffic its forwarding takes, which the kernel must neither answer nor "
       "forward\"\n"
       "  set services { type inet_proto . ipv4_addr . inet_service; }\n"
+      "  set service_ranges { type inet_proto . ipv4_addr . inet_service; flags interval; }\n"
+      "  set nat_server_ranges { type inet_proto . ipv4_addr . inet_service; flags interval; }\n"
+      "  set nat_server_error_ranges { typeof @th,136,8 . @th,192,32 . @th,240,16; flags interval; }\n"
       "  set nat_servers { type inet_proto . ipv4_addr . inet_service; }\n"
       // Protocol, destination and destination port of the IPv4 packet that an ICMP error quotes.
       "  set nat_server_errors { typeof @th,136,8 . @th,192,32 . @th,240,16; }\n"
@@ -82,10 +117,14 @@ std::string silence_table(const SilenceRules& rules) {
       // business, whose own tap has not seen it yet.
       "    @ll,96,16 != 0x0800 accept\n"
       "    meta l4proto . ip daddr . th dport @services drop\n"
+      "    meta l4proto . ip daddr . th dport @service_ranges drop\n"
       "    fib daddr type local accept\n"
       "    meta l4proto . ip saddr . th sport @nat_servers drop\n"
+      "    meta l4proto . ip saddr . th sport @nat_server_ranges drop\n"
       "    icmp type { destination-unreachable, time-exceeded, parameter-problem } "
       "@th,136,8 . @th,192,32 . @th,240,16 @nat_server_errors drop\n"
+      "    icmp type { destination-unreachable, time-exceeded, parameter-problem } "
+      "@th,136,8 . @th,192,32 . @th,240,16 @nat_server_error_ranges drop\n"
       "  }\n";
   // A chain for each interface, because a kernel before 6.4 cannot change the list of a chain's devices, and lists only 256.
   size_t number = 0;
@@ -95,7 +134,16 @@ std::string silence_table(const SilenceRules& rules) {
                 std::to_string(kPriority) + "; policy accept; jump taken; }\n";
   }
   commands += "}\n";
-  return commands + silence_changes({.interfaces = rules.interfaces, .services = {}, .nat_servers = {}}, rules);
+  SilenceRules nothing;
+  nothing.interfaces = rules.interfaces;
+  return commands + silence_changes(nothing, rules);
+}
+
+void SilenceRules::add(const SilenceRules& more) {
+  services.insert(more.services.begin(), more.services.end());
+  nat_servers.insert(more.nat_servers.begin(), more.nat_servers.end());
+  service_ranges.insert(more.service_ranges.begin(), more.service_ranges.end());
+  nat_server_ranges.insert(more.nat_server_ranges.begin(), more.nat_server_ranges.end());
 }
 
 Silence::Silence() : nft_(std::make_unique<netlink::Nft>()) {}

@@ -38,6 +38,13 @@ struct Endpoint {
   auto operator<=>(const Endpoint&) const = default;
 };
 
+struct EndpointRange {
+  uint8_t protocol = 0;
+  Ipv4Address address;
+  uint16_t first_port = 0, last_port = 0;
+  auto operator<=>(const EndpointRange&) const = default;
+};
+
 struct SilencedInterface {
   std::string name;
   int index = 0;  // another index under the same name is another interface, which has no filter yet
@@ -48,6 +55,10 @@ struct SilenceRules {
   std::set<SilencedInterface> interfaces;
   std::set<Endpoint> services;     // VIP and port
   std::set<Endpoint> nat_servers;  // RIP and port
+  // The same for services and servers of many ports. May overlap.
+  std::set<EndpointRange> service_ranges;
+  std::set<EndpointRange> nat_server_ranges;
+  void add(const SilenceRules& more);
   bool operator==(const SilenceRules&) const = default;
 };
 

@@ -15,7 +15,11 @@ const Endpoint kServer{IPPROTO_TCP, {0x0a00010b}, 8080};  // 10.0.1.11
 const Endpoint kServer2{IPPROTO_UDP, {0x0a00010c}, 53};   // 10.0.1.12
 
 TEST(Silence, ATableIsReplacedInOneTransactionWhateverWasThere) {
-  const std::string text = silence_table({.interfaces = {{"eth0", 2}}, .services = {kVip}, .nat_servers = {kServer}});
+  const std::string text = silence_table({.interfaces = {{"eth0", 2}},
+                                          .services = {kVip},
+                                          .nat_servers = {kServer},
+                                          .service_ranges = {},
+                                          .nat_server_ranges = {}});
   EXPECT_TRUE(text.starts_with("add table netdev tandem\ndelete table netdev tandem\ntable netdev tandem {\n")) << text;
   EXPECT_THAT(text, HasSubstr("add element netdev tandem services { 6 . 198.51.100.10 . 80, }"));
   EXPECT_THAT(text, HasSubstr("add element netdev tandem nat_servers { 6 . 10.0.1.11 . 8080, }"));
@@ -30,14 +34,39 @@ TEST(Silence, AnswersToThisBoxAreLetThroughBeforeServersAreDropped) {
 }
 
 TEST(Silence, AnInterfaceWhoseNameWouldEndTheQuotesIsLeftOut) {
-  const std::string text =
-      silence_table({.interfaces = {{"a\" drop", 2}, {"eth0.7@x", 3}}, .services = {}, .nat_servers = {}});
+  const std::string text = silence_table({.interfaces = {{"a\" drop", 2}, {"eth0.7@x", 3}},
+                                          .services = {},
+                                          .nat_servers = {},
+                                          .service_ranges = {},
+                                          .nat_server_ranges = {}});
   EXPECT_THAT(text, Not(HasSubstr("drop\" priority")));
   EXPECT_THAT(text, HasSubstr("device \"eth0.7@x\""));
 }
 
+TEST(Silence, RangesOfPortsAreMergedWhereTheyMeet) {
+  const Ipv4Address vip{0xc633640a}, other{0xc633640b};
+  SilenceRules before, after;
+  before.service_ranges = {{6, vip, 8000, 8100}};
+  after.service_ranges = {
+      {6, vip, 8000, 8100}, {6, vip, 8050, 8200}, {6, vip, 8201, 8300}, {17, vip, 8000, 8100}, {6, other, 1, 65535}};
+  EXPECT_EQ(silence_changes(before, after),
+            "delete element netdev tandem service_ranges { 6 . 198.51.100.10 . 8000-8100, }\n"
+            "add element netdev tandem service_ranges { 6 . 198.51.100.10 . 8000-8300, 6 . 198.51.100.11 . 1-65535, "
+            "17 . 198.51.100.10 . 8000-8100, }\n");
+  EXPECT_EQ(silence_changes(after, after), "");
+  SilenceRules servers;
+  servers.nat_server_ranges = {{6, {0x0a00010b}, 80, 80}, {6, {0x0a00010b}, 443, 443}};
+  EXPECT_EQ(silence_changes({}, servers),
+            "add element netdev tandem nat_server_ranges { 6 . 10.0.1.11 . 80, 6 . 10.0.1.11 . 443, }\n"
+            "add element netdev tandem nat_server_error_ranges { 6 . 167772427 . 80, 6 . 167772427 . 443, }\n");
+}
+
 TEST(Silence, TheDifferenceNamesOnlyWhatDiffers) {
-  const SilenceRules before{.interfaces = {{"eth0", 2}}, .services = {kVip}, .nat_servers = {kServer}};
+  const SilenceRules before{.interfaces = {{"eth0", 2}},
+                            .services = {kVip},
+                            .nat_servers = {kServer},
+                            .service_ranges = {},
+                            .nat_server_ranges = {}};
   SilenceRules after = before;
   EXPECT_EQ(silence_changes(before, after), "");
   after.nat_servers = {kServer2};

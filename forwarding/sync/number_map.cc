@@ -42,8 +42,7 @@ bool NumberMap::set_own(const Names& names) {
   std::map<std::pair<std::string_view, uint8_t>, uint16_t> groups;
   for (const ServiceName& service : own_.services) {
     protocol_of_own_[service.number] = service.protocol;
-    group_of_own_[service.number] =
-        groups.try_emplace({service.name, service.protocol}, service.number).first->second;
+    group_of_own_[service.number] = groups.try_emplace({service.name, service.protocol}, service.number).first->second;
   }
   for (const ServerName& server : own_.servers) service_of_own_[server.number] = server.service;
   const std::vector<uint16_t> former = servers_;

@@ -40,6 +40,26 @@ TEST(NumberMap, AServerOfAnotherServiceIsNoPair) {
   EXPECT_FALSE(map.target(1, 21).known());
 }
 
+// A service of several addresses or ports has a number for each; its servers name the first.
+TEST(NumberMap, AServerIsAPairWithEveryNumberOfItsService) {
+  NumberMap map;
+  const auto with_another = [](uint16_t offset, uint16_t number) {
+    Names names = test_names(offset);
+    ServiceName another = names.services[0];
+    another.number = number;
+    another.port = 8443;
+    names.services.push_back(another);
+    return names;
+  };
+  map.set_own(with_another(100, 199));
+  ASSERT_TRUE(map.take(whole(with_another(0, 98))));
+  const auto target = map.target(98, 11);
+  EXPECT_EQ(target.service, 199);
+  EXPECT_EQ(target.server, 111);
+  EXPECT_TRUE(map.target(1, 11).known());
+  EXPECT_FALSE(map.target(98, 21).known());
+}
+
 TEST(NumberMap, TheSameNameWithAnotherAddressIsAnotherThing) {
   NumberMap map;
   map.set_own(test_names());
