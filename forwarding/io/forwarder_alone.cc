@@ -3,7 +3,8 @@
 //
 //   forwarder_alone SITE_FILE RUN_DIRECTORY
 //
-// SIGHUP reads the file again. Exit status 1: it could not begin.
+// SIGHUP reads the file again; SIGUSR1 prints the flows, one a line: "flow tcp 192.0.2.7 40000 web web1 SYN_RECV", and then
+// "flows". Exit status 1: it could not begin.
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
@@ -21,6 +22,7 @@
 
 #include "daemon/config/reader.hpp"
 #include "daemon/loop/clock.hpp"
+#include "forwarding/flow_search.hpp"
 #include "forwarding/io/forwarder.hpp"
 
 namespace {
@@ -64,10 +66,20 @@ void print_counters(const Forwarder& forwarder) {
             << worker.dropped_too_long << "\nflows " << forwarder.engine().flow_count() << std::endl;
 }
 
+void print_flows(Forwarder& forwarder) {
+  FlowSearch search(forwarder.flows(), forwarder.services(), {}, FlowSearch::Act::kList, 1'000'000);
+  while (!search.step(loop::monotonic_now(), 65536)) {
+  }
+  for (const FlowRow& row : search.rows())
+    std::cout << "flow " << (row.protocol == kTcp ? "tcp" : "udp") << ' ' << row.client.text() << ' ' << row.client_port
+              << ' ' << row.service << ' ' << row.server << ' ' << name_of(row.state) << '\n';
+  std::cout << "flows" << std::endl;
+}
+
 int run(const char* site_path, const char* run_directory) {
   sigset_t signals;
   sigemptyset(&signals);
-  for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, number);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGUSR1}) sigaddset(&signals, number);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   const int signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
   const int broken_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -113,6 +125,10 @@ int run(const char* site_path, const char* run_directory) {
     }
     signalfd_siginfo signal{};
     if (read(signal_fd, &signal, sizeof signal) != sizeof signal) continue;
+    if (signal.ssi_signo == SIGUSR1) {
+      print_flows(forwarder);
+      continue;
+    }
     if (signal.ssi_signo != SIGHUP) break;
     if ((site = read_file(site_path))) forwarder.apply(settings_of(*site, all_well(*site)));
     std::cout << "reloaded" << std::endl;
