@@ -74,6 +74,21 @@ std::string_view name_of(Counter counter) {
   return "unknown";
 }
 
+ServiceDrops::~ServiceDrops() {
+  for (auto& row : rows_) delete row.load(std::memory_order_relaxed);
+}
+
+ServiceDrops::Row* ServiceDrops::make_row(uint16_t facet) {
+  auto row = std::make_unique<Row>();
+  rows_[facet].store(row.get(), std::memory_order_release);
+  return row.release();
+}
+
+uint64_t ServiceDrops::of(uint16_t facet, Counter reason) const {
+  const Row* row = facet < rows_.size() ? rows_[facet].load(std::memory_order_acquire) : nullptr;
+  return row == nullptr ? 0 : (*row)[static_cast<size_t>(reason)].value();
+}
+
 Traffic::~Traffic() {
   for (auto& page : pages_) delete page.load(std::memory_order_relaxed);
 }

@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "forwarding/flow_table.h"
+
 namespace tandem::forwarding {
 
 // A counter with one writer: no locked instruction, and no torn read elsewhere.
@@ -66,10 +68,34 @@ class Counters {
   std::array<Count, static_cast<size_t>(Counter::kCount)> counts_;
 };
 
+// The drops of every service by reason, in rows made when first written. By the number of what the client came to.
+class ServiceDrops {
+ public:
+  ServiceDrops() = default;
+  ~ServiceDrops();
+  ServiceDrops(const ServiceDrops&) = delete;
+  ServiceDrops& operator=(const ServiceDrops&) = delete;
+
+  // 0 is nobody's.
+  void add(uint16_t facet, Counter reason) {
+    if (facet == 0 || facet >= rows_.size()) return;
+    Row* row = rows_[facet].load(std::memory_order_relaxed);
+    if (row == nullptr) row = make_row(facet);
+    (*row)[static_cast<size_t>(reason)].add(1);
+  }
+  uint64_t of(uint16_t facet, Counter reason) const;
+
+ private:
+  using Row = std::array<Count, static_cast<size_t>(Counter::kCount)>;
+  Row* make_row(uint16_t facet);
+  std::array<std::atomic<Row*>, TANDEM_SERVICE_SLOTS> rows_{};
+};
+
 // Of one server. Packets as they are on the wire, bytes of IP.
 struct ServerTraffic {
   uint64_t packets_in = 0, bytes_in = 0;    // from clients
   uint64_t packets_out = 0, bytes_out = 0;  // to clients
+  bool operator==(const ServerTraffic&) const = default;
 };
 
 // The traffic of every server slot, in pages made when first written.

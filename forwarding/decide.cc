@@ -11,8 +11,8 @@ namespace {
 constexpr uint32_t kRefreshTicks = ticks_of(1100ms);
 static_assert(kRefreshTicks == 8);
 
-Decision drop(Counter reason) {
-  return {Step::kDrop, reason, 0};
+Decision drop(Counter reason, uint16_t facet = 0) {
+  return {Step::kDrop, reason, 0, facet};
 }
 
 // A segment that may open a connection.
@@ -42,7 +42,7 @@ Decision Decider::decide(const Packet& packet, TimePoint now) {
     return services_.is_vip(packet.protocol, packet.destination) ? drop(Counter::kDropFragment) : Decision{};
   }
   if (const Facet* facet = services_.find(packet.protocol, packet.destination, packet.destination_port)) {
-    if (packet.fragment) return drop(Counter::kDropFragment);
+    if (packet.fragment) return drop(Counter::kDropFragment, facet->slot);
     return from_client(packet, *facet, now);
   }
   return from_server(packet, now).value_or(Decision{});
@@ -81,10 +81,10 @@ Decision Decider::unknown(const Packet& packet, const Facet& facet, Flow* former
   const Service& service = *facet.service;
   if (packet.protocol == kTcp && !opens(packet.tcp_flags)) {
     const bool told = service.setting.active && now - service.active_since >= kGrace;
-    if (!told || (packet.tcp_flags & kRst) != 0) return drop(Counter::kDropOutOfState);
+    if (!told || (packet.tcp_flags & kRst) != 0) return drop(Counter::kDropOutOfState, facet.slot);
     return {Step::kReset, Counter::kDropOutOfState, 0, facet.slot};
   }
-  if (!service.setting.active) return drop(Counter::kDropNotActive);
+  if (!service.setting.active) return drop(Counter::kDropNotActive, facet.slot);
   return place(packet, facet, former, now);
 }
 
@@ -106,7 +106,7 @@ Decision Decider::place(const Packet& packet, const Facet& facet, Flow* former, 
   Service& service = *facet.service;
   Server* server = choose(packet, service, now);
   if (server == nullptr) {
-    if (service.setting.no_server == NoServerPolicy::kDrop) return drop(Counter::kDropNoServer);
+    if (service.setting.no_server == NoServerPolicy::kDrop) return drop(Counter::kDropNoServer, facet.slot);
     return {packet.protocol == kTcp ? Step::kReset : Step::kPortUnreachable, Counter::kDropNoServer, 0, facet.slot};
   }
 
@@ -168,7 +168,7 @@ std::optional<Decision> Decider::from_server(const Packet& packet, TimePoint now
       {packet.protocol, packet.source, packet.source_port, packet.destination, packet.destination_port}, ours);
   if (!ours) return std::nullopt;
   if (!flow) return services_.is_own(packet.destination) ? Decision{} : drop(Counter::kDropAnswerWithoutFlow);
-  if (packet.fragment) return drop(Counter::kDropFragment);
+  if (packet.fragment) return drop(Counter::kDropFragment, flow->service());
   Server& server = *services_.server(flow->server());
   follow(*flow, server, packet, false, now);
   return Decision{Step::kToClient, Counter::kToClient, server.slot, flow->service()};
@@ -189,7 +189,7 @@ Decision Decider::about_flow(const Packet& packet) {
   if (const Facet* facet = services_.find(quoted.protocol, quoted.source, quoted.source_port)) {
     if (packet.destination != quoted.source) return {};
     const auto flow = flows_.find(quoted.protocol, quoted.destination, quoted.destination_port, facet->slot);
-    if (!flow || services_.server(flow->server()) == nullptr) return drop(Counter::kDropErrorWithoutFlow);
+    if (!flow || services_.server(flow->server()) == nullptr) return drop(Counter::kDropErrorWithoutFlow, facet->slot);
     return {Step::kErrorToServer, Counter::kErrorsRelayed, flow->server(), facet->slot};
   }
   // A client's packet as NAT left it, client -> server: the client wants to know.

@@ -42,7 +42,7 @@ Verdict Engine::handle(const FrameIn& frame, TimePoint now, Outputs& outputs) {
       counters_.add(Counter::kNotOurs);
       return Verdict::kNotOurs;
     case Step::kDrop:
-      counters_.add(decision.reason);
+      dropped(decision.facet, decision.reason);
       break;
     case Step::kToServer:
     case Step::kToClient:
@@ -54,11 +54,11 @@ Verdict Engine::handle(const FrameIn& frame, TimePoint now, Outputs& outputs) {
       tunnel_error(*packet, now, outputs);
       break;
     case Step::kReset:
-      counters_.add(decision.reason);
+      dropped(decision.facet, decision.reason);
       counters_.add(answers_.reset(*packet, now, outputs) ? Counter::kResets : Counter::kDropAnswerLimited);
       break;
     case Step::kPortUnreachable:
-      counters_.add(decision.reason);
+      dropped(decision.facet, decision.reason);
       say(*packet, kIcmpPortUnreachable, packet->destination, Counter::kUnreachables, now, outputs);
       break;
   }
@@ -80,6 +80,11 @@ void Engine::say(const Packet& packet, const IcmpError& error, Ipv4Address sourc
                  Outputs& outputs) {
   const bool said = answers_.icmp(packet, error, source, now, outputs);
   counters_.add(said ? made : Counter::kDropAnswerLimited);
+}
+
+void Engine::dropped(uint16_t facet, Counter reason) {
+  counters_.add(reason);
+  service_drops_.add(facet, reason);
 }
 
 // The recipe as it is for this very flow, when its service has several addresses or ports, or its server none of its own.
@@ -107,7 +112,7 @@ void Engine::forward(Packet& packet, const Decision& decision, TimePoint now, Ou
   const tandem_recipe& recipe = recipe_for(packet, decision, own);
   const Ipv4Address vip{recipe.virtual_address};
   if (packet.ttl <= 1) {
-    counters_.add(Counter::kDropTtl);
+    dropped(decision.facet, Counter::kDropTtl);
     say(packet, kIcmpTimeExceeded, vip, Counter::kTimeExceeded, now, outputs);
     return;
   }
@@ -115,7 +120,7 @@ void Engine::forward(Packet& packet, const Decision& decision, TimePoint now, Ou
   const size_t limit = to_server ? size_limit(recipe) : 0;
   const bool too_big = limit != 0 && packet.wire_size() > limit;
   if (too_big && packet.dont_fragment) {
-    counters_.add(Counter::kDropTooBig);
+    dropped(decision.facet, Counter::kDropTooBig);
     say(packet, fragmentation_needed(static_cast<uint16_t>(limit)), vip, Counter::kTooBigSaid, now, outputs);
     return;
   }

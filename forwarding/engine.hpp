@@ -47,6 +47,7 @@ class Engine {
 
   // Safe from other threads.
   const Counters& counters() const { return counters_; }
+  const ServiceDrops& service_drops() const { return service_drops_; }
   ServerTraffic traffic(uint16_t server_slot) const { return traffic_.of(server_slot); }
   // Flows found by the last complete pass of expire().
   uint64_t flow_count() const { return sweeper_.flow_count(); }
@@ -54,6 +55,7 @@ class Engine {
  private:
   Verdict malformed(const FrameIn& frame, ParseError error);
   const tandem_recipe& recipe_for(const Packet& packet, const Decision& decision, tandem_recipe& own) const;
+  void dropped(uint16_t facet, Counter reason);
   void forward(Packet& packet, const Decision& decision, TimePoint now, Outputs& outputs);
   void in_pieces(Packet& packet, uint16_t server, size_t limit, Outputs& outputs);
   void into_tunnel(Packet& packet, uint16_t server, size_t limit, Outputs& outputs);
@@ -64,6 +66,7 @@ class Engine {
 
   ServiceTable& services_;
   Counters counters_;
+  ServiceDrops service_drops_;
   Traffic traffic_;
   Decider decider_;
   Sweeper sweeper_;

@@ -170,6 +170,26 @@ TEST(Fronts, KeepTheirNumbersOverARestart) {
   EXPECT_THAT(text_of(outputs.packets()[0].packet), HasSubstr("198.51.100.11:443 > 192.0.2.7:40000"));
 }
 
+TEST(Fronts, CountWhatTheirServiceDropsByReason) {
+  Director director;
+  ServiceSetting passive = range(8000, 8100);
+  passive.active = false;
+  director.apply({shop(), passive});
+  director.services.set_weight("web", "web1", 0), director.services.set_weight("web", "web2", 0);
+  director.send(to(kSecond, 443).syn());
+  director.send(to(kSecond, 443).syn());
+  director.send(to(kFirst, 80).ack());
+  director.send(to(kFirst, 8042).syn());
+  const auto of = [&](const char* vip, uint16_t port, Counter reason) {
+    return director.engine.service_drops().of(director.services.find(kTcp, ip(vip), port)->slot, reason);
+  };
+  EXPECT_EQ(of(kSecond, 443, Counter::kDropNoServer), 2u);
+  EXPECT_EQ(of(kFirst, 443, Counter::kDropNoServer), 0u);
+  EXPECT_EQ(of(kFirst, 80, Counter::kDropOutOfState), 1u);
+  EXPECT_EQ(of(kFirst, 8042, Counter::kDropNotActive), 1u);
+  EXPECT_EQ(director.count(Counter::kDropNoServer), 2u);
+}
+
 TEST(Fronts, AreTracedByAddressAndPort) {
   Director director;
   director.apply({shop(), range(1, 65535)});

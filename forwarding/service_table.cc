@@ -391,6 +391,13 @@ uint16_t ServiceTable::server_slot(std::string_view service, std::string_view se
   return 0;
 }
 
+std::vector<const Service*> ServiceTable::all_services() const {
+  std::vector<const Service*> all;
+  for (const auto& service : services_)
+    if (service) all.push_back(service.get());
+  return all;
+}
+
 std::vector<const Server*> ServiceTable::all_servers() const {
   std::vector<const Server*> all;
   for (const auto& server : servers_)

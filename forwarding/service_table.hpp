@@ -185,6 +185,7 @@ class ServiceTable {
   bool applied() const { return applied_; }
   // Servers in force, by slot.
   std::vector<const Server*> all_servers() const;
+  std::vector<const Service*> all_services() const;
   const tandem_recipe& recipe(uint16_t server_slot) const { return recipes_[server_slot]; }
 
   Numbering& numbering() { return numbering_; }

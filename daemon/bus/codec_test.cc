@@ -38,6 +38,7 @@ TEST(Codec, HearsWhatWasSaidOfEveryKind) {
       ServiceHealth{.service = "web", .servers_total = 3},
       SyncStatus{.peer = "dir-b", .in_step = true},
       ServerStats{.service = "web", .server = "w1", .bytes_out = 1},
+      ServiceStats{.service = "web", .method = "nat", .rates = {.connections = 3}, .drops = {{"drop_ttl", 1}}},
       EngineStats{.engine = "af_packet", .counters = {{"no_route", 1}, {"too_short", 2}}},
       RoomStatus{.room = "vrrp", .phase = RoomPhase::kDead, .pid = -1},
       RoomReady{.room = "vrrp"},

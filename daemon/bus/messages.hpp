@@ -196,6 +196,18 @@ struct SyncStatus {
   }
 };
 
+// What grows by how much in a second, damped.
+struct TrafficRates {
+  uint64_t connections = 0;
+  uint64_t packets_in = 0, bytes_in = 0;
+  uint64_t packets_out = 0, bytes_out = 0;
+  static auto fields(auto& m, auto&& f) {
+    f("connections", m.connections), f("packets_in", m.packets_in), f("bytes_in", m.bytes_in);
+    f("packets_out", m.packets_out), f("bytes_out", m.bytes_out);
+  }
+  bool operator==(const TrafficRates&) const = default;
+};
+
 // Counters of one server of one service, as forwarding has them since the room started.
 struct ServerStats {
   static constexpr std::string_view kKind = "ServerStats";
@@ -207,12 +219,35 @@ struct ServerStats {
   uint64_t connections = 0;                 // ever
   uint64_t packets_in = 0, bytes_in = 0;    // from clients
   uint64_t packets_out = 0, bytes_out = 0;  // to clients (nat; dr and tun answer past the director)
+  TrafficRates rates;
   std::string key() const { return service + '/' + server; }
   static auto fields(auto& m, auto&& f) {
     f("service", m.service), f("server", m.server), f("active_connections", m.active_connections);
     f("inactive_connections", m.inactive_connections), f("connections", m.connections);
     f("packets_in", m.packets_in), f("bytes_in", m.bytes_in);
-    f("packets_out", m.packets_out), f("bytes_out", m.bytes_out);
+    f("packets_out", m.packets_out), f("bytes_out", m.bytes_out), f("rates", m.rates);
+  }
+};
+
+// Counters of one service: its servers' together, those that are gone included, and what was dropped.
+struct ServiceStats {
+  static constexpr std::string_view kKind = "ServiceStats";
+  static constexpr bool kRetained = true;
+  std::string service;
+  std::string method;  // "nat"
+  uint64_t active_connections = 0;
+  uint64_t inactive_connections = 0;
+  uint64_t connections = 0;
+  uint64_t packets_in = 0, bytes_in = 0;
+  uint64_t packets_out = 0, bytes_out = 0;
+  TrafficRates rates;
+  std::vector<NamedCounter> drops;  // those that are not 0, by reason
+  std::string key() const { return service; }
+  static auto fields(auto& m, auto&& f) {
+    f("service", m.service), f("method", m.method), f("active_connections", m.active_connections);
+    f("inactive_connections", m.inactive_connections), f("connections", m.connections);
+    f("packets_in", m.packets_in), f("bytes_in", m.bytes_in);
+    f("packets_out", m.packets_out), f("bytes_out", m.bytes_out), f("rates", m.rates), f("drops", m.drops);
   }
 };
 
@@ -387,8 +422,9 @@ struct Forget {
   static auto fields(auto& m, auto&& f) { f("kind", m.kind), f("of_key", m.of_key); }
 };
 
-using Message = std::variant<SiteText, InstanceState, ServerHealth, ServiceHealth, SyncStatus, ServerStats, EngineStats,
-                             RoomStatus, RoomReady, ReloadRequest, ReloadResult, Handover, HandoverResult, Maintenance,
-                             FlowQuestion, FlowAnswer, TraceRequest, TraceAnswer, Event, Forget>;
+using Message =
+    std::variant<SiteText, InstanceState, ServerHealth, ServiceHealth, SyncStatus, ServerStats, ServiceStats,
+                 EngineStats, RoomStatus, RoomReady, ReloadRequest, ReloadResult, Handover, HandoverResult, Maintenance,
+                 FlowQuestion, FlowAnswer, TraceRequest, TraceAnswer, Event, Forget>;
 
 }  // namespace tandem::bus

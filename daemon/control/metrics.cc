@@ -89,6 +89,28 @@ void servers(const View& view, std::string& out) {
   view.each<bus::ServiceHealth>([&](const auto& m) { service_up.sample({{"service", m.service}}, m.up); });
 }
 
+// Totals of services, which outlive their servers. By method: sum by (method).
+void services(const View& view, std::string& out) {
+  using Stats = bus::ServiceStats;
+  const auto family = [&](std::string_view name, std::string_view type, std::string_view help,
+                          uint64_t Stats::* member) {
+    Family lines(out, name, type, help);
+    view.each<Stats>([&](const auto& m) { lines.sample({{"service", m.service}, {"method", m.method}}, m.*member); });
+  };
+  family("tandem_service_connections_active", "gauge", "Established connections.", &Stats::active_connections);
+  family("tandem_service_connections_total", "counter", "Connections since forwarding started.", &Stats::connections);
+  family("tandem_service_packets_in_total", "counter", "Packets from clients.", &Stats::packets_in);
+  family("tandem_service_bytes_in_total", "counter", "Bytes from clients.", &Stats::bytes_in);
+  family("tandem_service_packets_out_total", "counter", "Packets to clients through the director.",
+         &Stats::packets_out);
+  family("tandem_service_bytes_out_total", "counter", "Bytes to clients through the director.", &Stats::bytes_out);
+  Family drops(out, "tandem_service_drops_total", "counter", "Packets of the service that went nowhere, by reason.");
+  view.each<Stats>([&](const auto& m) {
+    for (const auto& drop : m.drops)
+      drops.sample({{"service", m.service}, {"method", m.method}, {"reason", drop.name}}, drop.value);
+  });
+}
+
 void traffic(const View& view, std::string& out) {
   const auto family = [&](std::string_view name, std::string_view type, std::string_view help,
                           uint64_t bus::ServerStats::* member) {
@@ -104,6 +126,7 @@ void traffic(const View& view, std::string& out) {
   family("tandem_server_bytes_in_total", "counter", "Bytes from clients.", &Stats::bytes_in);
   family("tandem_server_packets_out_total", "counter", "Packets to clients through the director.", &Stats::packets_out);
   family("tandem_server_bytes_out_total", "counter", "Bytes to clients through the director.", &Stats::bytes_out);
+  services(view, out);
   Family flows(out, "tandem_flows", "gauge", "Flows in the table.");
   view.each<bus::EngineStats>([&](const auto& m) { flows.sample({}, m.flows); });
   Family capacity(out, "tandem_flows_capacity", "gauge", "Flows the table has room for.");

@@ -72,6 +72,15 @@ services:
       R"([{"name":"web","address":"198.51.100.10","addresses":["198.51.100.10"],"port":80,"ports":"80","protocol":"tcp","forward":"dr","scheduler":"rr","router":"web"}])");
 }
 
+TEST(Metrics, TellAServicesDropsByMethodAndReason) {
+  View view;
+  view.apply(bus::ServiceStats{.service = "web", .method = "nat", .connections = 5, .drops = {{"drop_no_server", 7}}});
+  const std::string text = metrics_text(view);
+  EXPECT_THAT(text, HasSubstr("tandem_service_connections_total{service=\"web\",method=\"nat\"} 5\n"));
+  EXPECT_THAT(text,
+              HasSubstr("tandem_service_drops_total{service=\"web\",method=\"nat\",reason=\"drop_no_server\"} 7\n"));
+}
+
 TEST(Metrics, HeadEachFamilyOnceAndEscapeLabels) {
   View view;
   view.apply(health("we\"b\\1\n", true));

@@ -22,6 +22,7 @@
 #include "daemon/config/files.hpp"
 #include "daemon/tandemctl/client.hpp"
 #include "daemon/tandemctl/flows_text.hpp"
+#include "daemon/tandemctl/stats_text.hpp"
 #include "daemon/tandemctl/status_text.hpp"
 
 namespace tandem::ctl {
@@ -69,6 +70,13 @@ int status(const std::string& socket, bool as_json) {
   } else {
     std::cout << status_text(*answer, {.colour = wants_colour(), .now_unix_ms = unix_ms_now()});
   }
+  return 0;
+}
+
+int stats(const std::string& socket) {
+  const auto answer = ask(socket, "GET", "/v1/status", std::chrono::seconds(5));
+  if (!answer) return cannot_ask(answer.error());
+  std::cout << stats_text(*answer, {.colour = wants_colour(), .now_unix_ms = unix_ms_now()});
   return 0;
 }
 
@@ -279,6 +287,7 @@ int run(int argc, char** argv) {
   auto* why_command =
       app.add_subcommand("why", "Why a virtual router or a server stands as it does, and what happened before");
   why_command->add_option("NAME", router, "A virtual router, a server, or SERVICE/SERVER")->required();
+  auto* stats_command = app.add_subcommand("stats", "What the services forward, how fast, and what they drop");
   FlowOptions flow_options;
   auto* flows_command = app.add_subcommand("flows", "The flow table: which connections go where");
   flows_command->add_option("--client", flow_options.client, "An address, or a network such as 192.0.2.0/24");
@@ -319,6 +328,7 @@ int run(int argc, char** argv) {
   if (handover_command->parsed()) return handover(socket, router);
   if (maintenance_command->parsed()) return maintenance(socket, word);
   if (why_command->parsed()) return why(socket, router);
+  if (stats_command->parsed()) return stats(socket);
   if (flows_command->parsed()) return flows(socket, flow_options, as_json);
   if (trace_command->parsed()) return trace(socket, client, client_port, of_service, as_json);
   if (top_command->parsed()) return top(socket, every, rounds);

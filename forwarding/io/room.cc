@@ -17,6 +17,7 @@
 #include <boost/asio/thread_pool.hpp>
 
 #include "daemon/config/reader.hpp"
+#include "daemon/loop/clock.hpp"
 #include "forwarding/io/forwarder.hpp"
 #include "forwarding/io/inquiry.hpp"
 #include "forwarding/io/peer_link.hpp"
@@ -186,7 +187,7 @@ void Room::every_second() {
     if (error || stopped_) return;
     forwarder_->every_second();
     tell_ready();
-    stats_.tell();
+    stats_.tell(loop::monotonic_now());
     every_second();
   });
 }

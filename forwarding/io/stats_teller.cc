@@ -12,39 +12,158 @@ uint64_t at_least_zero(int64_t count) {
   return static_cast<uint64_t>(std::max<int64_t>(count, 0));
 }
 
-bool same_counters(const bus::ServerStats& a, const bus::ServerStats& b) {
+template <class Stats>
+void fill(Stats& stats, const ServerTotals& totals, const bus::TrafficRates& rates) {
+  stats.connections = totals.connections;
+  stats.packets_in = totals.traffic.packets_in;
+  stats.bytes_in = totals.traffic.bytes_in;
+  stats.packets_out = totals.traffic.packets_out;
+  stats.bytes_out = totals.traffic.bytes_out;
+  stats.rates = rates;
+}
+
+template <class Stats>
+bool same_numbers(const Stats& a, const Stats& b) {
   return a.active_connections == b.active_connections && a.inactive_connections == b.inactive_connections &&
-         a.connections == b.connections && a.packets_in == b.packets_in && a.packets_out == b.packets_out;
+         a.connections == b.connections && a.packets_in == b.packets_in && a.packets_out == b.packets_out &&
+         a.rates == b.rates;
+}
+
+bool same_drops(const std::vector<bus::NamedCounter>& a, const std::vector<bus::NamedCounter>& b) {
+  return std::ranges::equal(a, b, [](const auto& x, const auto& y) { return x.name == y.name && x.value == y.value; });
+}
+
+std::string_view method_name(tandem_method method) {
+  switch (method) {
+    case TANDEM_NAT:
+      return "nat";
+    case TANDEM_DR:
+      return "dr";
+    case TANDEM_TUN:
+      return "tun";
+  }
+  return "";
 }
 
 }  // namespace
 
-void StatsTeller::tell() {
-  tell_servers();
+ServerTotals& ServerTotals::operator+=(const ServerTotals& more) {
+  connections += more.connections;
+  traffic.packets_in += more.traffic.packets_in, traffic.bytes_in += more.traffic.bytes_in;
+  traffic.packets_out += more.traffic.packets_out, traffic.bytes_out += more.traffic.bytes_out;
+  return *this;
+}
+
+ServerTotals ServerTotals::minus(const ServerTotals& base) const {
+  ServerTotals rest;
+  rest.connections = connections - base.connections;
+  rest.traffic = {traffic.packets_in - base.traffic.packets_in, traffic.bytes_in - base.traffic.bytes_in,
+                  traffic.packets_out - base.traffic.packets_out, traffic.bytes_out - base.traffic.bytes_out};
+  return rest;
+}
+
+void TrafficMeter::look(const ServerTotals& totals, TimePoint now) {
+  connections_.look(totals.connections, now);
+  packets_in_.look(totals.traffic.packets_in, now);
+  bytes_in_.look(totals.traffic.bytes_in, now);
+  packets_out_.look(totals.traffic.packets_out, now);
+  bytes_out_.look(totals.traffic.bytes_out, now);
+}
+
+bus::TrafficRates TrafficMeter::rates() const {
+  return {.connections = connections_.per_second(),
+          .packets_in = packets_in_.per_second(),
+          .bytes_in = bytes_in_.per_second(),
+          .packets_out = packets_out_.per_second(),
+          .bytes_out = bytes_out_.per_second()};
+}
+
+void StatsTeller::tell(TimePoint now) {
+  tell_servers(now);
+  tell_services(now);
   tell_engine();
 }
 
-void StatsTeller::tell_servers() {
-  std::map<std::string, bus::ServerStats> now;
+void StatsTeller::tell_servers(TimePoint now) {
+  for (auto& [key, account] : servers_) account.met = false;
   for (const Server* server : forwarder_.services().all_servers()) {
+    const std::string key = server->service_name + '/' + server->name;
+    const auto [found, is_new] = servers_.try_emplace(key);
+    ServerAccount& account = found->second;
+    // A server that came back under another number goes on from there.
+    if (is_new || account.slot != server->slot) account.base = slot_totals_[server->slot];
+    if (!is_new && account.slot != server->slot) services_[server->service_name].gone += account.totals;
+    account.slot = server->slot;
+    account.met = true;
     const ServerTraffic traffic = forwarder_.engine().traffic(server->slot);
+    // Connections are counted in the server itself, which begins at 0.
+    slot_totals_[server->slot] = {.connections = 0, .traffic = traffic};
+    account.totals = ServerTotals{.connections = server->connections.load(), .traffic = traffic}.minus(account.base);
+    account.meter.look(account.totals, now);
     bus::ServerStats stats{.service = server->service_name,
                            .server = server->name,
                            .active_connections = at_least_zero(server->active.load()),
-                           .inactive_connections = at_least_zero(server->inactive.load()),
-                           .connections = server->connections.load(),
-                           .packets_in = traffic.packets_in,
-                           .bytes_in = traffic.bytes_in,
-                           .packets_out = traffic.packets_out,
-                           .bytes_out = traffic.bytes_out};
-    const std::string key = stats.key();
-    const auto before = said_.find(key);
-    if (before == said_.end() || !same_counters(before->second, stats)) board_.publish(stats);
-    now.emplace(key, std::move(stats));
+                           .inactive_connections = at_least_zero(server->inactive.load())};
+    fill(stats, account.totals, account.meter.rates());
+    if (account.is_said && same_numbers(account.said, stats)) continue;
+    account.said = stats;
+    account.is_said = true;
+    board_.publish(std::move(stats));
   }
-  for (const auto& [key, stats] : said_)
-    if (!now.contains(key)) board_.publish(bus::Forget{.kind = std::string(bus::ServerStats::kKind), .of_key = key});
-  said_ = std::move(now);
+  std::erase_if(servers_, [&](const auto& each) {
+    if (each.second.met) return false;
+    services_[each.second.said.service].gone += each.second.totals;
+    board_.publish(bus::Forget{.kind = std::string(bus::ServerStats::kKind), .of_key = each.first});
+    return true;
+  });
+}
+
+std::vector<bus::NamedCounter> StatsTeller::drops_of(const Service& service, ServiceAccount& account) {
+  std::vector<bus::NamedCounter> drops;
+  for (const uint16_t facet : service.facets)
+    if (!account.drop_base.contains(facet)) account.drop_base[facet] = slot_drops_[facet];
+  for (size_t i = 0; i < static_cast<size_t>(Counter::kCount); ++i) {
+    const auto reason = static_cast<Counter>(i);
+    uint64_t value = 0;
+    for (const uint16_t facet : service.facets) {
+      const uint64_t counted = forwarder_.engine().service_drops().of(facet, reason);
+      slot_drops_[facet][i] = counted;
+      value += counted - account.drop_base[facet][i];
+    }
+    if (value != 0) drops.push_back({std::string(name_of(reason)), value});
+  }
+  return drops;
+}
+
+void StatsTeller::tell_services(TimePoint now) {
+  for (auto& [name, account] : services_) account.met = false;
+  for (const Service* service : forwarder_.services().all_services()) {
+    ServiceAccount& account = services_[service->setting.name];
+    account.met = true;
+    ServerTotals totals = account.gone;
+    bus::ServiceStats stats;
+    stats.service = service->setting.name;
+    stats.method = method_name(service->setting.method);
+    for (const Server* server : service->servers) {
+      stats.active_connections += at_least_zero(server->active.load());
+      stats.inactive_connections += at_least_zero(server->inactive.load());
+      if (const auto found = servers_.find(stats.service + '/' + server->name); found != servers_.end())
+        totals += found->second.totals;
+    }
+    account.meter.look(totals, now);
+    fill(stats, totals, account.meter.rates());
+    stats.drops = drops_of(*service, account);
+    if (account.is_said && same_numbers(account.said, stats) && same_drops(account.said.drops, stats.drops)) continue;
+    account.said = stats;
+    account.is_said = true;
+    board_.publish(std::move(stats));
+  }
+  std::erase_if(services_, [&](const auto& each) {
+    if (each.second.met) return false;
+    if (each.second.is_said)
+      board_.publish(bus::Forget{.kind = std::string(bus::ServiceStats::kKind), .of_key = each.first});
+    return true;
+  });
 }
 
 void StatsTeller::tell_engine() {

@@ -1,29 +1,74 @@
-// Says the counters: of servers what changed, of the engine everything, once a second.
+// Says the counters: of servers and services what changed, of the engine everything, once a second.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <string>
 
 #include "daemon/bus/room_link.hpp"
 #include "forwarding/io/forwarder.hpp"
+#include "forwarding/rates.hpp"
 
 namespace tandem::forwarding {
+
+// What a server has counted under one name. Its number in the engine's counters may have been another's before.
+struct ServerTotals {
+  uint64_t connections = 0;
+  ServerTraffic traffic;
+  ServerTotals& operator+=(const ServerTotals& more);
+  ServerTotals minus(const ServerTotals& base) const;
+  bool operator==(const ServerTotals&) const = default;
+};
+
+// The five rates that go with totals.
+class TrafficMeter {
+ public:
+  void look(const ServerTotals& totals, TimePoint now);
+  bus::TrafficRates rates() const;
+
+ private:
+  Rate connections_, packets_in_, bytes_in_, packets_out_, bytes_out_;
+};
 
 class StatsTeller {
  public:
   StatsTeller(bus::RoomLink& board, Forwarder& forwarder) : board_(board), forwarder_(forwarder) {}
 
-  // Publishes ServerStats that differ from what was last said, and EngineStats; forgets servers that are gone.
-  void tell();
+  // Publishes ServerStats and ServiceStats that differ from what was last said, and EngineStats; forgets what is gone.
+  void tell(TimePoint now);
 
  private:
-  void tell_servers();
+  struct ServerAccount {
+    uint16_t slot = 0;
+    ServerTotals base;  // what the slot had counted before it was this server's
+    ServerTotals totals;
+    TrafficMeter meter;
+    bus::ServerStats said;
+    bool is_said = false;
+    bool met = false;
+  };
+  struct ServiceAccount {
+    ServerTotals gone;  // of its servers that are no more
+    TrafficMeter meter;
+    // Of each front's number, which may have been another service's before.
+    std::map<uint16_t, std::array<uint64_t, static_cast<size_t>(Counter::kCount)>> drop_base;
+    bus::ServiceStats said;
+    bool is_said = false;
+    bool met = false;
+  };
+
+  void tell_servers(TimePoint now);
+  void tell_services(TimePoint now);
   void tell_engine();
+  std::vector<bus::NamedCounter> drops_of(const Service& service, ServiceAccount& account);
 
   bus::RoomLink& board_;
   Forwarder& forwarder_;
-  std::map<std::string, bus::ServerStats> said_;  // by key
+  std::map<std::string, ServerAccount> servers_;    // by "service/server"
+  std::map<std::string, ServiceAccount> services_;  // by name
+  std::map<uint16_t, ServerTotals> slot_totals_;    // of every slot that ever was a server's: what it had counted
+  std::map<uint16_t, std::array<uint64_t, static_cast<size_t>(Counter::kCount)>> slot_drops_;  // the same of fronts
 };
 
 }  // namespace tandem::forwarding

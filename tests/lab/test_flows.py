@@ -83,3 +83,33 @@ def test_a_trace_tells_where_a_client_goes_and_why(make_site):
     assert "there is no service 'mail'" in a.ctl("trace", CLIENT, "--service", "mail").stdout
     assert a.ctl("trace", "nobody", check=False).returncode == 1
     client.stop()
+
+
+def test_stats_tell_rates_and_drops_by_service(make_site):
+    site = make_site()
+    a = site.directors["dir-a"]
+    site.start()
+    client = Client(site, VIP, rate=50, seconds=60)
+    of = lambda kind: {m["service"]: m for m in a.messages(kind)}  # noqa: E731
+    wait_until("rates", lambda: of("ServiceStats").get("web", {}).get("rates", {}).get("connections", 0) > 20, 15)
+    stats = of("ServiceStats")["web"]
+    assert stats["method"] == "nat" and stats["packets_in"] > 0 and stats["bytes_out"] > stats["bytes_in"] > 0
+    servers = [m for m in a.messages("ServerStats") if m["service"] == "web"]
+    assert abs(sum(m["connections"] for m in servers) - of("ServiceStats")["web"]["connections"]) < 150
+    client.stop()
+    # A server that goes takes nothing of what its service has counted.
+    before = of("ServiceStats")["web"]["connections"]
+    for name in ("web1", "web2"):
+        del site.document["services"]["web"]["servers"][name]
+    site.document["services"]["web"]["servers"]["web3"]["weight"] = 0
+    site.write()
+    a.ctl("reload")
+    wait_until("forgotten", lambda: len(a.messages("ServerStats")) == 1, 5)
+    assert of("ServiceStats")["web"]["connections"] >= before
+    # Nobody takes a connection: reset, and counted.
+    site.client.run("curl", "-s", "-m", "2", f"http://{VIP}/who", check=False)
+    drops = lambda: {d["name"]: d["value"] for d in of("ServiceStats")["web"]["drops"]}  # noqa: E731
+    wait_until("the drop", lambda: drops().get("drop_no_server", 0) >= 1, 5)
+    text = a.ctl("stats").stdout
+    assert "(nat)" in text and "drop_no_server" in text, text
+    wait_until("rates end", lambda: of("ServiceStats")["web"]["rates"]["connections"] == 0, 30)
