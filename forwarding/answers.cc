@@ -90,6 +90,26 @@ bool Answers::reset(const Packet& packet, TimePoint now, Outputs& outputs) {
   return true;
 }
 
+// RFC 9293, 3.10.7.4: a reset is taken whose sequence number is the next one expected. That of the segment is, unless some
+// before it were lost; then the next one's will be.
+bool Answers::reset_onward(const Packet& packet, TimePoint now, Outputs& outputs) {
+  TANDEM_ASSERT(packet.protocol == kTcp && packet.ports_known);
+  if ((packet.tcp_flags & kRst) != 0 || !is_one_host(packet.destination)) return false;
+  if (!resets_.take(now)) return false;
+  const auto& tcp = *wire_at<TcpHeader>(Bytes(packet.bytes), packet.header_length);
+  const auto made = make_packet(outputs, packet.source, packet.destination, kTcp, 0, sizeof(TcpHeader));
+  if (!made) return false;
+  TcpHeader reset;
+  reset.source_port = packet.source_port;
+  reset.destination_port = packet.destination_port;
+  reset.sequence = tcp.sequence;
+  reset.flags = kRst;
+  std::memcpy(made->payload.data(), &reset, sizeof(reset));
+  fill_transport_checksum(made->bytes, sizeof(Ipv4Header), kTcp);
+  outputs.add(made->bytes, {}, ToAddress{packet.destination});
+  return true;
+}
+
 bool Answers::icmp(const Packet& packet, const IcmpError& error, Ipv4Address source, TimePoint now, Outputs& outputs) {
   // RFC 1812, 4.3.2.7: never about an ICMP error, a later fragment, or what was for many.
   const bool about_error = packet.protocol == kIcmp && packet.icmp_type != 0 && packet.icmp_type != 8;

@@ -50,6 +50,8 @@ class Answers {
 
   // Each puts one packet into `outputs`, towards the packet's source, or says false: the limit was
   // reached, a rule forbids an answer, or there was no room.
+  // A reset in the name of the packet's sender to its receiver. REQUIRES: TCP with known ports.
+  bool reset_onward(const Packet& packet, TimePoint now, Outputs& outputs);
   bool reset(const Packet& packet, TimePoint now, Outputs& outputs);
   // `source` is who we say we are: the VIP.
   bool icmp(const Packet& packet, const IcmpError& error, Ipv4Address source, TimePoint now, Outputs& outputs);

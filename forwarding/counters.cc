@@ -58,6 +58,8 @@ std::string_view name_of(Counter counter) {
       return "drop_answer_without_flow";
     case Counter::kDropErrorWithoutFlow:
       return "drop_icmp_error_without_flow";
+    case Counter::kDropKilled:
+      return "drop_killed";
     case Counter::kDropTooBig:
       return "drop_too_big";
     case Counter::kDropTtl:

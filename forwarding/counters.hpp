@@ -48,6 +48,7 @@ enum class Counter : uint8_t {
   kDropOutOfState,         // TCP without a flow that must not be answered, or not yet
   kDropAnswerWithoutFlow,  // from a server, to nobody we know
   kDropErrorWithoutFlow,   // an ICMP error about a flow we do not know
+  kDropKilled,             // of a flow that an operator ended
   kDropTooBig,
   kDropTtl,
   kDropAnswerLimited,  // an answer that the rate limit or a rule of ICMP forbade

@@ -71,6 +71,8 @@ Decision Decider::known(const Packet& packet, const Facet& facet, Flow flow, Ser
   } else if (packet.protocol == kUdp) {
     again = !server.up;
   }
+  if (!again && (flow.flags() & TANDEM_FLOW_KILLED) != 0)
+    return {Step::kBreak, Counter::kDropKilled, server.slot, facet.slot};
   // On a director that does not own the VIP a known flow goes on as it is.
   if (again && facet.service->setting.active) return place(packet, facet, &flow, now);
   follow(flow, server, packet, true, now);
@@ -170,6 +172,8 @@ std::optional<Decision> Decider::from_server(const Packet& packet, TimePoint now
   if (!flow) return services_.is_own(packet.destination) ? Decision{} : drop(Counter::kDropAnswerWithoutFlow);
   if (packet.fragment) return drop(Counter::kDropFragment, flow->service());
   Server& server = *services_.server(flow->server());
+  if ((flow->flags() & TANDEM_FLOW_KILLED) != 0)
+    return Decision{Step::kBreak, Counter::kDropKilled, server.slot, flow->service()};
   follow(*flow, server, packet, false, now);
   return Decision{Step::kToClient, Counter::kToClient, server.slot, flow->service()};
 }

@@ -30,6 +30,7 @@ enum class Step : uint8_t {
   kErrorToClient,  // an ICMP error about a client's packet that NAT rewrote
   kTunnelError,    // an ICMP error about our own outer header
   kReset,
+  kBreak,  // a flow that was ended: its ends are reset
   kPortUnreachable,
 };
 

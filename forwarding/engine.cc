@@ -57,6 +57,9 @@ Verdict Engine::handle(const FrameIn& frame, TimePoint now, Outputs& outputs) {
       dropped(decision.facet, decision.reason);
       counters_.add(answers_.reset(*packet, now, outputs) ? Counter::kResets : Counter::kDropAnswerLimited);
       break;
+    case Step::kBreak:
+      break_off(*packet, decision, now, outputs);
+      break;
     case Step::kPortUnreachable:
       dropped(decision.facet, decision.reason);
       say(*packet, kIcmpPortUnreachable, packet->destination, Counter::kUnreachables, now, outputs);
@@ -80,6 +83,19 @@ void Engine::say(const Packet& packet, const IcmpError& error, Ipv4Address sourc
                  Outputs& outputs) {
   const bool said = answers_.icmp(packet, error, source, now, outputs);
   counters_.add(said ? made : Counter::kDropAnswerLimited);
+}
+
+// Whoever sent is reset. Who only receives would learn nothing: what a NAT server sends resets its client as well.
+void Engine::break_off(Packet& packet, const Decision& decision, TimePoint now, Outputs& outputs) {
+  dropped(decision.facet, decision.reason);
+  if (answers_.reset(packet, now, outputs)) counters_.add(Counter::kResets);
+  const Facet* facet = services_.facet(decision.facet);
+  if (facet == nullptr || facet->front.address == packet.destination) return;
+  tandem_recipe own;
+  Decision onward = decision;
+  onward.step = Step::kToClient;
+  nat_to_client(packet, recipe_for(packet, onward, own));
+  if (answers_.reset_onward(packet, now, outputs)) counters_.add(Counter::kResets);
 }
 
 void Engine::dropped(uint16_t facet, Counter reason) {

@@ -55,6 +55,7 @@ class Engine {
  private:
   Verdict malformed(const FrameIn& frame, ParseError error);
   const tandem_recipe& recipe_for(const Packet& packet, const Decision& decision, tandem_recipe& own) const;
+  void break_off(Packet& packet, const Decision& decision, TimePoint now, Outputs& outputs);
   void dropped(uint16_t facet, Counter reason);
   void forward(Packet& packet, const Decision& decision, TimePoint now, Outputs& outputs);
   void in_pieces(Packet& packet, uint16_t server, size_t limit, Outputs& outputs);

@@ -55,6 +55,7 @@ bool FlowSearch::step(TimePoint now, size_t slots) {
 }
 
 bool FlowSearch::matches(const Flow& flow) const {
+  if (act_ == Act::kKill && is_over(flow)) return false;
   if (filter_.client && !contains(*filter_.client, flow.client())) return false;
   if (filter_.client_port && *filter_.client_port != flow.client_port()) return false;
   if (filter_.state && static_cast<uint8_t>(*filter_.state) != flow.state()) return false;
@@ -85,7 +86,7 @@ FlowRow FlowSearch::row_of(const Flow& flow, uint32_t now_tick) const {
 }
 
 void FlowSearch::end(Flow flow, uint32_t now_tick) {
-  if (ended_.size() >= kMostKilled) {
+  if (ended_count_ >= kMostKilled) {
     complete_ = false;
     return;
   }
@@ -98,11 +99,16 @@ void FlowSearch::end(Flow flow, uint32_t now_tick) {
   for (int attempt = 0; attempt < 4; ++attempt) {
     const auto before = static_cast<FlowState>(flow.state());
     const uint16_t slot = flow.server();
-    if (flows_.update(flow, tandem_flow_value(slot, static_cast<uint8_t>(FlowState::kClose), 0, now_tick))) {
+    const Service* service = services_.service(flow.service());
+    const bool is_tcp = service != nullptr && service->setting.protocol == kTcp;
+    const uint8_t mark = is_tcp ? TANDEM_FLOW_KILLED : 0;
+    if (flows_.update(flow, tandem_flow_value(slot, static_cast<uint8_t>(FlowState::kClose), mark, now_tick))) {
       flows_.mark_dirty(flow.index);
       if (Server* server = services_.server(slot))
         services_.counts().change(*server, flow.index, load_of(before), load_of(FlowState::kClose));
-      ended_.push_back(flow);
+      ++killed_;
+      if (!is_tcp) ended_.push_back(flow);
+      ++ended_count_;
       return;
     }
     const auto now_there = flows_.at(flow.index);
@@ -111,18 +117,16 @@ void FlowSearch::end(Flow flow, uint32_t now_tick) {
   }
 }
 
-size_t FlowSearch::finish() {
+void FlowSearch::finish() {
   for (const Flow& flow : ended_) {
     const auto now_there = flows_.at(flow.index);
     const bool same = now_there && now_there->key == flow.key && now_there->server() == flow.server() &&
                       now_there->state() == static_cast<uint8_t>(FlowState::kClose);
     if (!same || !flows_.remove(*now_there)) continue;
-    ++killed_;
     if (Server* server = services_.server(flow.server()))
       services_.counts().change(*server, flow.index, load_of(FlowState::kClose), Load::kNone);
   }
   ended_.clear();
-  return killed_;
 }
 
 }  // namespace tandem::forwarding

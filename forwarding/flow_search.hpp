@@ -3,8 +3,9 @@
 // The table is gone through in slices while packets flow; what appears or goes during the search may be missed. Rows are
 // bounded, counts are not.
 //
-// Ending a flow takes two steps, because the peers must hear of it: it is put into CLOSE and told, and a moment later removed,
-// unless its client has begun anew in its place. What the client sends then is out of state: TCP is reset, UDP placed afresh.
+// A TCP flow that is ended is put into CLOSE, which the peers are told, and marked: until it expires, 10 s later, whatever
+// either of its ends sends is answered with a reset (Step::kBreak). A flow of another protocol is put into CLOSE, told, and a
+// moment later removed, unless its client has begun anew in its place; its next packet is placed afresh.
 #pragma once
 
 #include <cstddef>
@@ -61,8 +62,8 @@ class FlowSearch {
 
   // Looks at the next `slots` slots. True when the search has ended.
   bool step(TimePoint now, size_t slots);
-  // The second step of kKill, a moment after the search ended. Returns how many were removed.
-  size_t finish();
+  // The second step of kKill, a moment after the search ended: removes what no mark can end.
+  void finish();
 
   uint64_t matched() const { return matched_; }
   uint64_t killed() const { return killed_; }
@@ -72,6 +73,8 @@ class FlowSearch {
 
  private:
   bool matches(const Flow& flow) const;
+  // Ended already.
+  static bool is_over(const Flow& flow) { return (flow.flags() & TANDEM_FLOW_KILLED) != 0; }
   FlowRow row_of(const Flow& flow, uint32_t now_tick) const;
   void end(Flow flow, uint32_t now_tick);
 
@@ -85,7 +88,8 @@ class FlowSearch {
   bool complete_ = true;
   std::vector<FlowRow> rows_;
   std::vector<Flow> found_;
-  std::vector<Flow> ended_;
+  std::vector<Flow> ended_;  // that are still to be removed
+  size_t ended_count_ = 0;
 };
 
 }  // namespace tandem::forwarding

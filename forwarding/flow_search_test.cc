@@ -88,35 +88,63 @@ TEST(FlowSearch, TellsAFlowInWords) {
 
 TEST(FlowSearch, EndsFlowsSoThatPeersHearOfIt) {
   Office office;
-  for (unsigned peer = 0; peer < 1; ++peer) office.flows.clear_dirty(peer);
+  office.flows.clear_dirty(0);
   FlowSearch found = office.search({.client = *Prefix::parse("192.0.2.1")}, FlowSearch::Act::kKill);
   EXPECT_EQ(found.matched(), 2u);
-  // First they are closed and told.
+  EXPECT_EQ(found.killed(), 2u);
   size_t told = 0;
   office.flows.take_dirty(0, 0, 100, [&](const Flow& flow) {
     ++told;
     EXPECT_EQ(flow.state(), static_cast<uint8_t>(FlowState::kClose));
   });
   EXPECT_EQ(told, 2u);
-  // Then they go, and the connection with them.
-  EXPECT_EQ(found.finish(), 2u);
-  EXPECT_EQ(office.search({}).matched(), 6u);
-  office.pass(kGrace);
-  EXPECT_THAT(office.line(Office::packet(1, 1001).ack()), HasSubstr("tcp R"));
-  // The connections are counted right: what the sweep counts afresh is what was counted before.
-  const int64_t before = office.server("web", "web1").active + office.server("web", "web2").active;
+  found.finish();
+  EXPECT_EQ(office.search({}, FlowSearch::Act::kKill).matched(), 6u);  // what is over is not ended again
+  // Ten seconds later nothing is left, and the connections are counted right.
+  office.pass(11s);
   office.sweep();
-  EXPECT_EQ(office.server("web", "web1").active + office.server("web", "web2").active, before);
-  EXPECT_EQ(before, 6);
+  EXPECT_EQ(office.search({.client = *Prefix::parse("192.0.2.1")}).matched(), 0u);
 }
 
-TEST(FlowSearch, LeavesAClientThatBeganAnewMeanwhile) {
+TEST(FlowSearch, ResetsBothEndsOfAConnectionWhicheverSends) {
   Office office;
-  FlowSearch found =
-      office.search({.client = *Prefix::parse("192.0.2.1"), .client_port = 1001}, FlowSearch::Act::kKill);
-  office.send(Office::packet(1, 1001).syn());
-  EXPECT_EQ(found.finish(), 0u);
+  const std::string server = office.server_of(1, 1001);
+  office.search({.client_port = 1001}, FlowSearch::Act::kKill);
+  // The client sends: it is told.
+  EXPECT_THAT(office.lines(Office::packet(1, 1001).ack()),
+              ::testing::ElementsAre(HasSubstr("to 192.0.2.1: 198.51.100.10:80 > 192.0.2.1:1001 tcp R")));
+  // A server sends, and its client is one that only receives: both are told.
+  EXPECT_THAT(office.lines(testing::packet().ipv4(server, "192.0.2.1").tcp(8080, 1001).ack().payload(100)),
+              ::testing::ElementsAre(HasSubstr("192.0.2.1:1001 > " + server + ":8080 tcp R"),
+                                     HasSubstr("to 192.0.2.1: 198.51.100.10:80 > 192.0.2.1:1001 tcp R")));
+  EXPECT_EQ(office.count(Counter::kDropKilled), 2u);
+  EXPECT_EQ(office.count(Counter::kToClient), 4u);
+  // It ends on time, however much is sent.
+  for (int i = 0; i < 12; ++i) {
+    office.pass(1s);
+    office.send(Office::packet(1, 1001).ack());
+    office.sweep();
+  }
+  EXPECT_EQ(office.search({.client = *Prefix::parse("192.0.2.1"), .client_port = 1001}).matched(), 0u);
+}
+
+TEST(FlowSearch, LetsAClientWhoseConnectionWasEndedBeginAnew) {
+  Office office;
+  office.search({.client = *Prefix::parse("192.0.2.1"), .client_port = 1001}, FlowSearch::Act::kKill);
+  EXPECT_THAT(office.line(Office::packet(1, 1001).syn()), HasSubstr("tcp S"));
+  EXPECT_THAT(office.line(Office::packet(1, 1001).ack()), HasSubstr("8080 tcp A"));
   EXPECT_EQ(office.search({}).matched(), 8u);
+}
+
+TEST(FlowSearch, RemovesAUdpFlowAMomentLater) {
+  Office office;
+  const auto query = testing::packet().ipv4("192.0.2.1", "198.51.100.10").udp(5353, 53);
+  office.send(query);
+  FlowSearch found = office.search({.service = "dns"}, FlowSearch::Act::kKill);
+  EXPECT_EQ(found.killed(), 1u);
+  found.finish();
+  EXPECT_EQ(office.search({.service = "dns"}).matched(), 0u);
+  EXPECT_THAT(office.line(query), HasSubstr("to ns1"));
 }
 
 TEST(FlowSearch, KnowsStatesByTheirNames) {

@@ -103,6 +103,10 @@ TEST(IcmpError, AboutOurOuterHeaderBecomesOneAboutTheClientsPacket) {
             "[192.0.2.7:40000 > 198.51.100.10:80 tcp ttl 63]");
   // Only eight bytes of the inner header: nobody can tell whose it was.
   EXPECT_EQ(director.line(packet().ipv4("10.0.0.9", "10.0.0.254").icmp(3, 1).quoting(outer, 28)), "nothing");
+  // An inner header that we would not have sent: its checksum is wrong.
+  std::vector<std::byte> foreign(outer.begin(), outer.begin() + 60);
+  foreign[20 + 8] ^= std::byte{1};
+  EXPECT_EQ(director.line(packet().ipv4("10.0.0.9", "10.0.0.254").icmp(3, 1).quoting(foreign, 48)), "nothing");
   // Not from our address: somebody else's tunnel.
   EXPECT_EQ(director.line(packet().ipv4("10.0.0.9", "10.0.0.253").icmp(3, 1).quoting(outer, 48)), "not ours");
 }

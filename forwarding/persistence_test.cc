@@ -214,7 +214,7 @@ TEST(Persistence, IsTracedAndCanBeEnded) {
   FlowSearch search(bank.flows, bank.services, {.state = FlowState::kTemplate}, FlowSearch::Act::kKill, 10);
   while (!search.step(bank.now, 4096)) {
   }
-  EXPECT_EQ(search.finish(), 1u);
+  EXPECT_EQ(search.killed(), 1u);
   ASSERT_EQ(search.rows().size(), 1u);
   EXPECT_NEAR(static_cast<double>(search.rows()[0].expires.count()) / 1e9, 300, 0.3);
   EXPECT_THAT(told(), HasSubstr("persistence: 192.0.2.7/32 has no server yet"));

@@ -38,7 +38,8 @@ std::string_view name_of(SchedulerKind kind) {
     case SchedulerKind::kLeastLatency:
       return "least_latency";
   }
-  TANDEM_ASSERT(!"a scheduler without a name");
+  TANDEM_ASSERT(false && "a scheduler without a name");
+  return {};
 }
 
 std::unique_ptr<Scheduler> make_scheduler(const SchedulerSetting& setting, uint64_t seed) {
@@ -74,7 +75,8 @@ std::unique_ptr<Scheduler> make_scheduler(const SchedulerSetting& setting, uint6
     case SchedulerKind::kLeastLatency:
       return make_least_latency();
   }
-  TANDEM_ASSERT(!"a scheduler that is not written");
+  TANDEM_ASSERT(false && "a scheduler that is not written");
+  return {};
 }
 
 }  // namespace tandem::forwarding

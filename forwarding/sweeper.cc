@@ -67,7 +67,8 @@ void Sweeper::visit(const Flow& flow, uint32_t now_tick) {
   name(flow);
   if (orphan) return;
   services_.counts().met(*server, load_of(state));
-  if (is_sought(*service)) keep_template_of(*service, flow, now_tick);
+  const bool killed = (flow.flags() & TANDEM_FLOW_KILLED) != 0;
+  if (is_sought(*service) && !killed) keep_template_of(*service, flow, now_tick);
 }
 
 void Sweeper::name(const Flow& flow) {

@@ -7,10 +7,10 @@
 namespace tandem::forwarding {
 namespace {
 
-constexpr FlowState sNO = FlowState::kNone, sES = FlowState::kEstablished, sSS = FlowState::kSynSent,
-                    sSR = FlowState::kSynRecv, sFW = FlowState::kFinWait, sTW = FlowState::kTimeWait,
-                    sCL = FlowState::kClose, sCW = FlowState::kCloseWait, sLA = FlowState::kLastAck,
-                    sLI = FlowState::kListen, sSA = FlowState::kSynAck;
+[[maybe_unused]] constexpr FlowState sNO = FlowState::kNone, sES = FlowState::kEstablished, sSS = FlowState::kSynSent,
+                                     sSR = FlowState::kSynRecv, sFW = FlowState::kFinWait, sTW = FlowState::kTimeWait,
+                                     sCL = FlowState::kClose, sCW = FlowState::kCloseWait, sLA = FlowState::kLastAck,
+                                     sLI = FlowState::kListen, sSA = FlowState::kSynAck;
 
 constexpr size_t kTcpStates = 11;
 using Row = std::array<FlowState, kTcpStates>;

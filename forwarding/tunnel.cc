@@ -39,6 +39,8 @@ std::optional<TunnelError> read_tunnel_error(const Packet& packet) {
   const auto* ports = wire_at<PortsAndMore>(Bytes(inside), length);
   if (length < sizeof(Ipv4Header) || ports == nullptr || (ip->protocol != kTcp && ip->protocol != kUdp))
     return std::nullopt;
+  // We finish a header before it goes into a tunnel: with another checksum it is no packet of ours, and nothing to quote.
+  if (internet_checksum(inside.first(length)) != 0) return std::nullopt;
 
   TunnelError result;
   Packet& client = result.client_packet;

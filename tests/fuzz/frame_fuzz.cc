@@ -28,7 +28,15 @@ struct World : Director {
     auto service = forwarding::testing::web(kMethods[choice & 3]);
     auto names = forwarding::testing::dns();
     names.method = kMethods[choice & 3];
-    apply({service, names});
+    // And, on an address of its own, one with ranges, persistence and servers of the client's port.
+    ServiceSetting wide = service;
+    wide.name = "wide";
+    wide.vip = forwarding::testing::ip("198.51.100.11");
+    wide.port = 8000, wide.last_port = 8100;
+    wide.other_fronts = {{wide.vip, 1, 65535}, {forwarding::testing::ip("198.51.100.12"), 443, 443}};
+    wide.persistence.timeout = 300s;
+    for (ServerSetting& server : wide.servers) server.port = 0;
+    apply({service, names, wide});
     for (const Server* server : services.all_servers())
       services.set_next_hop(
           server->slot,
@@ -41,6 +49,7 @@ struct World : Director {
     pass(10s);  // past the grace; and the answers' buckets fill
     send(forwarding::testing::from_client().syn());
     send(forwarding::testing::packet().ipv4("192.0.2.7", "198.51.100.10").udp(5353, 53));
+    send(forwarding::testing::packet().ipv4("192.0.2.7", "198.51.100.11").tcp(40000, 8042).syn());
   }
 };
 
