@@ -261,59 +261,6 @@ void ServiceTable::write_recipe(const Service& service, const Server& server) {
     recipe.flags |= TANDEM_RECIPE_MANY_FRONTS;
 }
 
-void ServiceTable::index_again() {
-  std::vector<std::pair<uint64_t, uint32_t>> by_vip, by_server, vips;
-  std::unordered_map<uint64_t, Server*> first;
-  std::unordered_map<uint64_t, uint32_t> list_of;
-  range_lists_.assign(1, {});
-  has_servers_of_any_port_ = false;
-  for (const auto& [name, slot] : by_name_) {
-    const Service& service = *services_[slot];
-    const ServiceSetting& setting = service.setting;
-    for (const uint16_t number : service.facets) {
-      const Facet& facet = facets_[number];
-      const uint64_t vip = endpoint_key(setting.protocol, facet.front.address, 0);
-      uint32_t& list = list_of[vip];
-      if (!facet.front.is_range()) {
-        by_vip.emplace_back(endpoint_key(setting.protocol, facet.front.address, facet.front.first_port), number);
-        continue;
-      }
-      if (list == 0) {
-        list = static_cast<uint32_t>(range_lists_.size());
-        range_lists_.emplace_back();
-      }
-      range_lists_[list].push_back(facet);
-    }
-    for (Server* server : service.servers) {
-      server->next_same_endpoint = nullptr;
-      if (setting.method == TANDEM_DR) continue;
-      const uint64_t key = setting.method == TANDEM_TUN ? endpoint_key(kIpInIp, server->address, 0)
-                                                        : endpoint_key(setting.protocol, server->address, server->port);
-      if (setting.method == TANDEM_NAT && server->port == 0) has_servers_of_any_port_ = true;
-      // Services that share a server: a chain, which is nearly always one long.
-      auto& head = first[key];
-      server->next_same_endpoint = head;
-      head = server;
-    }
-  }
-  // The narrower range first: "any" is what nobody else has.
-  for (auto& list : range_lists_)
-    std::ranges::sort(list, {}, [](const Facet& facet) { return facet.front.last_port - facet.front.first_port; });
-  for (const auto& [vip, list] : list_of) vips.emplace_back(vip, list + 1);
-  for (const auto& [key, server] : first) by_server.emplace_back(key, server->slot);
-  by_vip_.assign(by_vip);
-  by_server_.assign(by_server);
-  vips_.assign(vips);
-}
-
-const Facet* ServiceTable::find_in_ranges(uint8_t protocol, Ipv4Address vip, uint16_t port) const {
-  const uint32_t found = vips_.find(endpoint_key(protocol, vip, 0));
-  if (found == 0) return nullptr;
-  for (const Facet& facet : range_lists_[found - 1])
-    if (facet.front.has(port)) return &facet;
-  return nullptr;
-}
-
 bool ServiceTable::set_standing(std::string_view service_name, std::string_view server_name,
                                 const ServerStanding& standing) {
   Server* server = this->server(server_slot(service_name, server_name));

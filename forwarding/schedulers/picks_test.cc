@@ -5,6 +5,7 @@
 #include <regex>
 #include <type_traits>
 
+#include "forwarding/schedulers/hashes.hpp"
 #include "forwarding/schedulers/kinds.hpp"
 #include "forwarding/schedulers/testing.hpp"
 #include "forwarding/testing/json_reader.hpp"
@@ -16,7 +17,8 @@ using testing::address;
 using testing::Json;
 using testing::Pool;
 
-// Until servers of either family can be had.
+// Until servers of either family can be had, one with the IPv4 address an IPv6 one is folded to stands in its place: no
+// scheduler looks at more of it.
 constexpr bool kServersOfIpv6 = std::is_same_v<decltype(Server::address), IpAddress>;
 
 SchedulerKind kind_of(const std::string& name) {
@@ -43,7 +45,7 @@ void add_servers(Pool& pool, const Json& one) {
     if constexpr (kServersOfIpv6)
       pool.add(weight, where, port);
     else
-      pool.add(weight, where.v4, port);
+      pool.add(weight, Ipv4Address{fold(where)}, port);
   }
 }
 
@@ -120,8 +122,6 @@ void edit_by_words(Pool& pool, const std::string& words) {
 void compare_lookups(const Json& one) {
   const std::string id = one["id"].text;
   const SchedulerSetting setting = setting_of(one);
-  const bool of_ipv6 = one["dests_in_add_order"].elements[0]["addr"].text.find(':') != std::string::npos;
-  if (!kServersOfIpv6 && of_ipv6 && setting.kind == SchedulerKind::kMaglev) return;
   Pool pool(setting);
   add_servers(pool, one);
   edit_by_words(pool, one["what"].text);
