@@ -34,7 +34,6 @@ namespace {
 
 using namespace tandem;
 
-
 constexpr size_t kBatch = 64;
 constexpr size_t kFrame = 60;  // what Ethernet pads to
 constexpr uint32_t kPortsOfAnAddress = 64;
@@ -110,8 +109,8 @@ class Load {
       sent += count;
       refused += kBatch - count;
     }
-    std::printf("sent %lu refused %lu connections %lu seconds %.4f\n", sent, refused,
-                frames.empty() ? sent / each : 0, at - begin);
+    std::printf("sent %lu refused %lu connections %lu seconds %.4f\n", sent, refused, frames.empty() ? sent / each : 0,
+                at - begin);
     return 0;
   }
 

@@ -1,11 +1,10 @@
-"""One track a contestant: who sends, the director, who receives; all on two processors, of which the director has one alone.
+"""One track a contestant: who sends, the director, who receives. All of it runs on one processor, which a gauge of what is left
+of it measures; what the sender costs is measured by a track whose director drops, and taken off.
 
-    sender c ════ eth0 director eth1 ════ s receiver        processor 0: sender and receiver; processor 1: the director
-
-RPS hands what arrives at the director to processor 1, as the interrupt of a network card with one queue would; a forwarder in
-user space is bound to it too. So packets a second are packets a second of one core, whoever forwards.
+    sender c ════ eth0 director eth1 ════ s receiver
 """
 
+import os
 import re
 import subprocess
 import sys
@@ -23,8 +22,8 @@ SERVER, INSIDE, GATEWAY = "10.0.1.11", "10.0.1.2", "10.0.1.1"
 CLIENTS = "10.64.0.1"  # the first of many
 PORT = {"nat": 1001, "dr": 1002, "tun": 1003}
 NAT_PORT = 2001
-import os
-CPU, SPARE = ("2","1") if os.cpu_count()>1 else ("1","0")
+# The processor that everything is bound to: its mask for taskset, and its number.
+CPU, SPARE = ("2", "1") if os.cpu_count() > 1 else ("1", "0")
 
 
 class Track:
@@ -54,13 +53,6 @@ class Track:
         self.director.sysctl(**{"net/ipv4/conf/all/rp_filter": 0, "net/ipv4/conf/default/rp_filter": 0,
                                 "net/ipv4/conf/eth0/rp_filter": 0, "net/ipv4/conf/eth1/rp_filter": 0})
 
-    def bind_processors(self):
-        for host, interface, mask in ((self.director, "eth0", 2), (self.director, "eth1", 2), (self.sender, "c", 1),
-                                      (self.receiver, "s", 1)):
-            # /sys shows the interfaces of the namespace it was mounted in.
-            host.run("unshare", "-m", "sh", "-c", "mount -t sysfs sys /sys && "
-                     f"echo {mask} > /sys/class/net/{interface}/queues/rx-0/rps_cpus")
-
     def swallow(self):
         """What arrives at either end is counted and goes no further."""
         for host, interface in ((self.sender, "c"), (self.receiver, "s")):
@@ -69,7 +61,7 @@ class Track:
 
     def load(self, what, method, flows, seconds, rate=0, protocol="tcp", first=CLIENTS, idle=None):
         """Sends; returns what was sent and what arrived, packets a second, connections a second, the share lost, and,
-        if `idle` tells the spare turns of an idle processor 1, the microseconds of it that each packet sent has cost."""
+        if `idle` tells the spare turns of the idle processor, the microseconds of it that each packet sent has cost."""
         answers = what == "answers"
         sender, near, receiver, far = ((self.receiver, "s", self.sender, "c") if answers else
                                        (self.sender, "c", self.receiver, "s"))
@@ -92,11 +84,10 @@ class Track:
                    "lost": 1 - got / max(int(sent), 1)}
         if idle:
             figures["us"] = (1 - spare / idle) * 1e6 / figures["sent"]
-            figures["spare"] = spare / idle
         return figures
 
     def idle(self, seconds=0.5):
-        """Spare turns of processor 1 while nothing is sent."""
+        """Spare turns of the processor while nothing is sent."""
         return float(run("taskset", CPU, self.world.bin / "spare", SPARE, seconds))
 
 
@@ -121,13 +112,32 @@ class Ipvs:
 
 class Kernel:
     """Plain forwarding, for what the kernel needs when nobody chooses a server."""
-    title = "kernel forwarding"
+    title = "plain forwarding"
 
     def __init__(self, track):
         self.track = track
 
     def start(self):
         self.track.director.sysctl(**{"net/ipv4/ip_forward": 1})
+        self.track.director.ip("addr", "del", f"{VIP}/24", "dev", "eth0")
+        self.track.director.ip("route", "add", f"{VIP}/32", "via", SERVER, "dev", "eth1")
+
+    def stop(self):
+        pass
+
+
+class Nobody:
+    """Drops all: what sending costs."""
+    title = "sending alone"
+
+    def __init__(self, track):
+        self.track = track
+
+    def start(self):
+        self.track.director.run("nft", "add table netdev sink; add chain netdev sink everything "
+                                "{ type filter hook ingress device \"eth0\" priority 0; policy drop; }; "
+                                "add chain netdev sink answers "
+                                "{ type filter hook ingress device \"eth1\" priority 0; policy drop; }")
 
     def stop(self):
         pass
@@ -136,8 +146,8 @@ class Kernel:
 class Tandem:
     title = "Tandem"
 
-    def __init__(self, track, program="forwarder_alone", cpu=1, more=None):
-        self.track, self.program, self.cpu, self.more = track, program, cpu, more or {}
+    def __init__(self, track, program="forwarder_alone", more=None):
+        self.track, self.program, self.more = track, program, more or {}
         self.folder = track.world.folder / track.name
         self.folder.mkdir(exist_ok=True)
 
@@ -151,7 +161,7 @@ class Tandem:
         site = {"site": "bench", "directors": {"dir-a": {"priority": 150, "peer_address": INSIDE}}, "services": services,
                 **self.more}
         (self.folder / "site.yaml").write_text(yaml.safe_dump(site, sort_keys=False))
-        bind = ["taskset", CPU] if self.cpu is not None else []
+        bind = ["taskset", CPU]
         log = f"{self.track.name}.log"
         self.process = self.track.director.start(*bind, self.track.world.bin / self.program, self.folder / "site.yaml",
                                                  self.folder, log=log)
