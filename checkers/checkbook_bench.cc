@@ -34,7 +34,9 @@ void bench_checkbook(uint32_t servers) {
   constexpr uint32_t kSeconds = 20;
   Checkbook book(1, servers);
   Configure configure;
-  ServiceSettings service{.name = "web", .check = std::make_shared<const Check>(Check{.interval = 1s})};
+  CheckSet set;
+  set.checks.push_back({.name = "check", .check = std::make_shared<const Check>(Check{.interval = 1s})});
+  ServiceSettings service{.name = "web", .checks = std::make_shared<const CheckSet>(std::move(set))};
   for (uint32_t i = 0; i < servers; ++i)
     service.servers.push_back({.name = "server-" + std::to_string(i), .address = Ipv4Address{i}, .port = 80});
   configure.services.push_back(service);

@@ -97,8 +97,12 @@ class CheckbookDriver {
   }
   void take_one(const PublishService& said) {
     services.insert_or_assign(said.service, said);
-    if (said.turned) log.push_back("service " + said.service + (said.up ? " up" : " down"));
+    if (said.regime.up != said.before.up)
+      log.push_back("service " + said.service + (said.regime.up ? " up" : " down"));
+    if (said.regime.sorry != said.before.sorry)
+      log.push_back("sorry " + said.service + (said.regime.sorry ? " in use" : " not in use"));
   }
+  void take_one(const SparedServer& spared) { log.push_back("spared " + spared.service + '/' + spared.server); }
   void take_one(const ForgetServer& gone) {
     servers.erase(gone.service + '/' + gone.server);
     log.push_back("forget " + gone.service + '/' + gone.server);
@@ -114,9 +118,17 @@ class CheckbookDriver {
   std::priority_queue<Pending> answers_;
 };
 
+// `check` as the whole set; CheckKind::kNone: no checks.
+inline std::shared_ptr<const CheckSet> only(Check check) {
+  CheckSet set;
+  if (check.kind != CheckKind::kNone)
+    set.checks.push_back({.name = "check", .check = std::make_shared<const Check>(std::move(check))});
+  return std::make_shared<const CheckSet>(std::move(set));
+}
+
 // A service named `name` with servers 10.0.0.1, 10.0.0.2, ... of the given names, port 80.
 inline ServiceSettings service_of(const std::string& name, const std::vector<std::string>& servers, Check check = {}) {
-  ServiceSettings settings{.name = name, .check = std::make_shared<const Check>(std::move(check))};
+  ServiceSettings settings{.name = name, .checks = only(std::move(check))};
   uint32_t host = 0x0a000001;
   for (const std::string& server : servers)
     settings.servers.push_back({.name = server, .address = Ipv4Address{host++}, .port = 80});

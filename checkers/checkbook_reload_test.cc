@@ -70,7 +70,7 @@ TEST(Reload, AnotherWeightIsSaidAtOnceAndKeepsTheState) {
   settings.servers[0].weight = 0;
   driver.tell(Configure{{settings}});
   EXPECT_EQ(driver.servers["web/a"].weight, 0U);
-  EXPECT_FALSE(driver.services["web"].up);
+  EXPECT_FALSE(driver.services["web"].regime.up);
   EXPECT_EQ(driver.state("web/a"), "up");
 }
 
@@ -109,7 +109,7 @@ TEST(Reload, AServerThatIsNotCheckedIsUp) {
   CheckbookDriver driver;
   driver.tell(Configure{{service_of("dns", {"a"}, {.kind = CheckKind::kNone})}});
   EXPECT_EQ(driver.state("dns/a"), "up");
-  EXPECT_TRUE(driver.services["dns"].up);
+  EXPECT_TRUE(driver.services["dns"].regime.up);
   driver.run_for(60s);
   EXPECT_THAT(driver.attempts, IsEmpty());
   // From now on it is checked: it goes on serving until the first answer, which decides.
@@ -120,19 +120,27 @@ TEST(Reload, AServerThatIsNotCheckedIsUp) {
   EXPECT_EQ(driver.state("dns/a"), "down");
   driver.tell(Configure{{service_of("dns", {"a"}, {.kind = CheckKind::kNone})}});
   EXPECT_EQ(driver.state("dns/a"), "up");
-  EXPECT_TRUE(driver.services["dns"].up);
+  EXPECT_TRUE(driver.services["dns"].regime.up);
 }
 
 // ---- a restart of the room
 
 Restored remembered(const std::string& service, const std::string& server, bool up) {
+  const HealthRecord health{
+      .up = up, .known = true, .reason = "as it was", .since_unix_ms = 5, .attempts = 100, .failures = 3};
   Restored restored;
-  restored.servers.push_back(
-      {service,
-       server,
-       {.up = up, .known = true, .reason = "as it was", .since_unix_ms = 5, .attempts = 100, .failures = 3},
-       up ? 1U : 0U});
-  restored.services.push_back({service, up, up ? 1U : 0U, 1, 5});
+  restored.servers.push_back({.service = service,
+                              .server = server,
+                              .health = health,
+                              .weight = up ? 1U : 0U,
+                              .in_rotation = up,
+                              .checks = {{.name = "check", .health = health, .said = std::nullopt}}});
+  restored.services.push_back({.service = service,
+                               .regime = {.up = up},
+                               .quorum = {.has = up ? 1U : 0U, .total = 1, .needed = 1},
+                               .servers_up = up ? 1U : 0U,
+                               .servers_total = 1,
+                               .since_unix_ms = 5});
   return restored;
 }
 
@@ -185,11 +193,10 @@ TEST(Reload, RandomReloadsKeepTheSumsTrue) {
       for (const char* name : {"x", "y", "z"}) {
         if (dice() % 4 == 0) continue;
         ServiceSettings service{.name = name};
-        service.check =
-            std::make_shared<const Check>(Check{.kind = dice() % 5 == 0 ? CheckKind::kNone : CheckKind::kTcp,
-                                                .interval = std::chrono::milliseconds(100 + dice() % 3 * 400),
-                                                .rise = 1,
-                                                .fall = 1});
+        service.checks = only(Check{.kind = dice() % 5 == 0 ? CheckKind::kNone : CheckKind::kTcp,
+                                    .interval = std::chrono::milliseconds(100 + dice() % 3 * 400),
+                                    .rise = 1,
+                                    .fall = 1});
         for (const char* server : {"a", "b", "c", "d"}) {
           if (dice() % 3 == 0) continue;
           service.servers.push_back({.name = server,
@@ -214,7 +221,7 @@ TEST(Reload, RandomReloadsKeepTheSumsTrue) {
       ASSERT_EQ(driver.services.size(), configure.services.size());
       for (const auto& [name, service] : driver.services) {
         ASSERT_EQ(service.servers_up, sums[name].first) << "seed " << seed << " round " << round;
-        ASSERT_EQ(service.up, sums[name].second > 0) << "seed " << seed << " round " << round;
+        ASSERT_EQ(service.regime.up, sums[name].second > 0) << "seed " << seed << " round " << round;
       }
     }
     driver.tell(Configure{{}});

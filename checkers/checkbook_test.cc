@@ -27,13 +27,13 @@ TEST(Checkbook, ANewServerStartsDownAndItsFirstSuccessBringsItUp) {
   EXPECT_EQ(driver.state("web/a"), "down");
   EXPECT_FALSE(driver.servers["web/a"].health.known);
   EXPECT_EQ(driver.servers["web/a"].weight, 0U);
-  EXPECT_FALSE(driver.services["web"].up);
+  EXPECT_FALSE(driver.services["web"].regime.up);
   EXPECT_EQ(driver.services["web"].servers_total, 1U);
 
   driver.run_for(100ms);
   EXPECT_EQ(driver.state("web/a"), "up");
   EXPECT_EQ(driver.servers["web/a"].weight, 1U);
-  EXPECT_TRUE(driver.services["web"].up);
+  EXPECT_TRUE(driver.services["web"].regime.up);
   EXPECT_THAT(driver.log, ElementsAre("up web/a", "service web up"));
 }
 
@@ -63,7 +63,7 @@ TEST(Checkbook, AServerWithoutWeightIsUpButKeepsNoServiceUp) {
   driver.run_for(1s);
   EXPECT_EQ(driver.state("web/a"), "up");
   EXPECT_EQ(driver.services["web"].servers_up, 1U);
-  EXPECT_FALSE(driver.services["web"].up);
+  EXPECT_FALSE(driver.services["web"].regime.up);
 }
 
 TEST(Checkbook, IntervalsAreCountedFromStartToStartWithTenPercentOfJitter) {
@@ -212,23 +212,23 @@ TEST(Checkbook, WhatACheckSaysOfTheWeightIsTheServersWeightAndDrainTakesTheServi
   driver.run_for(5s);
   EXPECT_EQ(driver.servers.at("web/a").weight, 0U);
   EXPECT_TRUE(driver.servers.at("web/a").health.up) << "drained, not down";
-  EXPECT_FALSE(driver.services.at("web").up);
+  EXPECT_FALSE(driver.services.at("web").regime.up);
   said.reset();
   driver.run_for(5s);
   EXPECT_EQ(driver.servers.at("web/a").weight, 10U);
-  EXPECT_TRUE(driver.services.at("web").up);
+  EXPECT_TRUE(driver.services.at("web").regime.up);
 }
 
 TEST(Checkbook, AServersOwnCheckIsAskedInsteadOfTheServices) {
   CheckbookDriver driver;
   ServiceSettings service = service_of("web", {"a", "b"});
-  service.servers[1].check = std::make_shared<const Check>(Check{.port = 9000, .address = Ipv4Address{0x7f000001}});
+  service.servers[1].checks = only(Check{.port = 9000, .address = Ipv4Address{0x7f000001}});
   driver.tell(Configure{{service}});
   driver.run_for(3s);
   std::set<std::string> asked;
   for (const auto& attempt : driver.attempts) asked.insert(attempt.server);
   EXPECT_EQ(asked, (std::set<std::string>{"10.0.0.1:80", "127.0.0.1:9000"}));
-  service.servers[1].check = std::make_shared<const Check>(Check{.kind = CheckKind::kNone});
+  service.servers[1].checks = only(Check{.kind = CheckKind::kNone});
   driver.tell(Configure{{service}});
   driver.attempts.clear();
   driver.run_for(3s);

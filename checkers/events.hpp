@@ -2,13 +2,17 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "checkers/health.hpp"
 #include "checkers/outcome.hpp"
+#include "checkers/passive.hpp"
+#include "checkers/regime.hpp"
 #include "checkers/settings.hpp"
+#include "checkers/shares.hpp"
 #include "daemon/base/time.hpp"
 
 namespace tandem::checkers {
@@ -32,17 +36,50 @@ struct Configure {
 struct Restored {
   struct Server {
     std::string service, server;
-    HealthRecord health;
+    HealthRecord health;  // the server's; its `recent` is empty
     uint32_t weight = 0;
+    bool in_rotation = false;
+    uint64_t ramp_since_unix_ms = 0;  // 0: its weight is not growing
+    uint32_t latency_us = 0;
+    struct OfCheck {
+      std::string name;
+      HealthRecord health;
+      std::optional<Weight> said;
+    };
+    std::vector<OfCheck> checks;
   };
   struct Service {
     std::string service;
-    bool up = false;
+    Regime regime;
+    Quorum quorum;
+    bool of_servers = false;
     uint32_t servers_up = 0, servers_total = 0;
+    uint32_t servers_overridden = 0;
     uint64_t since_unix_ms = 0;
   };
   std::vector<Server> servers;
   std::vector<Service> services;
+};
+
+// What an operator made of a server, until further notice.
+struct Override {
+  enum class Kind : uint8_t { kNone, kWeight, kDrain, kDisable };
+  Kind kind = Kind::kNone;
+  uint32_t weight = 0;  // of kWeight
+  uint64_t since_unix_ms = 0;
+  bool operator==(const Override&) const = default;
+};
+
+// The operator's word about a server, which may come before the server does. kNone: as the site and the checks say.
+struct Overridden {
+  std::string service, server;
+  Override override;
+};
+
+// What forwarding saw of a server's real clients in the last moments.
+struct PassiveSeen {
+  std::string service, server;
+  PassiveReport report;
 };
 
 // Exactly one follows every StartAttempt, also after CancelAttempt: it gives the descriptor back.
@@ -54,7 +91,7 @@ struct AttemptEnded {
 // The time of Checkbook::deadline() has come.
 struct DeadlineReached {};
 
-using Event = std::variant<Configure, Restored, AttemptEnded, DeadlineReached>;
+using Event = std::variant<Configure, Restored, Overridden, PassiveSeen, AttemptEnded, DeadlineReached>;
 
 // ---- actions
 
@@ -70,17 +107,44 @@ struct CancelAttempt {
 
 struct PublishServer {
   std::string service, server;
-  HealthRecord health;
-  uint32_t weight = 0;  // the effective one
+  HealthRecord health;  // the server's: its checks' attempts together, and `recent` empty
+  uint32_t weight = 0;  // the one schedulers deal by
+  bool in_rotation = false;
+  bool dead = false;  // not up, and not only because nobody has looked yet
+  // Why it is so.
+  uint32_t configured_weight = 0;
+  uint32_t share = kWhole;  // per cent of its weight, by slow start, latency and checks together
+  bool sorry = false;
+  uint8_t group = 1;
+  bool hundredths = false;
+  Override override;
+  uint64_t ramp_since_unix_ms = 0;
+  uint32_t latency_us = 0;
+  struct OfCheck {
+    std::string name;
+    CheckKind kind = CheckKind::kNone;
+    HealthRecord health;
+    std::optional<Weight> said;
+    std::optional<uint8_t> weight_when_down;
+  };
+  std::vector<OfCheck> checks;
   Health::Change change = Health::Change::kNone;
 };
 
 struct PublishService {
   std::string service;
-  bool up = false;  // at least one server takes new connections
-  uint32_t servers_up = 0, servers_total = 0;
-  uint64_t since_unix_ms = 0;
-  bool turned = false;  // `up` is another than it was
+  Regime regime;
+  Quorum quorum;
+  bool of_servers = false;  // what the quorum counts
+  uint32_t servers_up = 0, servers_total = 0;  // without sorry servers
+  uint32_t servers_overridden = 0;
+  uint64_t since_unix_ms = 0;  // of regime.up
+  Regime before;               // an event is due where it differs
+};
+
+// Real clients fare badly with a server, and it is left up all the same, because too few would be left.
+struct SparedServer {
+  std::string service, server, reason;
 };
 
 struct ForgetServer {
@@ -100,7 +164,8 @@ struct Strain {
 };
 
 using Action =
-    std::variant<StartAttempt, CancelAttempt, PublishServer, PublishService, ForgetServer, ForgetService, Strain>;
+    std::variant<StartAttempt, CancelAttempt, PublishServer, PublishService, SparedServer, ForgetServer, ForgetService,
+                 Strain>;
 using Actions = std::vector<Action>;
 
 }  // namespace tandem::checkers

@@ -9,17 +9,29 @@ Health Health::fresh(uint64_t unix_ms, bool up) {
   return Health({.up = up, .reason = "waiting for its first check", .since_unix_ms = unix_ms});
 }
 
-Health Health::unchecked(uint64_t unix_ms) {
-  return Health({.up = true, .known = true, .reason = "not checked", .since_unix_ms = unix_ms});
-}
-
-Health::Change Health::on(const Outcome& outcome, const Check& check, uint64_t unix_ms) {
-  if (outcome.says_nothing()) return Change::kNone;
+void Health::count(const Outcome& outcome, const Check& check, uint64_t unix_ms) {
   ++record_.attempts;
   if (!outcome.ok()) ++record_.failures;
   const auto took = std::chrono::duration_cast<std::chrono::microseconds>(outcome.took).count();
   record_.last_duration_us = static_cast<uint32_t>(std::clamp<int64_t>(took, 0, UINT32_MAX));
   remember(outcome, check, unix_ms);
+}
+
+void Health::on_while_held(const Outcome& outcome, const Check& check, uint64_t unix_ms) {
+  if (!outcome.says_nothing()) count(outcome, check, unix_ms);
+}
+
+void Health::take_down(const std::string& why, uint64_t unix_ms) {
+  contrary_ = 0;
+  if (record_.up || !record_.known) record_.since_unix_ms = unix_ms;
+  record_.up = false;
+  record_.known = true;
+  record_.reason = why;
+}
+
+Health::Change Health::on(const Outcome& outcome, const Check& check, uint64_t unix_ms) {
+  if (outcome.says_nothing()) return Change::kNone;
+  count(outcome, check, unix_ms);
 
   if (!record_.known) {
     record_.known = true;

@@ -1,4 +1,4 @@
-// The health of one server: up or down, since when and why.
+// The health of one check of one server: up or down, since when and why. verdict.hpp makes the server's of its checks'.
 //
 // A server nobody has asked yet is down (unless the site says `initial: up`): it gets no connections before it has answered once. The
 // first attempt of its life decides at once, both ways; after that `rise` successes in a row bring
@@ -45,25 +45,26 @@ class Health {
 
   // A new server: down until its first success.
   static Health fresh(uint64_t unix_ms, bool up = false);
-  // A server that is not checked: up.
-  static Health unchecked(uint64_t unix_ms);
   explicit Health(HealthRecord record) : record_(std::move(record)) {}
 
   // An attempt of `check` has ended. kDown is also told by the first failure of a new server.
   Change on(const Outcome& outcome, const Check& check, uint64_t unix_ms);
 
+  // The same, but nothing changes by a success: a server that failed its clients is held down for a while.
+  void on_while_held(const Outcome& outcome, const Check& check, uint64_t unix_ms);
+  // Somebody else knows better: down, until `rise` successes in a row.
+  void take_down(const std::string& why, uint64_t unix_ms);
+
   // The check asks something else from now on: what was answered in a row so far proves nothing of
   // it. The state stays, because a reload that tunes a check must not empty a service.
   void check_changed() { contrary_ = 0; }
-  // Checked from now on, and not so far: the first answer decides.
-  void begin_checking() { record_.known = false; }
-
   // The last results contradict the state, and it will change if that goes on.
   bool changing() const { return contrary_ > 0; }
   const HealthRecord& record() const { return record_; }
   bool up() const { return record_.up; }
 
  private:
+  void count(const Outcome& outcome, const Check& check, uint64_t unix_ms);
   void remember(const Outcome& outcome, const Check& check, uint64_t unix_ms);
   Change turn(bool up, const Outcome& outcome, const Check& check, uint64_t unix_ms);
 

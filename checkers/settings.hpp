@@ -1,5 +1,6 @@
-// What the checkers room is told to do: services, their servers, and the one check of each service.
-// The shell makes these values from the validated site; names are the identity over a reload.
+// What the checkers room is told to do: services, their servers, the checks, and the rules by which the verdicts become
+// weights. The shell makes these values from the validated site; names are the identity over a reload. What many servers
+// have in common is one value that all of them point to.
 #pragma once
 
 #include <cstdint>
@@ -49,6 +50,8 @@ struct Check {
   bool initially_up = false;           // a new server takes connections before its first answer
   uint32_t rise = 2;                   // successes in a row that bring a server up
   uint32_t fall = 3;                   // failures in a row that take it down
+  // Per cent of its weight that a server keeps while this check fails: such a check does not count towards CheckSet::need.
+  std::optional<uint8_t> weight_when_down;
   uint16_t port = 0;                   // 0: the server's own
   std::optional<IpAddress> address;    // else the server's own
   std::optional<IpAddress> source;     // the attempt comes from this address
@@ -74,18 +77,71 @@ struct Check {
   bool operator==(const Check&) const = default;
 };
 
+struct NamedCheck {
+  std::string name;
+  std::shared_ptr<const Check> check;  // never null, never CheckKind::kNone
+};
+
+// All the checks of a server.
+struct CheckSet {
+  std::vector<NamedCheck> checks;  // empty: it is not checked, and up
+  uint32_t need = 0;               // so many of those that count must pass; 0: all
+};
+
 struct ServerSettings {
   std::string name;
   IpAddress address;
   uint16_t port = 0;
   uint32_t weight = 1;
-  std::shared_ptr<const Check> check;  // null: the service's
+  uint8_t group = 1;                       // 1 to kMostGroups: the first serves, the others are spares
+  bool sorry = false;                      // serves only while the quorum is not there
+  std::shared_ptr<const CheckSet> checks;  // null: the service's
+};
+
+constexpr size_t kMostGroups = 16;
+
+// A number, or per cent of a whole.
+struct Amount {
+  uint32_t value = 0;
+  bool percent = false;
+  bool operator==(const Amount&) const = default;
+};
+
+struct QuorumRule {
+  Amount quorum{1};
+  Amount hysteresis{0};
+  bool of_servers = false;  // servers are counted; else their weights are added up
+  bool operator==(const QuorumRule&) const = default;
+};
+
+// When what real clients met takes a server down (passive.hpp).
+struct PassiveRule {
+  bool on = false;
+  uint8_t failures = 50;   // per cent of the connections of a window at least
+  uint32_t minimum = 20;   // failures of a window at least
+  uint32_t clients = 5;    // different clients among the failures at least
+  Duration window = 10s;   // what is looked at
+  Duration hold = 30s;     // how long a server stays down at least; doubled each time it does not help
+  uint8_t most_down = 50;  // per cent of the service's servers that may be down for this at once
+  bool operator==(const PassiveRule&) const = default;
+};
+
+struct ServicePolicy {
+  QuorumRule quorum;
+  uint32_t group_minimum = 1;  // servers that the groups in use must have between them, or the next one joins
+  bool inhibit = false;        // a server that is down keeps its place, with weight 0
+  Duration slow_start{};       // how long a server's weight grows after it came up
+  bool by_latency = false;     // weights follow what the checks measure
+  bool hundredths = false;     // weights are said a hundred times as large, so that shares of 1 can be said
+  PassiveRule passive;
+  bool operator==(const ServicePolicy&) const = default;
 };
 
 struct ServiceSettings {
   std::string name;
-  std::shared_ptr<const Check> check;  // never null; shared by the service's attempts under way
+  std::shared_ptr<const CheckSet> checks;  // never null; shared by the service's servers
   std::vector<ServerSettings> servers;
+  ServicePolicy policy;
 };
 
 // What one attempt is made against.

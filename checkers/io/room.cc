@@ -52,6 +52,9 @@ class Room {
     board_.subscribe<bus::ServiceHealth>([this](const bus::ServiceHealth& message) {
       if (!caught_up_) restored_.services.push_back(restored(message));
     });
+    board_.subscribe<bus::Override>([this](const bus::Override& message) { tell(overridden(message)); });
+    board_.subscribe<bus::Forget>([this](const bus::Forget& gone) { forgotten(gone); });
+    board_.subscribe<bus::PassiveHealth>([this](const bus::PassiveHealth& message) { tell(seen(message)); });
     board_.on_caught_up([this] {
       caught_up_ = true;
       tell(std::exchange(restored_, {}));
@@ -73,6 +76,13 @@ class Room {
         waiting_.push_back(std::move(*prepared));
       });
     });
+  }
+
+  // An operator took a word back.
+  void forgotten(const bus::Forget& gone) {
+    const size_t slash = gone.of_key.find('/');
+    if (gone.kind != bus::Override::kKind || slash == std::string::npos) return;
+    tell(Overridden{.service = gone.of_key.substr(0, slash), .server = gone.of_key.substr(slash + 1), .override = {}});
   }
 
   void apply(Prepared prepared) {

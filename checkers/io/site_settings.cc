@@ -1,5 +1,6 @@
 #include "checkers/io/site_settings.hpp"
 
+#include <algorithm>
 #include <iterator>
 #include <optional>
 #include <sstream>
@@ -37,6 +38,7 @@ Check check_of(const config::Check& from) {
               .initially_up = from.initially_up,
               .rise = from.rise,
               .fall = from.fall,
+              .weight_when_down = from.weight_when_down,
               .port = from.port,
               .address = known(from.address),
               .source = known(from.source),
@@ -64,19 +66,72 @@ Check check_of(const config::Check& from) {
   return check;
 }
 
+Amount amount_of(const config::Amount& from) {
+  return {.value = from.value, .percent = from.percent};
+}
+
+// Sets that many servers have alike become one.
+class SetMaker {
+ public:
+  std::shared_ptr<const CheckSet> make(const config::CheckSet& from) {
+    if (last_ != nullptr && made_of_ != nullptr && *made_of_ == from) return last_;
+    CheckSet set{.checks = {}, .need = from.need};
+    for (const config::NamedCheck& named : from.checks)
+      set.checks.push_back({.name = named.name, .check = std::make_shared<const Check>(check_of(named.check))});
+    made_of_ = &from;
+    last_ = std::make_shared<const CheckSet>(std::move(set));
+    return last_;
+  }
+
+ private:
+  const config::CheckSet* made_of_ = nullptr;
+  std::shared_ptr<const CheckSet> last_;
+};
+
+ServicePolicy policy_of(const config::Service& service) {
+  const config::ServingRules& from = service.serving;
+  ServicePolicy policy{.quorum = {.quorum = amount_of(from.quorum),
+                                  .hysteresis = amount_of(from.hysteresis),
+                                  .of_servers = from.quorum_of == config::QuorumOf::kServers},
+                       .group_minimum = from.group_minimum,
+                       .inhibit = from.on_down == config::OnDown::kInhibit,
+                       .slow_start = from.slow_start,
+                       .by_latency = from.weight_from == config::WeightFrom::kLatency};
+  const auto leaves_a_share = [](const config::CheckSet& set) {
+    return std::ranges::any_of(set.checks, [](const auto& each) { return each.check.weight_when_down.value_or(0) > 0; });
+  };
+  policy.hundredths = policy.slow_start > Duration::zero() || policy.by_latency || leaves_a_share(service.checks) ||
+                      std::ranges::any_of(service.servers, [&](const config::Server& server) {
+                        return server.checks && leaves_a_share(*server.checks);
+                      });
+  if (from.passive)
+    policy.passive = {.on = true,
+                      .failures = from.passive->failures,
+                      .minimum = from.passive->minimum,
+                      .clients = from.passive->clients,
+                      .window = from.passive->window,
+                      .hold = from.passive->hold,
+                      .most_down = from.passive->most_down};
+  return policy;
+}
+
 }  // namespace
 
 Configure settings_of(const config::Site& site) {
   Configure configure;
   for (const config::Service& from : site.services) {
-    ServiceSettings service{.name = from.name, .check = std::make_shared<const Check>(check_of(from.check))};
+    SetMaker of_service, of_servers;
+    ServiceSettings service{.name = from.name, .checks = of_service.make(from.checks), .policy = policy_of(from)};
+    service.servers.reserve(from.servers.size());
     for (const config::Server& server : from.servers)
-      service.servers.push_back(
-          {.name = server.name,
-           .address = server.address,
-           .port = server.port,
-           .weight = server.weight,
-           .check = server.check ? std::make_shared<const Check>(check_of(*server.check)) : nullptr});
+      service.servers.push_back({.name = server.name,
+                                 .address = server.address,
+                                 // One that has the port its client came to is asked on the first.
+                                 .port = server.port != 0 ? server.port : from.port,
+                                 .weight = server.weight,
+                                 .group = server.group,
+                                 .sorry = server.sorry,
+                                 .checks = server.checks ? of_servers.make(*server.checks) : nullptr});
     configure.services.push_back(std::move(service));
   }
   return configure;
@@ -91,10 +146,14 @@ Prepared prepare(const bus::SiteText& text) {
   }
   prepared.settings = settings_of(*reading.site);
   std::vector<std::shared_ptr<const Check>> checks;
+  const auto take = [&](const std::shared_ptr<const CheckSet>& set) {
+    for (const NamedCheck& named : set->checks) checks.push_back(named.check);
+  };
+  const CheckSet* last = nullptr;
   for (const ServiceSettings& service : prepared.settings.services) {
-    checks.push_back(service.check);
+    take(service.checks);
     for (const ServerSettings& server : service.servers)
-      if (server.check) checks.push_back(server.check);
+      if (server.checks && std::exchange(last, server.checks.get()) != server.checks.get()) take(server.checks);
   }
   prepared.trust = TrustStore::load(checks);
   return prepared;

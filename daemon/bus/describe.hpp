@@ -44,6 +44,10 @@ struct EnumWords<RoomPhase> {
   static constexpr std::array<std::string_view, 4> kWords{"starting", "running", "stopping", "dead"};
 };
 template <>
+struct EnumWords<OverrideKind> {
+  static constexpr std::array<std::string_view, 4> kWords{"none", "weight", "drain", "disable"};
+};
+template <>
 struct EnumWords<Severity> {
   static constexpr std::array<std::string_view, 5> kWords{"debug", "info", "notice", "warning", "error"};
 };

@@ -125,7 +125,6 @@ struct Maintenance {
   static auto fields(auto& m, auto&& f) { f("on", m.on), f("since_unix_ms", m.since_unix_ms); }
 };
 
-// What the checkers think of one server of one service.
 // Attempts in a row that ended alike.
 struct CheckRun {
   bool passed = false;
@@ -139,25 +138,67 @@ struct CheckRun {
   }
 };
 
+// One of a server's checks.
+struct CheckHealth {
+  std::string name;  // "check" where there is one alone
+  std::string type;  // "http"
+  bool up = false;
+  bool known = false;  // false until the first attempt of its life ended
+  std::string reason;  // of the last change, in words
+  uint64_t since_unix_ms = 0;
+  uint64_t attempts = 0;
+  uint64_t failures = 0;
+  uint32_t last_duration_us = 0;
+  std::string weight;            // what it says of the server's weight: "", "5", "75%"
+  std::string weight_when_down;  // "50%": it does not count for up or down
+  std::vector<CheckRun> recent;  // the last attempts, oldest first
+  static auto fields(auto& m, auto&& f) {
+    f("name", m.name), f("type", m.type), f("up", m.up), f("known", m.known), f("reason", m.reason);
+    f("since_unix_ms", m.since_unix_ms), f("attempts", m.attempts), f("failures", m.failures);
+    f("last_duration_us", m.last_duration_us), f("weight", m.weight), f("weight_when_down", m.weight_when_down);
+    f("recent", m.recent);
+  }
+};
+
+enum class OverrideKind : uint8_t { kNone, kWeight, kDrain, kDisable };
+
+// What the checkers think of one server of one service. Forwarding does as `weight`, `in_rotation` and `dead` say; the rest
+// is why.
 struct ServerHealth {
   static constexpr std::string_view kKind = "ServerHealth";
   static constexpr bool kRetained = true;
   std::string service;
   std::string server;
-  bool up = false;
-  bool known = false;   // false until the first attempt of its life ended
-  uint32_t weight = 0;  // the effective one: 0 when down
-  std::string reason;   // of the last change, in words
+  bool up = false;           // its checks pass, and no operator has disabled it
+  bool known = false;        // that is settled: enough first attempts have ended
+  bool dead = false;         // known not to be up
+  bool in_rotation = false;  // schedulers deal as if others did not exist: those down, spares, sorry servers
+  uint32_t weight = 0;       // the effective one: 0 takes no new connections
+  uint32_t configured_weight = 0;
+  uint32_t share = 100;     // per cent of its weight, by slow start, latency and checks together
+  uint32_t scale = 1;       // what weights of this service are multiplied by, so that shares of 1 can be said
+  uint32_t group = 1;       // of spares; 1 serves first
+  bool sorry = false;       // serves only while the quorum is not there
+  OverrideKind override = OverrideKind::kNone;  // the operator's word
+  uint32_t override_weight = 0;                 // of kWeight
+  uint64_t override_since_unix_ms = 0;
+  uint64_t ramp_since_unix_ms = 0;  // its weight grows since then (slow start); 0: it does not
+  uint32_t latency_us = 0;          // of its first check, smoothed; 0: not known
+  std::string reason;               // of the last change, in words
   uint64_t since_unix_ms = 0;
-  uint64_t attempts = 0;
+  uint64_t attempts = 0;  // of all checks
   uint64_t failures = 0;
-  uint32_t last_duration_us = 0;
-  std::vector<CheckRun> recent;  // the last attempts, oldest first
+  uint32_t last_duration_us = 0;  // of the first check
+  std::vector<CheckHealth> checks;
   std::string key() const { return service + '/' + server; }
   static auto fields(auto& m, auto&& f) {
-    f("service", m.service), f("server", m.server), f("up", m.up), f("known", m.known), f("weight", m.weight);
-    f("reason", m.reason), f("since_unix_ms", m.since_unix_ms), f("attempts", m.attempts);
-    f("failures", m.failures), f("last_duration_us", m.last_duration_us), f("recent", m.recent);
+    f("service", m.service), f("server", m.server), f("up", m.up), f("known", m.known), f("dead", m.dead);
+    f("in_rotation", m.in_rotation), f("weight", m.weight), f("configured_weight", m.configured_weight);
+    f("share", m.share), f("scale", m.scale), f("group", m.group), f("sorry", m.sorry), f("override", m.override);
+    f("override_weight", m.override_weight), f("override_since_unix_ms", m.override_since_unix_ms);
+    f("ramp_since_unix_ms", m.ramp_since_unix_ms), f("latency_us", m.latency_us), f("reason", m.reason);
+    f("since_unix_ms", m.since_unix_ms), f("attempts", m.attempts), f("failures", m.failures);
+    f("last_duration_us", m.last_duration_us), f("checks", m.checks);
   }
 };
 
@@ -165,14 +206,60 @@ struct ServiceHealth {
   static constexpr std::string_view kKind = "ServiceHealth";
   static constexpr bool kRetained = true;
   std::string service;
-  bool up = false;  // at least one server takes new connections
-  uint32_t servers_up = 0;
+  bool up = false;             // the quorum is there
+  bool sorry_in_use = false;   // sorry servers get the new connections, and nobody else
+  uint32_t groups_in_use = 1;  // 1 to so many
+  uint32_t servers_up = 0;     // without sorry servers
   uint32_t servers_total = 0;
-  uint64_t since_unix_ms = 0;
+  uint32_t servers_overridden = 0;  // by an operator
+  std::string quorum_of;            // "weight" or "servers"
+  uint64_t quorum_has = 0;          // of that, up now
+  uint64_t quorum_total = 0;        // of that, with all servers up as configured
+  uint64_t quorum = 0;              // so many are wanted
+  uint64_t hysteresis = 0;          // down below quorum - hysteresis, up again from quorum + hysteresis
+  uint64_t since_unix_ms = 0;       // of `up`
   std::string key() const { return service; }
   static auto fields(auto& m, auto&& f) {
-    f("service", m.service), f("up", m.up), f("servers_up", m.servers_up), f("servers_total", m.servers_total);
+    f("service", m.service), f("up", m.up), f("sorry_in_use", m.sorry_in_use), f("groups_in_use", m.groups_in_use);
+    f("servers_up", m.servers_up), f("servers_total", m.servers_total);
+    f("servers_overridden", m.servers_overridden), f("quorum_of", m.quorum_of), f("quorum_has", m.quorum_has);
+    f("quorum_total", m.quorum_total), f("quorum", m.quorum), f("hysteresis", m.hysteresis);
     f("since_unix_ms", m.since_unix_ms);
+  }
+};
+
+// What an operator made of a server, until `tandemctl server set ... enable` (which forgets it). Said by control, kept by
+// the supervisor over restarts.
+struct Override {
+  static constexpr std::string_view kKind = "Override";
+  static constexpr bool kRetained = true;
+  std::string service;
+  std::string server;
+  OverrideKind kind = OverrideKind::kNone;
+  uint32_t weight = 0;  // of kWeight
+  uint64_t since_unix_ms = 0;
+  std::string key() const { return service + '/' + server; }
+  static auto fields(auto& m, auto&& f) {
+    f("service", m.service), f("server", m.server), f("kind", m.kind), f("weight", m.weight);
+    f("since_unix_ms", m.since_unix_ms);
+  }
+};
+
+// How real clients fared with a server in about the last second. Said by forwarding, only of what failed or may matter for
+// a share: not for every packet, and not for a server nobody goes to.
+struct PassiveHealth {
+  static constexpr std::string_view kKind = "PassiveHealth";
+  static constexpr bool kRetained = false;
+  std::string service;
+  std::string server;
+  uint64_t opened = 0;        // connections
+  uint64_t unanswered = 0;    // that the server did not answer
+  uint64_t resets = 0;        // that it refused by a reset before they stood
+  uint64_t client_marks = 0;  // a bit for each client among the failures, by a hash of forwarding's own
+  std::string key() const { return {}; }
+  static auto fields(auto& m, auto&& f) {
+    f("service", m.service), f("server", m.server), f("opened", m.opened), f("unanswered", m.unanswered);
+    f("resets", m.resets), f("client_marks", m.client_marks);
   }
 };
 
@@ -425,6 +512,6 @@ struct Forget {
 using Message =
     std::variant<SiteText, InstanceState, ServerHealth, ServiceHealth, SyncStatus, ServerStats, ServiceStats,
                  EngineStats, RoomStatus, RoomReady, ReloadRequest, ReloadResult, Handover, HandoverResult, Maintenance,
-                 FlowQuestion, FlowAnswer, TraceRequest, TraceAnswer, Event, Forget>;
+                 Override, PassiveHealth, FlowQuestion, FlowAnswer, TraceRequest, TraceAnswer, Event, Forget>;
 
 }  // namespace tandem::bus

@@ -24,6 +24,8 @@ constexpr Right kRights[] = {
     {FlowQuestion::kKind, "control"},    {FlowAnswer::kKind, "forwarding"},
     {TraceRequest::kKind, "control"},    {TraceAnswer::kKind, "forwarding"},
     {ServiceStats::kKind, "forwarding"}, {Maintenance::kKind, "vrrp"},  // which remembers it for the daemon's next life
+    {Override::kKind, "control"},        {Override::kKind, kSupervisor},  // which remembers it
+    {PassiveHealth::kKind, "forwarding"},
 };
 
 // A room may take only its own step of a handover: nobody but the peer's word makes this box take over.
@@ -71,6 +73,7 @@ bool may_hear(std::string_view room, std::string_view kind) {
   if (kind == ReloadRequest::kKind) return room == kSupervisor;
   // Who a site's clients are is no business of a room that speaks with strangers.
   if (kind == FlowQuestion::kKind || kind == TraceRequest::kKind) return room == "forwarding";
+  if (kind == PassiveHealth::kKind) return room == "checkers";
   if (kind == FlowAnswer::kKind || kind == TraceAnswer::kKind) return room == "control";
   return is_kind(kind);
 }

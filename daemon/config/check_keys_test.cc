@@ -14,7 +14,7 @@ constexpr std::string_view kHttp = "http: { path: /healthz }";
 Check check_of(const std::string& words) {
   const Reading reading = read_site(site_with(kHttp, words), "s");
   EXPECT_TRUE(reading.errors.empty()) << words << ": " << (reading.errors.empty() ? "" : reading.errors[0].render());
-  return reading.site ? reading.site->services[0].check : Check{};
+  return reading.site ? reading.site->services[0].checks.checks.at(0).check : Check{};
 }
 std::vector<std::string> errors_with(const std::string& words) {
   return errors_of(site_with(kHttp, words));
@@ -73,13 +73,13 @@ TEST(CheckKeys, AServersCheckChangesWhatItWritesAndNothingElse) {
   const Reading reading = read_site(text, "s");
   ASSERT_TRUE(reading.site) << reading.errors[0].render();
   const Service& service = reading.site->services[0];
-  const Check& own = service.servers[0].check.value();
+  const Check& own = service.servers[0].checks.value().checks[0].check;
   EXPECT_EQ(own.fall, 7u);
   EXPECT_EQ(own.port, 9000);
-  EXPECT_EQ(own.interval, service.check.interval);
-  EXPECT_EQ(own.path, service.check.path);
+  EXPECT_EQ(own.interval, service.checks.checks[0].check.interval);
+  EXPECT_EQ(own.path, service.checks.checks[0].check.path);
   EXPECT_EQ(own.type, CheckType::kHttp);
-  EXPECT_FALSE(service.servers[1].check);
+  EXPECT_FALSE(service.servers[1].checks);
 }
 
 }  // namespace

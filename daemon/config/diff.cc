@@ -31,6 +31,9 @@ template <class Enum>
 std::string shown(Enum value) {
   return std::string(word(value));
 }
+std::string shown(const Amount& amount) {
+  return text_of(amount);
+}
 std::string shown(const VirtualAddress& address) {
   return address.prefix.text() + " on " + address.interface;
 }
@@ -120,8 +123,13 @@ void compare_named(std::vector<std::string>& lines, const std::string& path, con
   if (old_order != new_order) lines.push_back(path + ": in another order");
 }
 
+// `lines` say the check's own path: "services.web: check" or "services.web.checks.app: check".
 void compare_check(Comparison& lines, const Check& before, const Check& after) {
   lines.value("check", before.type, after.type);
+  const auto share = [](const std::optional<uint8_t>& kept) {
+    return kept ? std::to_string(*kept) + "%" : std::string("none");
+  };
+  lines.value("check.weight_when_down", share(before.weight_when_down), share(after.weight_when_down));
   lines.value("check.interval", before.interval, after.interval);
   lines.value("check.timeout", before.timeout, after.timeout);
   lines.value("check.rise", before.rise, after.rise);
@@ -148,10 +156,49 @@ void compare_check(Comparison& lines, const Check& before, const Check& after) {
     same.expect = after.expect, same.ca_file = after.ca_file, same.verify = after.verify;
     same.interval_while_changing = after.interval_while_changing, same.initially_up = after.initially_up;
     same.address = after.address, same.source = after.source, same.interface = after.interface;
-    same.mark = after.mark;
+    same.mark = after.mark, same.weight_when_down = after.weight_when_down;
     return same != after;
   }();
   if (others_differ) lines.value("check", std::string("what is asked, as it was"), std::string("edited"));
+}
+
+void compare_checks(std::vector<std::string>& lines, const std::string& path, const CheckSet& before,
+                    const CheckSet& after) {
+  if (before == after) return;
+  Comparison set(lines, path);
+  if (before.single && after.single) {
+    Check none;
+    none.type = CheckType::kNone;
+    compare_check(set, before.checks.empty() ? none : before.checks[0].check,
+                  after.checks.empty() ? none : after.checks[0].check);
+    return;
+  }
+  const auto need = [](const CheckSet& s) { return s.need == 0 ? std::string("all") : std::to_string(s.need); };
+  set.value("need", need(before), need(after));
+  compare_named(lines, path + ".checks", before.checks, after.checks,
+                [&](const std::string& check_path, const NamedCheck& a, const NamedCheck& b) {
+                  Comparison check(lines, check_path);
+                  compare_check(check, a.check, b.check);
+                });
+}
+
+void compare_serving(Comparison& service, const ServingRules& a, const ServingRules& b) {
+  service.value("quorum", a.quorum, b.quorum);
+  service.value("quorum_of", a.quorum_of, b.quorum_of);
+  service.value("hysteresis", a.hysteresis, b.hysteresis);
+  service.value("group_minimum", a.group_minimum, b.group_minimum);
+  service.value("weight", a.weight_from, b.weight_from);
+  service.value("slow_start", a.slow_start, b.slow_start);
+  service.value("on_down", a.on_down, b.on_down);
+  service.value("action_on_down", a.flows_on_down, b.flows_on_down);
+  if (a.passive == b.passive) return;
+  if (!a.passive || !b.passive) return service.say(std::string("passive: ") + (b.passive ? "added" : "removed"));
+  service.value("passive.failures", a.passive->failures, b.passive->failures);
+  service.value("passive.minimum", a.passive->minimum, b.passive->minimum);
+  service.value("passive.clients", a.passive->clients, b.passive->clients);
+  service.value("passive.window", a.passive->window, b.passive->window);
+  service.value("passive.hold", a.passive->hold, b.passive->hold);
+  service.value("passive.most_down", a.passive->most_down, b.passive->most_down);
 }
 
 void compare_routers(std::vector<std::string>& lines, const Site& before, const Site& after) {
@@ -222,13 +269,20 @@ void compare_services(std::vector<std::string>& lines, const Site& before, const
                   compare_persistence(lines, path, a.persistence, b.persistence);
                   service.value("on_no_server", a.no_server, b.no_server);
                   service.value("virtual router", a.router, b.router);
-                  compare_check(service, a.check, b.check);
+                  compare_checks(lines, path, a.checks, b.checks);
+                  compare_serving(service, a.serving, b.serving);
                   compare_named(lines, path + ".servers", a.servers, b.servers,
                                 [&](const std::string& server_path, const Server& x, const Server& y) {
                                   Comparison server(lines, server_path);
                                   server.value("address", x.address, y.address);
                                   server.value("port", x.port, y.port);
                                   server.value("weight", x.weight, y.weight);
+                                  server.value("group", x.group, y.group);
+                                  server.value("sorry", x.sorry, y.sorry);
+                                  if (x.checks && y.checks)
+                                    compare_checks(lines, server_path, *x.checks, *y.checks);
+                                  else if (x.checks != y.checks)
+                                    server.say(y.checks ? "its own checks: added" : "its own checks: removed");
                                   server.value("upper_threshold", x.upper_threshold, y.upper_threshold);
                                   server.value("lower_threshold", x.lower_threshold, y.lower_threshold);
                                 });

@@ -4,7 +4,7 @@
 #include <bit>
 #include <string>
 
-#include "daemon/config/draft_check.hpp"
+#include "daemon/config/draft_serving.hpp"
 #include "daemon/config/fields.hpp"
 
 namespace tandem::config {
@@ -257,10 +257,8 @@ class DraftReader {
       read_persistence(*persistence, service.persistence.emplace());
     take(service.no_server, fields.choice<NoServerPolicy>("on_no_server"));
     places = {entry.key_place, fields.place_of("address"), fields.place_of("port"), fields.place_of("scheduler"), {}};
-    if (const Entry* check = fields.entry("check"))
-      read_check(findings_, *check, nullptr, service.check, draft_.files);
-    else
-      service.check.type = service.protocol == Protocol::kUdp ? CheckType::kNone : CheckType::kTcp;
+    read_checks(fields, service, draft_.files);
+    read_serving(fields, service.serving);
     for (const Entry* server : fields.named("servers")) {
       if (servers_ == kMostServers) {
         findings_.error(server->key_place, "more than " + std::to_string(kMostServers) + " servers in all services");
@@ -270,22 +268,21 @@ class DraftReader {
       ++servers_;
       read_server(*server, service, places);
     }
+    examine_serving(fields, service);
   }
 
-  // Servers without a port of their own are asked on the first one of the service.
-  void give_port(const Service& service, Server& server, const Fields& fields, const ServicePlaces& places) {
-    const Check& asked = server.check ? *server.check : service.check;
-    const bool needs_none = asked.type == CheckType::kNone || asked.type == CheckType::kPing ||
-                            asked.type == CheckType::kExec || asked.type == CheckType::kFile;
-    if (asked.port != 0 || needs_none || fields.entry("port") != nullptr) return;
-    if (service.ports[0].is_any()) {
+  // Servers without a port of their own are asked on the first one of the service; of every port there is no first.
+  void needs_port(const Service& service, const Server& server, const Fields& fields, const ServicePlaces& places) {
+    if (!service.ports[0].is_any() || fields.entry("port") != nullptr) return;
+    for (const NamedCheck& named : (server.checks ? *server.checks : service.checks).checks) {
+      const CheckType type = named.check.type;
+      const bool needs_none = type == CheckType::kPing || type == CheckType::kExec || type == CheckType::kFile;
+      if (named.check.port != 0 || needs_none) continue;
       findings_.error(places.name, service.name + ": " + server.name +
                                        " cannot be checked: expected a port in `check`, because the service has every "
                                        "port and the server none of its own");
       return;
     }
-    if (!server.check) server.check = service.check;
-    server.check->port = service.ports[0].first;
   }
 
   void read_scheduler_options(const Entry& entry, Service& service) {
@@ -339,9 +336,10 @@ class DraftReader {
     if (server.lower_threshold != 0 && server.lower_threshold > server.upper_threshold)
       fields.error("lower_threshold", "expected at most upper_threshold, " + std::to_string(server.upper_threshold) +
                                           ", found " + std::to_string(server.lower_threshold));
-    if (const Entry* check = fields.entry("check"))
-      read_check(findings_, *check, &service.check, server.check.emplace(service.check), draft_.files);
-    if (server.port == 0 && !service.has_one_port()) give_port(service, server, fields, places);
+    take(server.group, fields.integer("group"));
+    take(server.sorry, fields.boolean("sorry"));
+    read_own_checks(fields, service, server, draft_.files);
+    if (server.port == 0 && !service.has_one_port()) needs_port(service, server, fields, places);
     places.servers.push_back(
         {entry.key_place, fields.place_of("address"), fields.place_of("port"), fields.place_of("weight")});
   }

@@ -52,6 +52,9 @@ class Fields {
   std::optional<std::vector<StatusRange>> statuses(std::string_view name) {
     return value<std::vector<StatusRange>>(name, parse_statuses);
   }
+  std::optional<Amount> amount(std::string_view name) { return value<Amount>(name, parse_amount); }
+  std::optional<uint8_t> percent(std::string_view name) { return value<uint8_t>(name, parse_percent); }
+  std::optional<uint32_t> need(std::string_view name) { return value<uint32_t>(name, parse_need); }
   template <class Enum>
   std::optional<Enum> choice(std::string_view name) {
     const auto number = value<uint8_t>(name, parse_choice);

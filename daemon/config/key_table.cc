@@ -48,6 +48,11 @@ constexpr std::array kSections = {
         Section::kPersistence, "persistence", "services.NAME.persistence",
         "A client's later connections go to the server of its first one, to every port and address of the service, "
         "until it has made none for `timeout` and has none left. All directors know it."},
+    SectionInfo{Section::kPassive, "passive", "services.NAME.passive",
+                "Takes a server down that fails its real clients, before its checks notice or although they pass. Only with "
+                "`forward: nat`: the answers of `dr` and `tun` servers go past the director. A server that was taken down "
+                "this way comes back by its checks, `hold` later at the earliest, twice as late each time that it happens "
+                "again soon."},
     SectionInfo{Section::kCheck, "check", "services.NAME.check",
                 "How it is found out that a server works. Exactly one of the keys that name a type says what is asked; "
                 "`check: none` asks nothing and takes every server for up."},
@@ -169,6 +174,14 @@ std::string expectation(const Key& key) {
       return "a text of 1 to 1024 characters";
     case kTexts:
       return "a list of texts, as in [\"X-Check: tandem\"]";
+    case kAmount:
+      return "a whole number " + range_of(key) + ", or a share such as 50%";
+    case kPercent:
+      return "a share " + std::string("from ") + std::to_string(key.low) + "% to " + std::to_string(key.high) + "%";
+    case kNeed:
+      return "all, any or a whole number " + range_of(key);
+    case kNamedChecks:
+      return "a map from names to maps of " + key_names(*key.inside);
     case kStatuses:
       return "HTTP statuses from 100 to 599 such as 200, 200-299 or 200,301-302";
     case kInterfaces:

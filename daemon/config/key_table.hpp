@@ -29,6 +29,7 @@ enum class Section : uint8_t {
   kService,
   kSchedulerOptions,
   kPersistence,
+  kPassive,
   kCheck,
   kTcpCheck,
   kHttpCheck,
@@ -75,6 +76,10 @@ enum class Type : uint8_t {
   kPassword,          // 1-8 printable characters
   kText,              // 1-1024 bytes of anything but NUL
   kTexts,             // a list of them
+  kAmount,            // a number from low to high, or "50%" (1% - 100%; 0% where low is 0)
+  kPercent,           // "50%", low - high
+  kNeed,              // all, any or a number
+  kNamedChecks,       // a map of names to maps of section kCheck or the word none, low - high of them
   kStatuses,          // "200-299,301"
   kInterfaces,        // a list of interfaces
   kPriorities,        // a map of directors' names to integers, low - high

@@ -56,6 +56,15 @@ TEST(KeyTable, HasDefaultsThatPassItsOwnRules) {
       case Type::kChoice:
         EXPECT_TRUE(parse_choice(row, node)) << row.name;
         break;
+      case Type::kAmount:
+        EXPECT_TRUE(parse_amount(row, node)) << row.name;
+        break;
+      case Type::kPercent:
+        EXPECT_TRUE(parse_percent(row, node)) << row.name;
+        break;
+      case Type::kNeed:
+        EXPECT_TRUE(parse_need(row, node)) << row.name;
+        break;
       case Type::kStatuses:
         EXPECT_TRUE(parse_statuses(row, node)) << row.name;
         break;
@@ -80,7 +89,8 @@ TEST(KeyTable, HasTheDefaultsThatTheStructsHave) {
   EXPECT_EQ(site.virtual_routers[0].preempt, Preempt());
   Check check;
   check.type = CheckType::kHttps;
-  EXPECT_EQ(site.services[0].check, check);
+  EXPECT_EQ(site.services[0].checks.checks, (std::vector<NamedCheck>{{"check", check}}));
+  EXPECT_EQ(site.services[0].serving, ServingRules());
   EXPECT_EQ(site.services[0].protocol, Service().protocol);
   EXPECT_EQ(site.services[0].forward, Service().forward);
   EXPECT_EQ(site.services[0].scheduler, Service().scheduler);
@@ -103,6 +113,7 @@ TEST(KeyTable, HasNoKeyThatTheReaderDoesNotAskFor) {
       {Section::kService, site_with("services:\n", "services:\n  other:\n    KEY: [[]]\n")},
       {Section::kSchedulerOptions, site_with("scheduler: wlc", "scheduler: wlc\n    scheduler_options: { KEY: [[]] }")},
       {Section::kPersistence, site_with("scheduler: wlc", "scheduler: wlc\n    persistence: { KEY: [[]] }")},
+      {Section::kPassive, site_with("scheduler: wlc", "scheduler: wlc\n    passive: { KEY: [[]] }")},
       {Section::kCheck, site_with("http: { path: /healthz }, interval: 2s, rise: 2", "KEY: [[]]")},
       {Section::kHttpCheck, site_with("path: /healthz", "KEY: [[]]")},
       {Section::kHttpsCheck, site_with("http: { path: /healthz }", "https: { KEY: [[]] }")},

@@ -90,6 +90,7 @@ std::string value_of(const Key& key) {
       return "true, false or a map: " + link;
     case Type::kNoneOrMap:
       return "none or a map: " + link;
+    case Type::kNamedChecks:
     case Type::kNamedMaps:
       return "a map of names: " + link;
     case Type::kVirtualAddresses:

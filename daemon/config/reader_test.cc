@@ -34,9 +34,9 @@ TEST(Reader, ReadsASiteAsItIsWritten) {
   const Service& service = site.services[0];
   EXPECT_EQ(service.address, ip("198.51.100.10"));
   EXPECT_EQ(service.port, 80);
-  EXPECT_EQ(service.check.type, CheckType::kHttp);
-  EXPECT_EQ(service.check.path, "/healthz");
-  EXPECT_EQ(service.check.interval, 2s);
+  EXPECT_EQ(service.checks.checks[0].check.type, CheckType::kHttp);
+  EXPECT_EQ(service.checks.checks[0].check.path, "/healthz");
+  EXPECT_EQ(service.checks.checks[0].check.interval, 2s);
   EXPECT_THAT(service.servers,
               ElementsAre(Server{"web1", ip("10.0.1.11"), 8080, 10}, Server{"web2", ip("10.0.1.12"), 8080, 10}));
 }
@@ -85,20 +85,20 @@ TEST(Reader, TakesPreemptFalse) {
 
 TEST(Reader, ChecksTcpByConnectingAndUdpNotAtAllUnlessToldOtherwise) {
   const std::string line = "    check: { http: { path: /healthz }, interval: 2s, rise: 2 }\n";
-  EXPECT_EQ(site_of(site_with(line, "")).services[0].check, Check{});
+  EXPECT_EQ(site_of(site_with(line, "")).services[0].checks.checks[0].check, Check{});
   const Site udp = site_of(site_with(line, "    protocol: udp\n"));
   EXPECT_EQ(udp.services[0].protocol, Protocol::kUdp);
-  EXPECT_EQ(udp.services[0].check.type, CheckType::kNone);
+  EXPECT_THAT(udp.services[0].checks.checks, testing::IsEmpty());
 }
 
 TEST(Reader, TakesCheckNone) {
-  EXPECT_EQ(site_of(site_with("{ http: { path: /healthz }, interval: 2s, rise: 2 }", "none")).services[0].check.type,
-            CheckType::kNone);
+  EXPECT_THAT(site_of(site_with("{ http: { path: /healthz }, interval: 2s, rise: 2 }", "none")).services[0].checks.checks,
+              testing::IsEmpty());
 }
 
 TEST(Reader, TakesATypeOfCheckWithoutAMap) {
   for (const char* tcp : {"tcp:", "tcp", "tcp: {}", "tcp: ~"})
-    EXPECT_EQ(site_of(site_with("http: { path: /healthz }", tcp)).services[0].check.type, CheckType::kTcp) << tcp;
+    EXPECT_EQ(site_of(site_with("http: { path: /healthz }", tcp)).services[0].checks.checks[0].check.type, CheckType::kTcp) << tcp;
 }
 
 TEST(Reader, TakesEveryKeyOfAnHttpsCheck) {
@@ -108,6 +108,7 @@ TEST(Reader, TakesEveryKeyOfAnHttpsCheck) {
                     "https: { path: '/a?b=c#d', host: www.example.com, expect: \"200,204,301-302\", ca_file: /ca.pem, "
                     "verify: true }, interval: 500ms, timeout: 1.5s, rise: 1, fall: 5, port: 8443"))
           .services[0]
+          .checks.checks[0]
           .check;
   EXPECT_EQ(check.type, CheckType::kHttps);
   EXPECT_EQ(check.path, "/a?b=c#d");
@@ -123,7 +124,7 @@ TEST(Reader, TakesEveryKeyOfAnHttpsCheck) {
 }
 
 TEST(Reader, TakesOneStatusAsANumber) {
-  EXPECT_THAT(site_of(site_with("path: /healthz", "expect: 204")).services[0].check.expect,
+  EXPECT_THAT(site_of(site_with("path: /healthz", "expect: 204")).services[0].checks.checks[0].check.expect,
               ElementsAre(StatusRange{204, 204}));
 }
 

@@ -121,6 +121,16 @@ std::string value_schema(const Key& key) {
       return reference(*key.inside);
     case Type::kOptionalMap:
       return R"("anyOf": [{"type": "null"}, {)" + reference(*key.inside) + "}]";
+    case Type::kAmount:
+      return R"("anyOf": [{)" + integer(key) + "}, {" + pattern("^(100|[1-9]?[0-9])%$") + "}]";
+    case Type::kPercent:
+      return pattern("^(100|[1-9]?[0-9])%$");
+    case Type::kNeed:
+      return R"("anyOf": [{"enum": ["all", "any"]}, {)" + integer(key) + "}]";
+    case Type::kNamedChecks:
+      return R"("type": "object", )" + member("minProperties", std::to_string(key.low)) + ", " +
+             member("maxProperties", std::to_string(key.high)) + ", " + member("propertyNames", std::string(kName)) +
+             R"(, "additionalProperties": {"anyOf": [{"const": "none"}, {)" + reference(*key.inside) + "}]}";
     case Type::kNamedMaps: {
       // "dir-a:" with nothing behind is a map without keys, where none is required.
       const bool may_be_bare = std::ranges::none_of(keys_of(*key.inside), &Key::required);

@@ -96,11 +96,10 @@ TEST(ServiceKeys, AServiceHasSeveralAddressesAndPorts) {
   EXPECT_THAT(service.ports, ElementsAre(PortRange{443, 443}, PortRange{80, 80}, PortRange{8000, 8100}));
   EXPECT_EQ(service.port, 443);
   EXPECT_FALSE(service.has_one_port());
-  // Servers have the port their client came to, and are asked on the first.
+  // Servers have the port their client came to; they are asked on the first, which is the checkers' to know.
   EXPECT_EQ(service.servers[0].port, 0);
-  ASSERT_TRUE(service.servers[0].check);
-  EXPECT_EQ(service.servers[0].check->port, 443);
-  EXPECT_EQ(service.check.port, 0);
+  EXPECT_FALSE(service.servers[0].checks);
+  EXPECT_EQ(service.checks.checks[0].check.port, 0);
   const Service one = site_of(fronts_with("198.51.100.10", "80")).services[0];
   EXPECT_THAT(one.ports, ElementsAre(PortRange{80, 80}));
   EXPECT_EQ(one.servers[0].port, 80);

@@ -14,6 +14,10 @@ auto* find_named(const Things& things, const std::string& name) {
 
 }  // namespace
 
+std::string text_of(const Amount& amount) {
+  return std::to_string(amount.value) + (amount.percent ? "%" : "");
+}
+
 std::string text_of(const PortRange& range) {
   if (range.is_any()) return "any";
   return std::to_string(range.first) + (range.first == range.last ? "" : "-" + std::to_string(range.last));

@@ -181,6 +181,7 @@ struct Check {
   Duration timeout = 2s;  // for the whole attempt: connect, handshake, request, answer
   uint32_t rise = 2;      // successes in a row that bring a server up (a new server: the first one does)
   uint32_t fall = 3;      // failures in a row that take it down
+  std::optional<uint8_t> weight_when_down;  // per cent that is left of the weight; then it does not count for up or down
   uint16_t port = 0;      // 0: the server's own port
   Duration interval_while_changing = Duration::zero();  // 0: interval
   bool initially_up = false;
@@ -208,6 +209,58 @@ struct Check {
   bool operator==(const Check&) const = default;
 };
 
+struct NamedCheck {
+  std::string name;  // "check" where there is one alone
+  Check check;
+  bool operator==(const NamedCheck&) const = default;
+};
+
+// All the checks of a server.
+struct CheckSet {
+  std::vector<NamedCheck> checks;  // empty: `check: none`
+  uint32_t need = 0;               // so many of those that count must pass; 0: all
+  bool single = true;              // written as `check`, not as `checks`
+  bool operator==(const CheckSet&) const = default;
+};
+
+// A number, or per cent of the whole.
+struct Amount {
+  uint32_t value = 0;
+  bool percent = false;
+  bool operator==(const Amount&) const = default;
+};
+std::string text_of(const Amount& amount);  // "3", "50%"
+
+enum class QuorumOf : uint8_t { kWeight, kServers };
+enum class WeightFrom : uint8_t { kConfigured, kLatency };
+enum class OnDown : uint8_t { kRemove, kInhibit };
+enum class FlowsOnDown : uint8_t { kKeep, kReset, kReselect };
+
+// When what real clients meet takes a server down.
+struct PassiveChecks {
+  uint8_t failures = 50;  // per cent of the connections opened within the window
+  uint32_t minimum = 20;  // of failures
+  uint32_t clients = 5;   // different ones among them
+  Duration window = 10s;
+  Duration hold = 30s;
+  uint8_t most_down = 50;  // per cent of the servers
+  bool operator==(const PassiveChecks&) const = default;
+};
+
+// Which servers get new connections, and which share of them.
+struct ServingRules {
+  Amount quorum{1};
+  Amount hysteresis{0};
+  QuorumOf quorum_of = QuorumOf::kWeight;
+  uint32_t group_minimum = 1;
+  WeightFrom weight_from = WeightFrom::kConfigured;
+  Duration slow_start = Duration::zero();
+  OnDown on_down = OnDown::kRemove;
+  FlowsOnDown flows_on_down = FlowsOnDown::kKeep;
+  std::optional<PassiveChecks> passive;
+  bool operator==(const ServingRules&) const = default;
+};
+
 // What sh, mh, lblc and lblcr may be told.
 struct SchedulerOptions {
   bool port = false;                             // sh, mh: the client's port is hashed as well
@@ -233,7 +286,9 @@ struct Server {
   uint32_t weight = 1;           // 0-65535; 0 takes no new connections
   uint32_t upper_threshold = 0;  // connections; 0: none
   uint32_t lower_threshold = 0;  // 0: three quarters of the upper one
-  std::optional<Check> check;    // whole, what it inherits included; none: the service's
+  uint8_t group = 1;             // 1-16: the first serves, the others are spares
+  bool sorry = false;            // serves only while the quorum is not there
+  std::optional<CheckSet> checks;  // whole, what it inherits included; none: the service's
   bool operator==(const Server&) const = default;
 };
 
@@ -258,7 +313,8 @@ struct Service {
   SchedulerOptions scheduler_options;
   std::optional<Persistence> persistence;
   NoServerPolicy no_server = NoServerPolicy::kReject;
-  Check check;
+  CheckSet checks;
+  ServingRules serving;
   std::vector<Server> servers;
   // The virtual router that owns the VIP; empty when none does, and then the service is always
   // forwarded here.

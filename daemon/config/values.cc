@@ -143,6 +143,42 @@ Parsed<int64_t> parse_integer(const Key& key, const Node& node) {
   return value;
 }
 
+Parsed<Amount> parse_amount(const Key& key, const Node& node) {
+  TANDEM_ASSERT(key.type == Type::kAmount || key.type == Type::kPercent);
+  std::string_view digits = node.text;
+  Amount amount;
+  amount.percent = digits.ends_with('%');
+  if (amount.percent) digits.remove_suffix(1);
+  const int64_t high = amount.percent && key.type == Type::kAmount ? 100 : key.high;
+  int64_t value = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  const bool whole = node.kind == Node::Kind::kScalar && is_digits(digits) && error == std::errc{} &&
+                     end == digits.data() + digits.size() && (digits.size() == 1 || digits[0] != '0');
+  if (!whole || value < key.low || value > high) return wrong<Amount>(key, node);
+  amount.value = static_cast<uint32_t>(value);
+  return amount;
+}
+
+Parsed<uint8_t> parse_percent(const Key& key, const Node& node) {
+  const auto amount = parse_amount(key, node);
+  if (!amount) return std::unexpected(amount.error());
+  if (!amount->percent) return wrong<uint8_t>(key, node, "write it with its %");
+  return static_cast<uint8_t>(amount->value);
+}
+
+Parsed<uint32_t> parse_need(const Key& key, const Node& node) {
+  TANDEM_ASSERT(key.type == Type::kNeed);
+  if (node.kind == Node::Kind::kScalar && node.text == "all") return 0U;
+  if (node.kind == Node::Kind::kScalar && node.text == "any") return 1U;
+  int64_t value = 0;
+  const std::string_view digits = node.text;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  const bool whole = node.kind == Node::Kind::kScalar && is_digits(digits) && error == std::errc{} &&
+                     end == digits.data() + digits.size() && digits[0] != '0';
+  if (!whole || value < key.low || value > key.high) return wrong<uint32_t>(key, node);
+  return static_cast<uint32_t>(value);
+}
+
 Parsed<bool> parse_boolean(const Key& key, const Node& node) {
   if (node.kind == Node::Kind::kScalar && !node.quoted && (node.text == "true" || node.text == "false"))
     return node.text == "true";

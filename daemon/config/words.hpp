@@ -23,6 +23,10 @@ std::span<const Choice> scheduler_choices();
 std::span<const Choice> no_server_choices();
 std::span<const Choice> initial_choices();
 std::span<const Choice> dns_choices();
+std::span<const Choice> quorum_of_choices();
+std::span<const Choice> weight_from_choices();
+std::span<const Choice> on_down_choices();
+std::span<const Choice> flows_on_down_choices();
 
 // The types of checks that a key of `check` names, in the manual's order.
 struct CheckTypeWord {
@@ -38,5 +42,9 @@ std::string_view word(ForwardMethod method);
 std::string_view word(Scheduler scheduler);
 std::string_view word(NoServerPolicy policy);
 std::string_view word(CheckType type);
+std::string_view word(QuorumOf what);
+std::string_view word(WeightFrom what);
+std::string_view word(OnDown what);
+std::string_view word(FlowsOnDown what);
 
 }  // namespace tandem::config

@@ -52,11 +52,15 @@ void set_fronts(const config::Service& service, ServiceSetting& setting) {
 
 ServerStanding standing_of(const config::Service& service, const config::Server& server, const Knowledge& knowledge) {
   const auto found = knowledge.health.find(service.name + '/' + server.name);
-  if (found == knowledge.health.end() || !found->second.known)
-    return service.check.type == config::CheckType::kNone ? ServerStanding{.weight = server.weight}
-                                                          : ServerStanding{.weight = 0, .in_rotation = false};
+  if (found == knowledge.health.end()) {  // the checkers have not spoken yet
+    const bool unchecked = (server.checks ? *server.checks : service.checks).checks.empty();
+    return unchecked && !server.sorry ? ServerStanding{.weight = server.weight}
+                                      : ServerStanding{.weight = 0, .in_rotation = false};
+  }
   const bus::ServerHealth& health = found->second;
-  return {.weight = health.up ? health.weight : 0, .up = health.up, .in_rotation = health.up};
+  return {.weight = health.in_rotation && health.up ? health.weight : 0,
+          .up = !health.dead,
+          .in_rotation = health.in_rotation};
 }
 
 bool is_active(const config::Service& service, const Knowledge& knowledge) {

@@ -12,6 +12,7 @@ using testing::ElementsAre;
 config::Site small_site() {
   config::Service web{.name = "web", .address = *IpAddress::parse("198.51.100.10"), .port = 80};
   web.router = "main";
+  web.checks.checks = {{.name = "check", .check = {}}};
   web.servers = {{.name = "web1", .address = *IpAddress::parse("10.0.1.11"), .port = 8080, .weight = 10}};
   config::Site site;
   site.services = {web};
@@ -19,7 +20,13 @@ config::Site small_site() {
 }
 
 bus::ServerHealth health(bool known, bool up, uint32_t weight) {
-  return {.service = "web", .server = "web1", .up = up, .known = known, .weight = weight};
+  return {.service = "web",
+          .server = "web1",
+          .up = up,
+          .known = known,
+          .dead = known && !up,
+          .in_rotation = up,
+          .weight = weight};
 }
 
 TEST(Plan, AServerNobodySpokeOfTakesNothingButIsNotDead) {
@@ -29,7 +36,7 @@ TEST(Plan, AServerNobodySpokeOfTakesNothingButIsNotDead) {
 
 TEST(Plan, AServerThatIsNotCheckedTakesItsConfiguredWeight) {
   auto site = small_site();
-  site.services[0].check.type = config::CheckType::kNone;
+  site.services[0].checks.checks.clear();
   EXPECT_EQ(standing_of(site.services[0], site.services[0].servers[0], {}), (ServerStanding{10, true}));
 }
 
@@ -43,6 +50,19 @@ TEST(Plan, TheCheckersWordIsTaken) {
   EXPECT_EQ(standing_of(site.services[0], site.services[0].servers[0], knowledge), (ServerStanding{7, true}));
   said = health(true, false, 7);
   EXPECT_EQ(standing_of(site.services[0], site.services[0].servers[0], knowledge), (ServerStanding{0, false, false}));
+  // One that is down and keeps its place (on_down: inhibit), and a spare that is well.
+  said.in_rotation = true;
+  EXPECT_EQ(standing_of(site.services[0], site.services[0].servers[0], knowledge), (ServerStanding{0, false, true}));
+  said = health(true, true, 0);
+  said.in_rotation = false;
+  EXPECT_EQ(standing_of(site.services[0], site.services[0].servers[0], knowledge), (ServerStanding{0, true, false}));
+}
+
+TEST(Plan, ASorryServerTakesNothingUnlessTheCheckersSaySo) {
+  auto site = small_site();
+  site.services[0].checks.checks.clear();
+  site.services[0].servers[0].sorry = true;
+  EXPECT_EQ(standing_of(site.services[0], site.services[0].servers[0], {}), (ServerStanding{0, true, false}));
 }
 
 TEST(Plan, AServiceIsActiveWhereItsRouterIs) {
