@@ -89,7 +89,8 @@ void Checkbook::ended(const AttemptEnded& ended, const Moment& now, Actions& act
   const bool other_weight = outcome.ok() && std::exchange(ask.said, outcome.weight) != outcome.weight;
   if (outcome.ok() && ask.index == 0) {
     const auto us = std::chrono::duration_cast<std::chrono::microseconds>(outcome.took).count();
-    server.latency_us = smoothed_latency_us(server.latency_us, static_cast<uint32_t>(std::clamp<int64_t>(us, 0, 1 << 30)));
+    server.latency_us =
+        smoothed_latency_us(server.latency_us, static_cast<uint32_t>(std::clamp<int64_t>(us, 0, 1 << 30)));
   }
   server.unsaid = true;
   if (change != Health::Change::kNone || other_weight || was_known != ask.health.record().known) {

@@ -94,9 +94,9 @@ class Checkbook {
     ServerSettings settings;
     std::vector<AskId> asks;  // one for each check, in the set's order
     Override override;
-    Stance stance;        // as it is in the service's tally
+    Stance stance;         // as it is in the service's tally
     uint32_t share = 100;  // of the checks that do not count
-    std::string reason;   // of the last change of stance.up
+    std::string reason;    // of the last change of stance.up
     uint64_t since_unix_ms = 0;
     bool may_ramp = false;  // when it comes up, its weight grows slowly
     TimePoint ramp_since{};

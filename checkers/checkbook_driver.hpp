@@ -97,8 +97,7 @@ class CheckbookDriver {
   }
   void take_one(const PublishService& said) {
     services.insert_or_assign(said.service, said);
-    if (said.regime.up != said.before.up)
-      log.push_back("service " + said.service + (said.regime.up ? " up" : " down"));
+    if (said.regime.up != said.before.up) log.push_back("service " + said.service + (said.regime.up ? " up" : " down"));
     if (said.regime.sorry != said.before.sorry)
       log.push_back("sorry " + said.service + (said.regime.sorry ? " in use" : " not in use"));
   }

@@ -159,8 +159,8 @@ void Checkbook::begin_as_remembered(ServerState& server, const Restored::Server&
   server.reason = was.health.reason;
   server.since_unix_ms = was.health.since_unix_ms;
   server.latency_us = was.latency_us;
-  server.said = Effect{
-      .weight = was.weight, .in_rotation = was.in_rotation, .up = was.health.up, .known = was.health.known};
+  server.said =
+      Effect{.weight = was.weight, .in_rotation = was.in_rotation, .up = was.health.up, .known = was.health.known};
   const Duration ramp = server.service->policy.slow_start;
   const auto since = std::chrono::milliseconds(now.unix_ms - std::min(now.unix_ms, was.ramp_since_unix_ms));
   if (was.ramp_since_unix_ms == 0 || since >= ramp) return;

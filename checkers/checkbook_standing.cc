@@ -168,8 +168,8 @@ void Checkbook::publish(ServerState& server, TimePoint now, Actions& actions) {
                      .in_rotation = effect.in_rotation,
                      .dead = !effect.up && effect.known,
                      .configured_weight = server.settings.weight,
-                     .share = server.share * ramp_of(server, now) *
-                              (policy.by_latency ? server.by_latency : kWhole) / (kWhole * kWhole),
+                     .share = server.share * ramp_of(server, now) * (policy.by_latency ? server.by_latency : kWhole) /
+                              (kWhole * kWhole),
                      .sorry = server.settings.sorry,
                      .group = server.settings.group,
                      .hundredths = policy.hundredths,

@@ -135,7 +135,7 @@ struct PublishService {
   std::string service;
   Regime regime;
   Quorum quorum;
-  bool of_servers = false;  // what the quorum counts
+  bool of_servers = false;                     // what the quorum counts
   uint32_t servers_up = 0, servers_total = 0;  // without sorry servers
   uint32_t servers_overridden = 0;
   uint64_t since_unix_ms = 0;  // of regime.up
@@ -163,9 +163,8 @@ struct Strain {
   Duration lateness = Duration::zero();
 };
 
-using Action =
-    std::variant<StartAttempt, CancelAttempt, PublishServer, PublishService, SparedServer, ForgetServer, ForgetService,
-                 Strain>;
+using Action = std::variant<StartAttempt, CancelAttempt, PublishServer, PublishService, SparedServer, ForgetServer,
+                            ForgetService, Strain>;
 using Actions = std::vector<Action>;
 
 }  // namespace tandem::checkers

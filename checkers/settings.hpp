@@ -52,11 +52,11 @@ struct Check {
   uint32_t fall = 3;                   // failures in a row that take it down
   // Per cent of its weight that a server keeps while this check fails: such a check does not count towards CheckSet::need.
   std::optional<uint8_t> weight_when_down;
-  uint16_t port = 0;                   // 0: the server's own
-  std::optional<IpAddress> address;    // else the server's own
-  std::optional<IpAddress> source;     // the attempt comes from this address
-  std::string interface;               // and leaves by this one
-  uint32_t mark = 0;                   // SO_MARK of its packets; 0: none
+  uint16_t port = 0;                 // 0: the server's own
+  std::optional<IpAddress> address;  // else the server's own
+  std::optional<IpAddress> source;   // the attempt comes from this address
+  std::string interface;             // and leaves by this one
+  uint32_t mark = 0;                 // SO_MARK of its packets; 0: none
   std::string path = "/";
   std::string host;  // Host header, SNI and certificate name; empty: the server's address
   std::vector<StatusRange> expect{StatusRange{}};

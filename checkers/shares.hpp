@@ -40,7 +40,8 @@ constexpr uint32_t smoothed_latency_us(uint32_t before, uint32_t now) {
   return static_cast<uint32_t>(std::max<int64_t>(after, 1));
 }
 constexpr uint32_t latency_share(uint32_t fastest_us, uint32_t own_us) {
-  const uint64_t share = (uint64_t{fastest_us} + 1000) * kWhole / (uint64_t{own_us} + 1000);
+  const uint64_t own = uint64_t{own_us} + 1000;
+  const uint64_t share = ((uint64_t{fastest_us} + 1000) * kWhole + own / 2) / own;
   return static_cast<uint32_t>(std::clamp<uint64_t>(share, kWhole / 10, kWhole));
 }
 constexpr bool moved_enough(uint32_t said, uint32_t now) {

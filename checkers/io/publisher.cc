@@ -117,8 +117,8 @@ void publish(bus::RoomLink& board, const PublishService& said) {
                 said.service + " is up (" + words_of(said) + ")");
   if (!said.regime.up && said.before.up)
     board.event(bus::Severity::kError, "CHECK_SERVICE_DOWN", said.service,
-                said.service + (said.servers_up == 0 ? " has no server left that takes connections ("
-                                                     : " has lost its quorum (") +
+                said.service +
+                    (said.servers_up == 0 ? " has no server left that takes connections (" : " has lost its quorum (") +
                     words_of(said) + ")");
   if (said.regime.sorry && !said.before.sorry)
     board.event(bus::Severity::kWarning, "CHECK_SORRY_IN_USE", said.service,
@@ -127,11 +127,11 @@ void publish(bus::RoomLink& board, const PublishService& said) {
     board.event(bus::Severity::kNotice, "CHECK_SORRY_OVER", said.service,
                 "new connections to " + said.service + " go to its servers again");
   if (said.regime.groups != said.before.groups)
-    board.event(said.regime.groups > said.before.groups ? bus::Severity::kWarning : bus::Severity::kNotice,
-                "CHECK_GROUPS", said.service,
-                said.service + (said.regime.groups == 1
-                                    ? " serves from its first group alone"
-                                    : " serves from groups 1 to " + std::to_string(said.regime.groups)));
+    board.event(
+        said.regime.groups > said.before.groups ? bus::Severity::kWarning : bus::Severity::kNotice, "CHECK_GROUPS",
+        said.service,
+        said.service + (said.regime.groups == 1 ? " serves from its first group alone"
+                                                : " serves from groups 1 to " + std::to_string(said.regime.groups)));
 }
 
 void publish(bus::RoomLink& board, const SparedServer& said) {

@@ -98,7 +98,8 @@ ServicePolicy policy_of(const config::Service& service) {
                        .slow_start = from.slow_start,
                        .by_latency = from.weight_from == config::WeightFrom::kLatency};
   const auto leaves_a_share = [](const config::CheckSet& set) {
-    return std::ranges::any_of(set.checks, [](const auto& each) { return each.check.weight_when_down.value_or(0) > 0; });
+    return std::ranges::any_of(set.checks,
+                               [](const auto& each) { return each.check.weight_when_down.value_or(0) > 0; });
   };
   policy.hundredths = policy.slow_start > Duration::zero() || policy.by_latency || leaves_a_share(service.checks) ||
                       std::ranges::any_of(service.servers, [&](const config::Server& server) {

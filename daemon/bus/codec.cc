@@ -229,7 +229,7 @@ std::string encode(const Stop& stop) {
 Result<Frame, CodecError> decode_frame(std::string_view text, size_t most_bytes) {
   if (text.size() > most_bytes) return Failure(CodecError::kTooLarge);
   json::parse_options options;
-  options.max_depth = 4;  // the deepest message: objects in an array in the body in the frame
+  options.max_depth = 6;  // the deepest message, ServerHealth: attempts of checks of the body in the frame
   json::parser parser({}, options);
   json::error_code error;
   parser.write(text.data(), text.size(), error);

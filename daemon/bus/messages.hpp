@@ -175,10 +175,10 @@ struct ServerHealth {
   bool in_rotation = false;  // schedulers deal as if others did not exist: those down, spares, sorry servers
   uint32_t weight = 0;       // the effective one: 0 takes no new connections
   uint32_t configured_weight = 0;
-  uint32_t share = 100;     // per cent of its weight, by slow start, latency and checks together
-  uint32_t scale = 1;       // what weights of this service are multiplied by, so that shares of 1 can be said
-  uint32_t group = 1;       // of spares; 1 serves first
-  bool sorry = false;       // serves only while the quorum is not there
+  uint32_t share = 100;  // per cent of its weight, by slow start, latency and checks together
+  uint32_t scale = 1;    // what weights of this service are multiplied by, so that shares of 1 can be said
+  uint32_t group = 1;    // of spares; 1 serves first
+  bool sorry = false;    // serves only while the quorum is not there
   OverrideKind override = OverrideKind::kNone;  // the operator's word
   uint32_t override_weight = 0;                 // of kWeight
   uint64_t override_since_unix_ms = 0;

@@ -15,16 +15,26 @@ struct Right {
 
 // Every room may say Event and RoomReady in its own name; the rest is here.
 constexpr Right kRights[] = {
-    {SiteText::kKind, kSupervisor},      {RoomStatus::kKind, kSupervisor},
-    {ReloadResult::kKind, kSupervisor},  {InstanceState::kKind, "vrrp"},
-    {ServerHealth::kKind, "checkers"},   {ServiceHealth::kKind, "checkers"},
-    {SyncStatus::kKind, "forwarding"},   {ServerStats::kKind, "forwarding"},
-    {EngineStats::kKind, "forwarding"},  {ReloadRequest::kKind, "control"},
-    {HandoverResult::kKind, "vrrp"},     {Maintenance::kKind, "control"},
-    {FlowQuestion::kKind, "control"},    {FlowAnswer::kKind, "forwarding"},
-    {TraceRequest::kKind, "control"},    {TraceAnswer::kKind, "forwarding"},
-    {ServiceStats::kKind, "forwarding"}, {Maintenance::kKind, "vrrp"},  // which remembers it for the daemon's next life
-    {Override::kKind, "control"},        {Override::kKind, kSupervisor},  // which remembers it
+    {SiteText::kKind, kSupervisor},
+    {RoomStatus::kKind, kSupervisor},
+    {ReloadResult::kKind, kSupervisor},
+    {InstanceState::kKind, "vrrp"},
+    {ServerHealth::kKind, "checkers"},
+    {ServiceHealth::kKind, "checkers"},
+    {SyncStatus::kKind, "forwarding"},
+    {ServerStats::kKind, "forwarding"},
+    {EngineStats::kKind, "forwarding"},
+    {ReloadRequest::kKind, "control"},
+    {HandoverResult::kKind, "vrrp"},
+    {Maintenance::kKind, "control"},
+    {FlowQuestion::kKind, "control"},
+    {FlowAnswer::kKind, "forwarding"},
+    {TraceRequest::kKind, "control"},
+    {TraceAnswer::kKind, "forwarding"},
+    {ServiceStats::kKind, "forwarding"},
+    {Maintenance::kKind, "vrrp"},  // which remembers it for the daemon's next life
+    {Override::kKind, "control"},
+    {Override::kKind, kSupervisor},  // which remembers it
     {PassiveHealth::kKind, "forwarding"},
 };
 

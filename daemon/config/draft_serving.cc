@@ -94,9 +94,9 @@ class Examination {
     if (!service_.servers.empty() && !has_serving)
       fields_.error("servers", "expected at least one server without sorry: true");
     if (total == 0) return;
-    const std::string all = std::to_string(total) + (rules_.quorum_of == QuorumOf::kServers
-                                                         ? ", the number of all servers"
-                                                         : ", the weight of all servers together");
+    const std::string all =
+        std::to_string(total) + (rules_.quorum_of == QuorumOf::kServers ? ", the number of all servers"
+                                                                        : ", the weight of all servers together");
     const uint64_t needed = std::max<uint64_t>(of(rules_.quorum, total, true), 1);
     const uint64_t margin = of(rules_.hysteresis, total, false);
     const std::string sum = "quorum is " + std::to_string(needed) + ", hysteresis " + std::to_string(margin);
@@ -126,8 +126,9 @@ class Examination {
     if (why.empty()) return;
     const std::string what = why == "slow_start" ? "" : why == "weight" ? "latency: " : "weight_when_down: ";
     if (!shares_by_weight(service_.scheduler))
-      fields_.error(why, what + "expected a scheduler that deals by weight (wrr, wlc, sed, nq, sh, mh, twos or "
-                                "least_latency), found " +
+      fields_.error(why, what +
+                             "expected a scheduler that deals by weight (wrr, wlc, sed, nq, sh, mh, twos or "
+                             "least_latency), found " +
                              std::string(word(service_.scheduler)));
     for (const Server& server : service_.servers)
       if (server.weight > kMostSharedWeight) {
@@ -153,8 +154,8 @@ class Examination {
       fields_.error("passive", "expected forward: nat, because the answers of a server behind forward: " +
                                    std::string(word(service_.forward)) + " go past the director");
     if (service_.protocol != Protocol::kTcp)
-      fields_.error("passive", "expected protocol: tcp; silence of " + std::string(word(service_.protocol)) +
-                                   " may be an answer");
+      fields_.error("passive",
+                    "expected protocol: tcp; silence of " + std::string(word(service_.protocol)) + " may be an answer");
     all_checked("passive", "nothing would bring a server back");
   }
 
@@ -230,8 +231,10 @@ void read_own_checks(Fields& fields, const Service& service, Server& server, std
     }
   }
   if (other_need) take(set.need, fields.need("need"));
-  if (other_need && set.single) fields.error("need", "has no effect with a single check; expected checks");
-  else examine_need(fields, set);
+  if (other_need && set.single)
+    fields.error("need", "has no effect with a single check; expected checks");
+  else
+    examine_need(fields, set);
   server.checks = std::move(set);
 }
 

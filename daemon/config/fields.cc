@@ -108,7 +108,8 @@ std::vector<const Entry*> Fields::named(std::string_view name) {
     return {};
   }
   if (!findings_.spend(node.place, node.entries.size())) return {};
-  const bool counted = row.type == Type::kNamedMaps || row.type == Type::kNamedChecks;  // the range of priorities is that of their values
+  const bool counted = row.type == Type::kNamedMaps ||
+                       row.type == Type::kNamedChecks;  // the range of priorities is that of their values
   const auto count = static_cast<int64_t>(node.entries.size());
   if (counted && (count < row.low || count > row.high))
     error(name, "expected " + std::to_string(row.low) + " to " + std::to_string(row.high) + " entries, found " +

@@ -48,11 +48,12 @@ constexpr std::array kSections = {
         Section::kPersistence, "persistence", "services.NAME.persistence",
         "A client's later connections go to the server of its first one, to every port and address of the service, "
         "until it has made none for `timeout` and has none left. All directors know it."},
-    SectionInfo{Section::kPassive, "passive", "services.NAME.passive",
-                "Takes a server down that fails its real clients, before its checks notice or although they pass. Only with "
-                "`forward: nat`: the answers of `dr` and `tun` servers go past the director. A server that was taken down "
-                "this way comes back by its checks, `hold` later at the earliest, twice as late each time that it happens "
-                "again soon."},
+    SectionInfo{
+        Section::kPassive, "passive", "services.NAME.passive",
+        "Takes a server down that fails its real clients, before its checks notice or although they pass. Only with "
+        "`forward: nat`: the answers of `dr` and `tun` servers go past the director. A server that was taken down "
+        "this way comes back by its checks, `hold` later at the earliest, twice as late each time that it happens "
+        "again soon."},
     SectionInfo{Section::kCheck, "check", "services.NAME.check",
                 "How it is found out that a server works. Exactly one of the keys that name a type says what is asked; "
                 "`check: none` asks nothing and takes every server for up."},

@@ -58,7 +58,10 @@ Besides wrong keys and values, these contradictions are errors: the same VRID tw
 virtual routers; two services with the same address, port and protocol; two servers of one service with the same address
 and port; a server with the service's own address; `forward: dr` or `tun` with a server port that is not the service's;
 a `peer_link` and a director without `peer_address`; the same `peer_address` twice, or one that is also a virtual address;
-a priority for a director that does not exist; a key file that is missing, can be read by others or holds no key.
+a priority for a director that does not exist; a quorum that all servers together do not reach, or that a service that is
+down could not reach again; more checks needed than count; shares of weights (`slow_start`, `weight: latency`,
+`weight_when_down`) with a scheduler that does not deal by weight; `passive` where answers are not seen, or for a server
+without a check; a key file that is missing, can be read by others or holds no key.
 
 These are warnings: two directors with the same priority; `preempt: false` with different priorities; a `peer_link` with
 one director; a service at an address that no virtual router has; a service without servers; different weights with

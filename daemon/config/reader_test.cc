@@ -92,13 +92,16 @@ TEST(Reader, ChecksTcpByConnectingAndUdpNotAtAllUnlessToldOtherwise) {
 }
 
 TEST(Reader, TakesCheckNone) {
-  EXPECT_THAT(site_of(site_with("{ http: { path: /healthz }, interval: 2s, rise: 2 }", "none")).services[0].checks.checks,
-              testing::IsEmpty());
+  EXPECT_THAT(
+      site_of(site_with("{ http: { path: /healthz }, interval: 2s, rise: 2 }", "none")).services[0].checks.checks,
+      testing::IsEmpty());
 }
 
 TEST(Reader, TakesATypeOfCheckWithoutAMap) {
   for (const char* tcp : {"tcp:", "tcp", "tcp: {}", "tcp: ~"})
-    EXPECT_EQ(site_of(site_with("http: { path: /healthz }", tcp)).services[0].checks.checks[0].check.type, CheckType::kTcp) << tcp;
+    EXPECT_EQ(site_of(site_with("http: { path: /healthz }", tcp)).services[0].checks.checks[0].check.type,
+              CheckType::kTcp)
+        << tcp;
 }
 
 TEST(Reader, TakesEveryKeyOfAnHttpsCheck) {

@@ -181,8 +181,9 @@ struct Check {
   Duration timeout = 2s;  // for the whole attempt: connect, handshake, request, answer
   uint32_t rise = 2;      // successes in a row that bring a server up (a new server: the first one does)
   uint32_t fall = 3;      // failures in a row that take it down
-  std::optional<uint8_t> weight_when_down;  // per cent that is left of the weight; then it does not count for up or down
-  uint16_t port = 0;      // 0: the server's own port
+  std::optional<uint8_t>
+      weight_when_down;  // per cent that is left of the weight; then it does not count for up or down
+  uint16_t port = 0;     // 0: the server's own port
   Duration interval_while_changing = Duration::zero();  // 0: interval
   bool initially_up = false;
   IpAddress address;  // unspecified: the server's
@@ -282,12 +283,12 @@ struct Persistence {
 struct Server {
   std::string name;
   IpAddress address;
-  uint16_t port = 0;             // equal to the service's for dr and tun; 0: the one the client came to
-  uint32_t weight = 1;           // 0-65535; 0 takes no new connections
-  uint32_t upper_threshold = 0;  // connections; 0: none
-  uint32_t lower_threshold = 0;  // 0: three quarters of the upper one
-  uint8_t group = 1;             // 1-16: the first serves, the others are spares
-  bool sorry = false;            // serves only while the quorum is not there
+  uint16_t port = 0;               // equal to the service's for dr and tun; 0: the one the client came to
+  uint32_t weight = 1;             // 0-65535; 0 takes no new connections
+  uint32_t upper_threshold = 0;    // connections; 0: none
+  uint32_t lower_threshold = 0;    // 0: three quarters of the upper one
+  uint8_t group = 1;               // 1-16: the first serves, the others are spares
+  bool sorry = false;              // serves only while the quorum is not there
   std::optional<CheckSet> checks;  // whole, what it inherits included; none: the service's
   bool operator==(const Server&) const = default;
 };

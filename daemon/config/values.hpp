@@ -33,7 +33,7 @@ Parsed<std::vector<PortRange>> parse_ports(const Key& key, const Node& node);
 Parsed<std::vector<StatusRange>> parse_statuses(const Key& key, const Node& node);
 Parsed<Amount> parse_amount(const Key& key, const Node& node);
 Parsed<uint8_t> parse_percent(const Key& key, const Node& node);
-Parsed<uint32_t> parse_need(const Key& key, const Node& node);  // 0: all
+Parsed<uint32_t> parse_need(const Key& key, const Node& node);     // 0: all
 Parsed<std::string> parse_text(const Key& key, const Node& node);  // names, interfaces, files, paths, hosts
 
 bool is_name(std::string_view text);

@@ -85,23 +85,29 @@ std::string_view word_in(std::span<const Choice> choices, uint8_t value) {
 }
 
 constexpr std::array kQuorumOf = {
-    Choice{std::to_underlying(QuorumOf::kWeight), "weight", "the weights of the servers that are up, as in keepalived", ""},
+    Choice{std::to_underlying(QuorumOf::kWeight), "weight", "the weights of the servers that are up, as in keepalived",
+           ""},
     Choice{std::to_underlying(QuorumOf::kServers), "servers", "the servers that are up and take connections", "count"},
 };
 constexpr std::array kWeightFrom = {
-    Choice{std::to_underlying(WeightFrom::kConfigured), "configured", "the servers' own, or what their checks say", "static"},
-    Choice{std::to_underlying(WeightFrom::kLatency), "latency", "these, and less the longer a server's first check takes", ""},
+    Choice{std::to_underlying(WeightFrom::kConfigured), "configured", "the servers' own, or what their checks say",
+           "static"},
+    Choice{std::to_underlying(WeightFrom::kLatency), "latency",
+           "these, and less the longer a server's first check takes", ""},
 };
 constexpr std::array kOnDown = {
     Choice{std::to_underlying(OnDown::kRemove), "remove", "schedulers deal as if it did not exist", "delete"},
     Choice{std::to_underlying(OnDown::kInhibit), "inhibit",
-           "it keeps its place with weight 0, so that hashing schedulers move no other client", "inhibit_on_failure quiesce"},
+           "it keeps its place with weight 0, so that hashing schedulers move no other client",
+           "inhibit_on_failure quiesce"},
 };
 constexpr std::array kFlowsOnDown = {
-    Choice{std::to_underlying(FlowsOnDown::kKeep), "keep", "they go on to that server; UDP goes to another one", "none"},
+    Choice{std::to_underlying(FlowsOnDown::kKeep), "keep", "they go on to that server; UDP goes to another one",
+           "none"},
     Choice{std::to_underlying(FlowsOnDown::kReset), "reset", "TCP is reset at both ends, UDP goes to another one",
            "reject expire_nodest_conn"},
-    Choice{std::to_underlying(FlowsOnDown::kReselect), "reselect", "the next packet goes to another server", "redispatch"},
+    Choice{std::to_underlying(FlowsOnDown::kReselect), "reselect", "the next packet goes to another server",
+           "redispatch"},
 };
 constexpr std::array kInitials = {
     Choice{0, "down", "takes no connections before its first success", ""},

@@ -6,13 +6,23 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 
+#include "daemon/tandemctl/health_text.hpp"
 #include "daemon/tandemctl/json_parts.hpp"
 #include "daemon/tandemctl/table.hpp"
 
 namespace tandem::ctl {
+
+Tone tone_of_state(const std::string& state) {
+  if (state == "active") return Tone::kGood;
+  if (state == "fault") return Tone::kBad;
+  if (state == "initialize") return Tone::kDoubt;
+  return Tone::kPlain;
+}
+
 namespace {
 
 namespace json = boost::json;
+
 std::string joined(const json::array& list) {
   std::string text;
   for (const auto& item : list) {
@@ -22,13 +32,6 @@ std::string joined(const json::array& list) {
     }
   }
   return text;
-}
-
-Tone tone_of_state(const std::string& state) {
-  if (state == "active") return Tone::kGood;
-  if (state == "fault") return Tone::kBad;
-  if (state == "initialize") return Tone::kDoubt;
-  return Tone::kPlain;
 }
 
 std::string routers(const json::value& status, const StatusStyle& style) {
@@ -58,6 +61,9 @@ std::string services(const json::value& status, const StatusStyle& style) {
     places[text_of(service, "name")] = addresses + ':' + ports + '/' + text_of(service, "protocol") + ' ' +
                                        text_of(service, "forward") + ' ' + text_of(service, "scheduler");
   }
+  std::map<std::string, std::string> standing;  // service -> how it stands, where there is something to say
+  for (const auto& service : list_of(status, "ServiceHealth"))
+    standing[text_of(service, "service")] = service_words(service, style);
   Table table({"SERVICE", "SERVER", "STATE", "SINCE", "WEIGHT", "ACTIVE", "INACTIVE", "CONNECTIONS", "REASON"});
   std::string shown;
   for (const auto& server : list_of(status, "ServerHealth")) {
@@ -66,23 +72,18 @@ std::string services(const json::value& status, const StatusStyle& style) {
       const auto place = places.find(service);
       Cell nothing = Cell::number(0);
       nothing.text.clear();
-      table.row({service, place == places.end() ? "" : place->second, "", "", nothing, nothing, nothing, nothing, ""});
+      table.row({service, place == places.end() ? "" : place->second, "", "", nothing, nothing, nothing, nothing,
+                 standing[service]});
       shown = service;
     }
-    const bool up = truth_of(server, "up");
-    const bool known = truth_of(server, "known");
     const json::value& numbers = statistics[service + '/' + text_of(server, "server")];
-    table.row({"", text_of(server, "server"),
-               Cell(up      ? "up"
-                    : known ? "down"
-                            : "unknown",
-                    up      ? Tone::kGood
-                    : known ? Tone::kBad
-                            : Tone::kDoubt),
-               age(number_of(server, "since_unix_ms"), style.now_unix_ms), Cell::number(number_of(server, "weight")),
+    std::string reason = text_of(server, "reason");
+    if (const std::string words = serving_words(server, style); !words.empty()) reason += "; " + words;
+    table.row({"", text_of(server, "server"), state_cell(server),
+               age(number_of(server, "since_unix_ms"), style.now_unix_ms), weight_cell(server),
                Cell::number(number_of(numbers, "active_connections")),
                Cell::number(number_of(numbers, "inactive_connections")),
-               Cell::number(number_of(numbers, "connections")), text_of(server, "reason")});
+               Cell::number(number_of(numbers, "connections")), std::move(reason)});
   }
   return table.render(style.colour);
 }
@@ -143,71 +144,6 @@ std::string status_text(const json::value& status, const StatusStyle& style) {
     if (!part.empty()) text += '\n' + part;
   }
   return text;
-}
-
-namespace {
-
-// Of one server: how its last attempts ended, those in a row that ended alike in one line.
-std::string why_server(const json::value& server, const StatusStyle& style) {
-  const bool up = truth_of(server, "up");
-  std::string text = text_of(server, "server") + " of " + text_of(server, "service") + " is " +
-                     toned(up ? "up" : "down", up ? Tone::kGood : Tone::kBad, style.colour) + " since " +
-                     age(number_of(server, "since_unix_ms"), style.now_unix_ms) + ": " + text_of(server, "reason") +
-                     "\nweight " + std::to_string(number_of(server, "weight")) + ", " +
-                     std::to_string(number_of(server, "attempts")) + " attempts, " +
-                     std::to_string(number_of(server, "failures")) + " failed\n";
-  Table recent({"AGO", "TIMES", "TOOK", "RESULT", "IN WORDS"});
-  for (const auto& run : list_of(server, "recent")) {
-    const bool passed = truth_of(run, "passed");
-    recent.row({age(number_of(run, "last_unix_ms"), style.now_unix_ms), Cell::number(number_of(run, "count")),
-                std::to_string(number_of(run, "last_duration_us") / 1000) + "." +
-                    std::to_string(number_of(run, "last_duration_us") / 100 % 10) + " ms",
-                Cell(passed ? "passed" : "failed", passed ? Tone::kGood : Tone::kBad), text_of(run, "words")});
-  }
-  return text + '\n' + recent.render(style.colour);
-}
-
-}  // namespace
-
-std::expected<std::string, std::string> why_text(const json::value& status, const std::string& router,
-                                                 const StatusStyle& style) {
-  // A server by its name, in every service that has it, or by SERVICE/SERVER.
-  std::string servers;
-  for (const auto& each : list_of(status, "ServerHealth"))
-    if (const std::string name = text_of(each, "server");
-        name == router || text_of(each, "service") + "/" + name == router)
-      servers += (servers.empty() ? "" : "\n") + why_server(each, style);
-  const json::array& all = list_of(status, "InstanceState");
-  std::string names;
-  for (const auto& each : all) {
-    if (text_of(each, "router") != router) {
-      names += (names.empty() ? "" : ", ") + text_of(each, "router");
-      continue;
-    }
-    const std::string state = text_of(each, "state");
-    std::string text = router + " is " + toned(state, tone_of_state(state), style.colour) + " since " +
-                       age(number_of(each, "since_unix_ms"), style.now_unix_ms) + ": " + text_of(each, "reason") + '\n';
-    if (const std::string active = text_of(each, "active_address"); !active.empty() && state != "active")
-      text += "active is " + active + '\n';
-    const auto& tracked = list_of(each, "tracked");
-    if (!tracked.empty()) text += "\ntracked:\n";
-    for (const auto& line : tracked)
-      if (line.is_string()) text += "  " + std::string(line.as_string()) + '\n';
-    Table history({"AGO", "FROM", "TO", "BECAUSE"});
-    for (const auto& step : list_of(each, "history"))
-      history.row({age(number_of(step, "unix_ms"), style.now_unix_ms), text_of(step, "from"),
-                   Cell(text_of(step, "to"), tone_of_state(text_of(step, "to"))), text_of(step, "reason")});
-    text += '\n' + history.render(style.colour);
-    Table counters({"COUNTER", "VALUE"});
-    for (const auto& counter : list_of(each, "counters"))
-      if (number_of(counter, "value") > 0)
-        counters.row({text_of(counter, "name"), Cell::number(number_of(counter, "value"))});
-    text += '\n' + counters.render(style.colour);
-    return servers.empty() ? text : text + '\n' + servers;
-  }
-  if (!servers.empty()) return servers;
-  return std::unexpected("there is no virtual router or server '" + router + "' here" +
-                         (names.empty() ? std::string() : "; there are the routers " + names));
 }
 
 }  // namespace tandem::ctl

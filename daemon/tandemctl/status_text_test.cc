@@ -100,16 +100,16 @@ TEST(WhyText, TellsTheLastTransitionsAndWhatWasCounted) {
     EXPECT_NE(text->find(word), std::string::npos) << word << " in:\n" << *text;
   EXPECT_EQ(text->find("assertions"), std::string::npos) << "zeros are left out";
   EXPECT_EQ(why_text(status, "wep", {}).error(),
-            "there is no virtual router or server 'wep' here; there are the routers mail, web");
+            "there is no virtual router, service or server 'wep' here; there are the routers mail, web");
 }
 
 TEST(StatusText, WhyTellsAServersLastAttemptsThoseThatEndedAlikeInOneLine) {
   const auto status = boost::json::parse(R"json({"ServerHealth":[
     {"service":"www","server":"web1","up":false,"weight":0,"reason":"connection refused (3 in a row)","since_unix_ms":1000,
-     "attempts":73,"failures":3,"recent":[
+     "known":true,"attempts":73,"failures":3,"checks":[{"name":"check","type":"http","attempts":73,"failures":3,"recent":[
       {"passed":true,"words":"HTTP 200","count":70,"first_unix_ms":500,"last_unix_ms":800,"last_duration_us":1234},
-      {"passed":false,"words":"connection refused","count":3,"first_unix_ms":900,"last_unix_ms":1000,"last_duration_us":200}]},
-    {"service":"mail","server":"web1","up":true,"reason":"connected"}]})json");
+      {"passed":false,"words":"connection refused","count":3,"first_unix_ms":900,"last_unix_ms":1000,"last_duration_us":200}]}]},
+    {"service":"mail","server":"web1","up":true,"weight":1,"reason":"connected"}]})json");
   const auto text = why_text(status, "www/web1", {.now_unix_ms = 61'000});
   ASSERT_TRUE(text);
   for (const char* word : {"web1 of www is down since 60 s: connection refused (3 in a row)", "73 attempts, 3 failed",
@@ -117,6 +117,78 @@ TEST(StatusText, WhyTellsAServersLastAttemptsThoseThatEndedAlikeInOneLine) {
     EXPECT_NE(text->find(word), std::string::npos) << word << " in:\n" << *text;
   EXPECT_EQ(text->find("mail"), std::string::npos);
   EXPECT_NE(why_text(status, "web1", {})->find("web1 of mail is up"), std::string::npos) << "in every service";
+}
+
+constexpr const char* kServing = R"json({
+  "services": [{"name": "web", "address": "198.51.100.10", "port": 80, "protocol": "tcp", "forward": "nat", "scheduler": "wlc"}],
+  "ServiceHealth": [{"service":"web","up":false,"sorry_in_use":true,"groups_in_use":2,"servers_up":3,"servers_total":5,
+    "servers_overridden":2,"quorum_of":"weight","quorum_has":3,"quorum_total":10,"quorum":5,"hysteresis":1,
+    "since_unix_ms":1000}],
+  "ServerHealth": [
+    {"service":"web","server":"web1","up":true,"known":true,"in_rotation":true,"weight":30,"configured_weight":1,"scale":100,
+     "share":30,"group":1,"override":"none","ramp_since_unix_ms":31000,"latency_us":2340,"reason":"2 of 2 checks pass",
+     "since_unix_ms":31000,"attempts":9,"failures":1,"checks":[
+       {"name":"app","type":"http","up":true,"known":true,"reason":"HTTP 200","attempts":5,"failures":0,"recent":[]},
+       {"name":"cache","type":"tcp","up":false,"known":true,"reason":"connection refused","attempts":4,"failures":1,
+        "weight_when_down":"50%","recent":[{"passed":false,"words":"connection refused","count":1}]}]},
+    {"service":"web","server":"web2","up":true,"known":true,"in_rotation":true,"weight":0,"configured_weight":4,"scale":100,
+     "share":100,"group":1,"override":"drain","override_since_unix_ms":1000,"reason":"connected"},
+    {"service":"web","server":"web3","up":false,"known":true,"in_rotation":false,"weight":0,"configured_weight":4,"scale":100,
+     "share":100,"group":1,"override":"disable","override_since_unix_ms":1000,"reason":"disabled by the operator"},
+    {"service":"web","server":"web4","up":true,"known":true,"in_rotation":false,"weight":0,"configured_weight":1,"scale":100,
+     "share":100,"group":2,"override":"none","reason":"connected"},
+    {"service":"web","server":"web9","up":true,"known":true,"in_rotation":true,"weight":105,"configured_weight":1,"scale":100,
+     "share":100,"group":1,"sorry":true,"override":"none","reason":"not checked"}]})json";
+
+void expect_words(const std::string& text, std::initializer_list<const char*> words) {
+  for (const char* word : words) EXPECT_NE(text.find(word), std::string::npos) << word << " in:\n" << text;
+}
+
+TEST(StatusText, AServicesLineTellsTheQuorumTheSorryServerAndWhatTheOperatorSet) {
+  const std::string text = status_text(boost::json::parse(kServing), {.now_unix_ms = 61'000});
+  expect_words(
+      text, {"down since 60 s: weight up 3 of 10, quorum 5 +-1; the sorry server has the new connections; groups 1 to "
+             "2 in use; 2 servers set by the operator",
+             "0.3", "its weight grows since 30 s; has 30% of its weight", "drained by the operator 60 s ago", "standby",
+             "spare of group 2", "disabled", "1.05", "sorry server, in use",
+             "keeps 50% because cache fails: connection refused"});
+}
+
+TEST(StatusText, AServiceOfWhichThereIsNothingToSayHasNothingSaid) {
+  const std::string text = status_text(
+      boost::json::parse(R"({"ServiceHealth": [{"service":"web","up":true,"quorum_of":"weight","quorum_has":2,
+        "quorum_total":2,"quorum":1,"groups_in_use":1}], "ServerHealth": [{"service":"web","server":"a","up":true,
+        "in_rotation":true,"weight":1,"scale":1,"share":100,"group":1,"override":"none","reason":"connected"}]})"),
+      {});
+  expect_words(text, {"web\n", "connected\n"});
+}
+
+TEST(StatusText, WhyTellsOfAServiceWhoGetsNewConnectionsAndWhatWouldChangeThat) {
+  auto status = boost::json::parse(kServing);
+  expect_words(*why_text(status, "web", {.now_unix_ms = 61'000}),
+               {"web is down since 60 s: weight up 3 of 10; it goes down below 4 and comes up from 6 on",
+                "new connections go to its sorry server alone", "web4", "standby"});
+  auto& service = status.as_object()["ServiceHealth"].as_array()[0].as_object();
+  service["sorry_in_use"] = false;
+  expect_words(*why_text(status, "web", {}), {"groups 1 to 2, because those before have too few servers"});
+  service["groups_in_use"] = 1;
+  expect_words(*why_text(status, "web", {}), {"group 1; the others are spares"});
+  auto& servers = status.as_object()["ServerHealth"].as_array();
+  for (auto& server : servers) server.as_object()["group"] = 1;
+  expect_words(*why_text(status, "web", {}), {"no sorry server is up to stand in"});
+  for (auto& server : servers) server.as_object()["sorry"] = false;
+  expect_words(*why_text(status, "web", {}), {"although the quorum is gone: there is no sorry server"});
+  service["up"] = true;
+  expect_words(*why_text(status, "web", {}), {"new connections go to the servers that have a weight\n"});
+  for (auto& server : servers) server.as_object()["weight"] = 0;
+  expect_words(*why_text(status, "web", {}), {"nobody, and are answered as on_no_server says"});
+}
+
+TEST(StatusText, WhyTellsOfAServerEachOfItsChecksByName) {
+  expect_words(*why_text(boost::json::parse(kServing), "web1", {.now_unix_ms = 61'000}),
+               {"web1 of web is up since 30 s: 2 of 2 checks pass", "weight 0.3 of 1 configured", "answers in 2.3 ms",
+                "check app (http) passes", "check cache (tcp) fails",
+                "does not count, leaves 50% of the weight while it fails"});
 }
 
 TEST(StatusText, ShowsWhatItUnderstandsOfADaemonOfAnotherVersion) {
