@@ -85,8 +85,21 @@ void servers(const View& view, std::string& out) {
   Family failures(out, "tandem_server_check_failures_total", "counter", "Attempts that failed.");
   view.each<bus::ServerHealth>(
       [&](const auto& m) { failures.sample({{"service", m.service}, {"server", m.server}}, m.failures); });
-  Family service_up(out, "tandem_service_up", "gauge", "1 while at least one server takes new connections.");
+  Family service_up(out, "tandem_service_up", "gauge", "1 while the service has its quorum.");
   view.each<bus::ServiceHealth>([&](const auto& m) { service_up.sample({{"service", m.service}}, m.up); });
+  const auto gauge = [&](std::string_view name, std::string_view help, auto member) {
+    Family family(out, name, "gauge", help);
+    view.each<bus::ServiceHealth>([&](const auto& m) { family.sample({{"service", m.service}}, m.*member); });
+  };
+  gauge("tandem_service_quorum", "What the service needs to be up.", &bus::ServiceHealth::quorum);
+  gauge("tandem_service_quorum_has", "What it has of that.", &bus::ServiceHealth::quorum_has);
+  gauge("tandem_service_sorry_in_use", "1 while sorry servers get the new connections.",
+        &bus::ServiceHealth::sorry_in_use);
+  gauge("tandem_service_servers_overridden", "Servers that an operator has set.",
+        &bus::ServiceHealth::servers_overridden);
+  Family serving(out, "tandem_server_in_rotation", "gauge", "0 for servers that are down, spares and sorry servers.");
+  view.each<bus::ServerHealth>(
+      [&](const auto& m) { serving.sample({{"service", m.service}, {"server", m.server}}, m.in_rotation); });
 }
 
 // Totals of services, which outlive their servers. By method: sum by (method).

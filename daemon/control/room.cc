@@ -9,11 +9,13 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/json/serialize.hpp>
+#include <boost/json/value_from.hpp>
 
 #include "daemon/bus/codec.hpp"
 #include "daemon/control/metrics.hpp"
 #include "daemon/control/query.hpp"
 #include "daemon/control/server.hpp"
+#include "daemon/control/server_orders.hpp"
 #include "daemon/control/view.hpp"
 #include "daemon/loop/clock.hpp"
 
@@ -71,6 +73,7 @@ class Room {
   // Answers are named before they are returned: g++ 12 destroys a braced temporary of a co_return twice.
   asio::awaitable<Answer> answer(Request request) {
     Answer answer;
+    const auto query = parse_query(request.target);
     if (request.target == "/v1/status" && request.method == "GET") {
       answer.body = view_.status();
     } else if (request.target == "/metrics" && request.method == "GET") {
@@ -85,8 +88,7 @@ class Room {
       question.id = ++next_id_;
       question.router = *router;
       answer = co_await ask(question.id, question, kHandoverPatience, "the vrrp room gave no verdict in time");
-    } else if (const auto query = parse_query(request.target);
-               query && (query->path == "/v1/flows" || query->path == "/v1/trace")) {
+    } else if (query && (query->path == "/v1/flows" || query->path == "/v1/trace")) {
       auto question = question_of(*query, request.method);
       if (question) {
         const uint64_t id = ++next_id_;
@@ -96,6 +98,8 @@ class Room {
       } else {
         answer = refusal(question.error().status, question.error().why);
       }
+    } else if (query && query->path == "/v1/server") {
+      answer = server_set(*query, request.method);
     } else if (request.target.starts_with(kMaintenancePath) && request.method == "POST") {
       answer = maintenance(std::string_view(request.target).substr(kMaintenancePath.size()));
     } else if (request.target == "/v1/status" || request.target == "/metrics" || request.target == "/v1/reload" ||
@@ -130,6 +134,18 @@ class Room {
     context_.bus.publish(message);
     Answer answer;
     answer.body = bus::encode_body(message) + '\n';
+    return answer;
+  }
+
+  Answer server_set(const Query& query, std::string_view method) {
+    const auto orders = orders_of(query, method, view_.site(), loop::unix_ms_now());
+    if (!orders) return refusal(orders.error().status, orders.error().why);
+    for (const bus::Message& word : orders->words) {
+      view_.apply(word);  // a room does not hear itself
+      std::visit([this](const auto& one) { context_.bus.publish(one); }, word);
+    }
+    Answer answer;
+    answer.body = json::serialize(json::object{{"lines", json::value_from(orders->lines)}}) + '\n';
     return answer;
   }
 

@@ -20,6 +20,7 @@
 #include "daemon/supervisor/control_socket.hpp"
 #include "daemon/supervisor/log_writer.hpp"
 #include "daemon/supervisor/notify.hpp"
+#include "daemon/supervisor/override_keeper.hpp"
 #include "daemon/supervisor/reload_desk.hpp"
 #include "daemon/supervisor/room_keeper.hpp"
 #include "daemon/supervisor/room_process.hpp"
@@ -56,6 +57,10 @@ class Supervisor {
         listener_(std::move(listener)),
         site_(std::move(site)),
         keeper_(names_of(rooms)),
+        overrides_(io, options.state_directory,
+                   {.say = [this](const Message& message) { say(message); },
+                    .event = [this](Severity severity, std::string id, std::string subject,
+                                    std::string text) { event(severity, id, subject, text); }}),
         status_(site_.message.director),
         keeper_timer_(io.get_executor(), [this] { carry_out(keeper_.deadline_reached(loop::monotonic_now())); }),
         reload_timer_(io.get_executor(),
@@ -70,6 +75,7 @@ class Supervisor {
           "version " TANDEM_VERSION ", director " + site_.message.director + ", " + options_.config);
     site_.message.generation = 1;
     say(site_.message);
+    overrides_.begin(*site_.site);
     carry_out(keeper_.start(1, loop::monotonic_now()));
     wait_for_signal();
     feed_watchdog();
@@ -155,6 +161,7 @@ class Supervisor {
     const uint64_t generation = site_.message.generation + 1;
     site_ = std::move(fresh_);
     site_.message.generation = generation;
+    overrides_.site_changed(*site_.site);
     say(site_.message);
     carry_out(keeper_.new_generation(generation));
   }
@@ -225,6 +232,7 @@ class Supervisor {
     if (const auto* ready = std::get_if<bus::RoomReady>(&message))
       carry_out(keeper_.ready(room, ready->generation, loop::monotonic_now()));
     if (const auto* reload = std::get_if<bus::ReloadRequest>(&message)) ask_for_reload(reload->id);
+    if (room != bus::kSupervisor) overrides_.hear(message);
     status_.hear(message);
     // One line a second is enough for people.
     if (ready_ && !status_due_) {
@@ -284,6 +292,7 @@ class Supervisor {
   ReadSiteFile site_;   // in force
   ReadSiteFile fresh_;  // read by a reload, not yet in force
   RoomKeeper keeper_;
+  OverrideKeeper overrides_;
   ReloadDesk desk_;
   bus::Board board_;
   LogWriter log_;

@@ -169,6 +169,30 @@ std::optional<std::string> error_of(const boost::json::value& answer) {
   return std::string(text->data(), text->size());
 }
 
+// "web/web1" is a server of one service, "web1" one of every service that has it.
+int server_set(const std::string& socket, const std::string& server, const std::string& what, unsigned weight) {
+  const size_t slash = server.find('/');
+  const std::string service = slash == std::string::npos ? "" : server.substr(0, slash);
+  const std::string name = slash == std::string::npos ? server : server.substr(slash + 1);
+  const auto answer = ask(socket, "POST",
+                          "/v1/server" + query_of({{"service", service},
+                                                   {"server", name},
+                                                   {"set", what},
+                                                   {"weight", what == "weight" ? std::to_string(weight) : ""}}),
+                          std::chrono::seconds(5));
+  if (!answer) return cannot_ask(answer.error());
+  if (const auto error = error_of(*answer)) {
+    std::cerr << "tandemctl: " << *error << '\n';
+    return kBadNews;
+  }
+  const auto* object = answer->if_object();
+  const auto* lines = object ? object->if_contains("lines") : nullptr;
+  if (lines && lines->is_array())
+    for (const auto& line : lines->as_array())
+      if (line.is_string()) std::cout << line.as_string().c_str() << '\n';
+  return 0;
+}
+
 struct FlowOptions {
   std::string client, service, server, state;
   unsigned client_port = 0, limit = 100;
@@ -284,9 +308,21 @@ int run(int argc, char** argv) {
   auto* maintenance_command =
       app.add_subcommand("maintenance", "Take this director out of service (on), or back into it (off)");
   maintenance_command->add_option("on|off", word)->required()->check(CLI::IsMember({"on", "off"}));
-  auto* why_command =
-      app.add_subcommand("why", "Why a virtual router or a server stands as it does, and what happened before");
-  why_command->add_option("NAME", router, "A virtual router, a server, or SERVICE/SERVER")->required();
+  auto* why_command = app.add_subcommand("why", "Why a virtual router, a service or a server stands as it does");
+  why_command->add_option("NAME", router, "A virtual router, a service, a server, or SERVICE/SERVER")->required();
+  std::string server, what;
+  unsigned weight = 0;
+  auto* server_command = app.add_subcommand("server", "What an operator makes of a server, over restarts");
+  server_command->require_subcommand(1);
+  auto* set_command = server_command->add_subcommand("set", "On this director: say it on each");
+  set_command->add_option("SERVER", server, "SERVICE/SERVER, or a server of every service that has it")->required();
+  set_command
+      ->add_option("WHAT", what,
+                   "weight N: instead of the configured one; drain: no new connections; disable: as if it were down; "
+                   "enable: as the site file and the checks say")
+      ->required()
+      ->check(CLI::IsMember({"weight", "drain", "disable", "enable"}));
+  auto* weight_option = set_command->add_option("N", weight)->check(CLI::Range(0, 65535));
   auto* stats_command = app.add_subcommand("stats", "What the services forward, how fast, and what they drop");
   FlowOptions flow_options;
   auto* flows_command = app.add_subcommand("flows", "The flow table: which connections go where");
@@ -328,6 +364,13 @@ int run(int argc, char** argv) {
   if (handover_command->parsed()) return handover(socket, router);
   if (maintenance_command->parsed()) return maintenance(socket, word);
   if (why_command->parsed()) return why(socket, router);
+  if (set_command->parsed()) {
+    if ((what == "weight") != (weight_option->count() > 0)) {
+      std::cerr << "tandemctl: expected a number after weight, and after nothing else\n";
+      return 2;
+    }
+    return server_set(socket, server, what, weight);
+  }
   if (stats_command->parsed()) return stats(socket);
   if (flows_command->parsed()) return flows(socket, flow_options, as_json);
   if (trace_command->parsed()) return trace(socket, client, client_port, of_service, as_json);
