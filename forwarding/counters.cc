@@ -22,6 +22,8 @@ std::string_view name_of(Counter counter) {
       return "expired";
     case Counter::kExpiredTemplates:
       return "expired_templates";
+    case Counter::kEndedByDown:
+      return "ended_by_down";
     case Counter::kOrphaned:
       return "orphaned";
     case Counter::kNewTemplates:
@@ -60,6 +62,8 @@ std::string_view name_of(Counter counter) {
       return "drop_icmp_error_without_flow";
     case Counter::kDropKilled:
       return "drop_killed";
+    case Counter::kDropServerDown:
+      return "drop_server_down";
     case Counter::kDropTooBig:
       return "drop_too_big";
     case Counter::kDropTtl:

@@ -30,6 +30,7 @@ enum class Counter : uint8_t {
   kRescheduled,  // a flow moved to another server in place
   kExpired,      // timed out
   kExpiredTemplates,
+  kEndedByDown,    // flows marked to be reset, because their server went down
   kOrphaned,       // removed because its service or server is gone
   kNewTemplates,   // clients that got a server of their own by persistence
   kEvicted,        // pushed out by a new flow
@@ -49,6 +50,7 @@ enum class Counter : uint8_t {
   kDropAnswerWithoutFlow,  // from a server, to nobody we know
   kDropErrorWithoutFlow,   // an ICMP error about a flow we do not know
   kDropKilled,             // of a flow that an operator ended
+  kDropServerDown,         // of a flow whose server went down (action_on_down: reset)
   kDropTooBig,
   kDropTtl,
   kDropAnswerLimited,  // an answer that the rate limit or a rule of ICMP forbade

@@ -33,7 +33,11 @@ bool in_chain(const Server* first, uint16_t slot) {
 }  // namespace
 
 Decider::Decider(FlowTable& flows, ServiceTable& services, Counters& counters)
-    : flows_(flows), services_(services), counters_(counters), persistence_(flows, services, counters) {}
+    : flows_(flows),
+      services_(services),
+      counters_(counters),
+      persistence_(flows, services, counters),
+      witness_(flows) {}
 
 Decision Decider::decide(const Packet& packet, TimePoint now) {
   if (packet.quoted) return about_flow(packet);
@@ -64,6 +68,7 @@ Decision Decider::from_client(const Packet& packet, const Facet& facet, TimePoin
 Decision Decider::known(const Packet& packet, const Facet& facet, Flow flow, Server& server, TimePoint now) {
   bool again = false;
   if (packet.protocol == kTcp && opens(packet.tcp_flags)) {
+    if (facet.service->setting.watched) witness_.syn_again(packet, flow, server, now);
     const auto state = static_cast<FlowState>(flow.state());
     // A client port used again; or a server that has not answered and is not to be asked any more.
     again = state == FlowState::kTimeWait || state == FlowState::kClose ||
@@ -73,10 +78,19 @@ Decision Decider::known(const Packet& packet, const Facet& facet, Flow flow, Ser
   }
   if (!again && (flow.flags() & TANDEM_FLOW_KILLED) != 0)
     return {Step::kBreak, Counter::kDropKilled, server.slot, facet.slot};
+  if (!again && is_lost(packet, *facet.service, server, FlowsOnDown::kReset))
+    return {Step::kBreak, Counter::kDropServerDown, server.slot, facet.slot};
+  if (is_lost(packet, *facet.service, server, FlowsOnDown::kReselect))
+    again = again || load_of(static_cast<FlowState>(flow.state())) == Load::kActive;
   // On a director that does not own the VIP a known flow goes on as it is.
   if (again && facet.service->setting.active) return place(packet, facet, &flow, now);
   follow(flow, server, packet, true, now);
   return {Step::kToServer, Counter::kToServer, server.slot, facet.slot};
+}
+
+bool Decider::is_lost(const Packet& packet, const Service& service, const Server& server, FlowsOnDown how) {
+  return !server.up && service.setting.flows_on_down == how && service.setting.active && packet.protocol == kTcp &&
+         (packet.tcp_flags & kRst) == 0;
 }
 
 Decision Decider::unknown(const Packet& packet, const Facet& facet, Flow* former, TimePoint now) {
@@ -166,7 +180,7 @@ std::optional<Flow> Decider::find_answered(const Answer& answer, bool& ours) con
 // Nothing when the packet is no answer of a NAT server at all.
 std::optional<Decision> Decider::from_server(const Packet& packet, TimePoint now) {
   bool ours = false;
-  const auto flow = find_answered(
+  auto flow = find_answered(
       {packet.protocol, packet.source, packet.source_port, packet.destination, packet.destination_port}, ours);
   if (!ours) return std::nullopt;
   if (!flow) return services_.is_own(packet.destination) ? Decision{} : drop(Counter::kDropAnswerWithoutFlow);
@@ -174,6 +188,10 @@ std::optional<Decision> Decider::from_server(const Packet& packet, TimePoint now
   Server& server = *services_.server(flow->server());
   if ((flow->flags() & TANDEM_FLOW_KILLED) != 0)
     return Decision{Step::kBreak, Counter::kDropKilled, server.slot, flow->service()};
+  const Service* service = services_.service(flow->service());
+  if (is_lost(packet, *service, server, FlowsOnDown::kReset))
+    return Decision{Step::kBreak, Counter::kDropServerDown, server.slot, flow->service()};
+  if (service->setting.watched && packet.protocol == kTcp) witness_.answered(packet, *flow, server);
   follow(*flow, server, packet, false, now);
   return Decision{Step::kToClient, Counter::kToClient, server.slot, flow->service()};
 }

@@ -14,6 +14,7 @@
 #include "forwarding/packet.hpp"
 #include "forwarding/persistence.hpp"
 #include "forwarding/service_table.hpp"
+#include "forwarding/witness.hpp"
 
 namespace tandem::forwarding {
 
@@ -57,6 +58,8 @@ class Decider {
   Decision known(const Packet& packet, const Facet& facet, Flow flow, Server& server, TimePoint now);
   Decision unknown(const Packet& packet, const Facet& facet, Flow* former, TimePoint now);
   Server* choose(const Packet& packet, Service& service, TimePoint now);
+  // The flow's server is dead, and the service wants to do something about it.
+  static bool is_lost(const Packet& packet, const Service& service, const Server& server, FlowsOnDown how);
   Decision place(const Packet& packet, const Facet& facet, Flow* former, TimePoint now);
 
   // What a NAT server sent, or would have sent: from `server` and its port to a client.
@@ -75,6 +78,7 @@ class Decider {
   ServiceTable& services_;
   Counters& counters_;
   Persistence persistence_;
+  Witness witness_;
 };
 
 }  // namespace tandem::forwarding

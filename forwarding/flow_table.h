@@ -39,8 +39,10 @@ enum tandem_flow_flags {
   TANDEM_FLOW_LEARNT = 0x80,
   /* A template of persistence whose time is over: it goes unless a flow of it is met. */
   TANDEM_FLOW_EXPIRING = 0x40,
-  /* A TCP flow that an operator ended: whoever of its two ends still sends is reset, and the other one with it. */
+  /* A TCP flow that an operator ended, or its server's end (action_on_down: reset): whoever of its two ends still sends is reset, and the other one with it. */
   TANDEM_FLOW_KILLED = 0x20,
+  /* A TCP flow of a watched service whose server's first answer was seen, or whose want of one was counted (witness.hpp). */
+  TANDEM_FLOW_SETTLED = 0x10,
 };
 
 /* A template of persistence (persistence.hpp) is hashed as of protocol 0, has port 0 and the state TANDEM_STATE_TEMPLATE. */

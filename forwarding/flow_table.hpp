@@ -96,6 +96,9 @@ class FlowTable {
   template <class Accept>
   std::optional<Flow> find_if(uint8_t protocol, Ipv4Address client, uint16_t client_port, Accept accept) const;
 
+  // Of a client's address alone, by the table's seed.
+  uint64_t hash_of(Ipv4Address client) const { return tandem_flow_hash(header_->seed, 0, client.value, 0); }
+
   struct Inserted {
     enum class Outcome : uint8_t {
       kInserted,

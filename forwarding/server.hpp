@@ -72,8 +72,11 @@ struct Server {
   std::atomic<int64_t> fresh_active = 0;  // of the sweep under way
   std::atomic<int64_t> fresh_inactive = 0;
   std::atomic<uint64_t> connections = 0;  // ever
-  std::atomic<bool> overloaded = false;   // by the thresholds
-  std::atomic<uint32_t> latency_us = 0;   // of its checks, damped; 0: not known
+  // Of a watched service (witness.hpp); taken by whoever tells them.
+  std::atomic<uint64_t> unanswered = 0, refused = 0;
+  std::atomic<uint64_t> failed_clients = 0;  // their marks
+  std::atomic<bool> overloaded = false;      // by the thresholds
+  std::atomic<uint32_t> latency_us = 0;      // of its checks, damped; 0: not known
 
   bool takes_new_flows() const { return weight > 0 && !overloaded.load(std::memory_order_relaxed); }
 

@@ -38,6 +38,13 @@ enum class NoServerPolicy : uint8_t {
   kDrop,
 };
 
+// What becomes of the TCP connections of a server that is known to be dead. UDP leaves it in any case.
+enum class FlowsOnDown : uint8_t {
+  kKeep,      // they go on to it
+  kReset,     // both ends are reset with the next segment, also when the server has come back meanwhile
+  kReselect,  // the client's next segment goes to another server
+};
+
 struct ServerSetting {
   std::string name;  // at most 63 bytes
   Ipv4Address address;
@@ -80,7 +87,9 @@ struct ServiceSetting {
   SchedulerSetting scheduler;
   NoServerPolicy no_server = NoServerPolicy::kReject;
   PersistenceSetting persistence;
-  bool active = false;  // this director owns the VIP: new flows are taken here
+  FlowsOnDown flows_on_down = FlowsOnDown::kKeep;
+  bool watched = false;  // what clients meet is counted: witness.hpp. NAT and TCP alone
+  bool active = false;   // this director owns the VIP: new flows are taken here
   std::vector<ServerSetting> servers;
   // The first is the one the service is known by: another one is another service.
   std::vector<Front> fronts() const;

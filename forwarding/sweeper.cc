@@ -67,8 +67,21 @@ void Sweeper::visit(const Flow& flow, uint32_t now_tick) {
   name(flow);
   if (orphan) return;
   services_.counts().met(*server, load_of(state));
-  const bool killed = (flow.flags() & TANDEM_FLOW_KILLED) != 0;
+  const bool killed = (flow.flags() & TANDEM_FLOW_KILLED) != 0 || end_with_server(*service, *server, flow);
   if (is_sought(*service) && !killed) keep_template_of(*service, flow, now_tick);
+}
+
+// Marked, a connection is reset also when its server comes back before its next segment.
+bool Sweeper::end_with_server(const Service& service, const Server& server, Flow flow) {
+  const ServiceSetting& setting = service.setting;
+  const bool lost = !server.up && setting.active && setting.protocol == kTcp &&
+                    setting.flows_on_down == FlowsOnDown::kReset &&
+                    load_of(static_cast<FlowState>(flow.state())) == Load::kActive;
+  if (!lost) return false;
+  const auto flags = static_cast<uint8_t>(flow.flags() | TANDEM_FLOW_KILLED);
+  if (!flows_.update(flow, tandem_flow_value(flow.server(), flow.state(), flags, flow.last_seen()))) return false;
+  counters_.add(Counter::kEndedByDown);
+  return true;
 }
 
 void Sweeper::name(const Flow& flow) {

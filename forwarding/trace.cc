@@ -29,6 +29,19 @@ std::string_view method_name(uint8_t method) {
   }
 }
 
+// Of a TCP connection whose server is down.
+std::string fate_of(const ServiceSetting& setting) {
+  switch (setting.flows_on_down) {
+    case FlowsOnDown::kKeep:
+      return "ends with its server";
+    case FlowsOnDown::kReset:
+      return "is reset";
+    case FlowsOnDown::kReselect:
+      return "goes to another server with its next segment";
+  }
+  return {};
+}
+
 // "198.51.100.10:80", "198.51.100.10:8000-8100", "198.51.100.10:any"
 std::string text_of(const Front& front) {
   const bool any = front.first_port == 1 && front.last_port == 65535;
@@ -132,7 +145,7 @@ class Tracer {
       return;
     }
     say("    its packets go to " + server->name + place_of(*server));
-    if (!server->up) say("    which is down: UDP is placed anew, a TCP connection ends with its server");
+    if (!server->up) say("    which is down: UDP is placed anew, a TCP connection " + fate_of(facet->service->setting));
     if (server->up && server->weight == 0) say("    which is drained and keeps the flows it has");
   }
 

@@ -22,6 +22,8 @@ constexpr uint32_t kMaglevSize = 65521;
 static_assert(static_cast<uint8_t>(config::Scheduler::kLeastLatency) ==
               static_cast<uint8_t>(SchedulerKind::kLeastLatency));
 
+static_assert(static_cast<uint8_t>(config::FlowsOnDown::kReselect) == static_cast<uint8_t>(FlowsOnDown::kReselect));
+
 SchedulerSetting scheduler_of(const config::Service& service) {
   const config::SchedulerOptions& options = service.scheduler_options;
   const bool standard = options.table_size == 0 && service.scheduler == config::Scheduler::kMaglev;
@@ -90,6 +92,8 @@ std::vector<ServiceSetting> settings_of(const config::Site& site, const Knowledg
                              .ipv4_prefix = service.persistence->ipv4_prefix,
                              .ipv6_prefix = service.persistence->ipv6_prefix,
                              .keep_drained = service.persistence->keep_drained};
+    setting.flows_on_down = static_cast<FlowsOnDown>(service.serving.flows_on_down);
+    setting.watched = service.serving.passive.has_value();
     setting.active = is_active(service, knowledge);
     for (const config::Server& server : service.servers) {
       if (!server.address.is_v4()) {

@@ -20,6 +20,7 @@
 #include "daemon/loop/clock.hpp"
 #include "forwarding/io/forwarder.hpp"
 #include "forwarding/io/inquiry.hpp"
+#include "forwarding/io/passive_teller.hpp"
 #include "forwarding/io/peer_link.hpp"
 #include "forwarding/io/peer_settings.hpp"
 #include "forwarding/io/plan.hpp"
@@ -85,6 +86,7 @@ class Room {
   std::unique_ptr<Forwarder> forwarder_;
   PeerLink peer_link_;
   StatsTeller stats_;
+  PassiveTeller passive_;
   Inquiry inquiry_;
   asio::posix::stream_descriptor network_;
   asio::posix::stream_descriptor ruleset_;
@@ -138,6 +140,7 @@ Room::Room(bus::RoomContext& context)
       forwarder_(open_forwarder()),
       peer_link_(context.io, forwarder_->flows(), peer_callbacks()),
       stats_(context.bus, *forwarder_),
+      passive_(context.bus),
       inquiry_(context.io, *forwarder_, [this](bus::Message answer) { context_.bus.publish(std::move(answer)); }),
       // Duplicates: the descriptors stay the forwarder's.
       network_(context.io, ::dup(forwarder_->network_fd())),
@@ -188,6 +191,7 @@ void Room::every_second() {
     forwarder_->every_second();
     tell_ready();
     stats_.tell(loop::monotonic_now());
+    passive_.tell(forwarder_->services());
     every_second();
   });
 }
