@@ -45,8 +45,12 @@ Knowledge all_well(const config::Site& site) {
     knowledge.routers[router.name] = {.router = router.name, .state = bus::RouterState::kActive};
   for (const auto& service : site.services)
     for (const auto& server : service.servers)
-      knowledge.health[service.name + '/' + server.name] = {
-          .service = service.name, .server = server.name, .up = true, .known = true, .weight = server.weight};
+      knowledge.health[service.name + '/' + server.name] = {.service = service.name,
+                                                            .server = server.name,
+                                                            .up = true,
+                                                            .known = true,
+                                                            .in_rotation = true,
+                                                            .weight = server.weight};
   return knowledge;
 }
 
