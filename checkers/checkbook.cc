@@ -95,6 +95,7 @@ void Checkbook::ended(const AttemptEnded& ended, const Moment& now, Actions& act
   server.unsaid = true;
   if (change != Health::Change::kNone || other_weight || was_known != ask.health.record().known) {
     settle(ask.slot, now);
+    server.said.reset();  // what a check found is told at once, also where it changes nothing for the server
     review(*server.service, ask.slot, now, actions);
   }
   plan_next(id, now.at, !outcome.says_nothing());

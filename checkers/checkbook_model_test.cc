@@ -1,5 +1,5 @@
 // The whole core against a reference that knows no sums, no heap and no differences: it recomputes everything after each
-// answer from the rules as README.md has them. Random outcomes, reloads and operators.
+// answer from the rules as README.md has them. Random outcomes, reloads, operators and restarts of the room.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -176,8 +176,14 @@ class Model {
 
 class World {
  public:
-  explicit World(uint64_t seed) : dice_(seed), driver_(seed) {
-    driver_.answer = [this](const Target& target) {
+  explicit World(uint64_t seed) : dice_(seed) { begin(); }
+
+  void play(int rounds);
+
+ private:
+  void begin() {
+    driver_ = std::make_unique<CheckbookDriver>(dice_());
+    driver_->answer = [this](const Target& target) {
       const uint64_t roll = dice_() % 20;
       Outcome outcome = roll < 12   ? Outcome{}
                         : roll < 19 ? kRefusedOutcome
@@ -195,27 +201,48 @@ class World {
     };
   }
 
-  void play(int rounds) {
-    for (int round = 0; round < rounds; ++round) {
-      const uint64_t roll = dice_() % 8;
-      if (round == 0 || roll == 0) {
-        const Configure configure = any_configuration();
-        model_.configure(configure);
-        driver_.tell(configure);
-      } else if (roll < 3) {
-        const Override word = any_override();
-        const std::string service = pick({"x", "y"}), server = pick({"a", "b", "c", "d", "e"});
-        model_.override(service, server, word);
-        driver_.tell(Overridden{service, server, word});
-      } else {
-        driver_.run_for(std::chrono::milliseconds(1 + dice_() % 900));
-      }
-      compare("round " + std::to_string(round));
-      if (::testing::Test::HasFatalFailure()) return;
+  // The room dies and begins anew from what it said last: rows of results are lost, nothing else.
+  void restart() {
+    Restored restored;
+    for (const auto& [key, said] : driver_->servers) {
+      restored.servers.push_back({.service = said.service,
+                                  .server = said.server,
+                                  .health = said.health,
+                                  .weight = said.weight,
+                                  .in_rotation = said.in_rotation,
+                                  .ramp_since_unix_ms = said.ramp_since_unix_ms,
+                                  .latency_us = said.latency_us});
+      for (const auto& check : said.checks)
+        restored.servers.back().checks.push_back({.name = check.name, .health = check.health, .said = check.said});
     }
+    for (const auto& [name, said] : driver_->services)
+      restored.services.push_back({.service = name,
+                                   .regime = said.regime,
+                                   .quorum = said.quorum,
+                                   .of_servers = said.of_servers,
+                                   .servers_up = said.servers_up,
+                                   .servers_total = said.servers_total,
+                                   .servers_overridden = said.servers_overridden,
+                                   .since_unix_ms = said.since_unix_ms});
+    const TimePoint now = driver_->now;
+    const auto servers = driver_->servers;
+    const auto services = driver_->services;
+    begin();
+    driver_->now = now;
+    driver_->tell(restored);
+    for (const auto& [key, word] : model_.overrides) driver_->tell(Overridden{key.substr(0, 1), key.substr(2), word});
+    driver_->servers = servers;  // what the board has
+    driver_->services = services;
+    driver_->tell(in_force_);
+    for (auto& [name, service] : model_.services) {
+      service.settled = true;
+      for (auto& [server_name, server] : service.servers)
+        for (auto& [check_name, check] : server.checks) check.contrary = 0;
+      service.decide();
+    }
+    ASSERT_EQ(driver_->log, std::vector<std::string>()) << "a restart is no event";
   }
 
- private:
   std::string pick(std::vector<std::string> words) { return words[dice_() % words.size()]; }
 
   Override any_override() {
@@ -268,16 +295,16 @@ class World {
   }
 
   void compare(const std::string& when) {
-    ASSERT_EQ(driver_.services.size(), model_.services.size()) << when;
+    ASSERT_EQ(driver_->services.size(), model_.services.size()) << when;
     size_t servers = 0;
     for (const auto& [name, service] : model_.services) {
-      const PublishService& said = driver_.services.at(name);
+      const PublishService& said = driver_->services.at(name);
       ASSERT_EQ(said.regime, (Regime{service.up, service.sorry, static_cast<uint8_t>(service.groups)}))
           << when << ": " << name;
       for (const auto& [server_name, server] : service.servers) {
         ++servers;
         const std::string where = when + ": " + name + '/' + server_name;
-        const PublishServer& told = driver_.servers.at(name + '/' + server_name);
+        const PublishServer& told = driver_->servers.at(name + '/' + server_name);
         const bool serves = service.serves(server);
         ASSERT_EQ(told.health.up, server.up()) << where;
         ASSERT_EQ(told.health.known, server.known()) << where;
@@ -286,13 +313,36 @@ class World {
         ASSERT_EQ(told.override.kind, server.override.kind) << where;
       }
     }
-    ASSERT_EQ(driver_.servers.size(), servers) << when;
+    ASSERT_EQ(driver_->servers.size(), servers) << when;
   }
 
   std::mt19937_64 dice_;
   Model model_;
-  CheckbookDriver driver_;
+  Configure in_force_;
+  std::unique_ptr<CheckbookDriver> driver_;
 };
+
+void World::play(int rounds) {
+  for (int round = 0; round < rounds; ++round) {
+    const uint64_t roll = dice_() % 8;
+    if (round > 0 && dice_() % 12 == 0) {
+      restart();
+    } else if (round == 0 || roll == 0) {
+      in_force_ = any_configuration();
+      model_.configure(in_force_);
+      driver_->tell(in_force_);
+    } else if (roll < 3) {
+      const Override word = any_override();
+      const std::string service = pick({"x", "y"}), server = pick({"a", "b", "c", "d", "e"});
+      model_.override(service, server, word);
+      driver_->tell(Overridden{service, server, word});
+    } else {
+      driver_->run_for(std::chrono::milliseconds(1 + dice_() % 900));
+    }
+    compare("round " + std::to_string(round));
+    if (::testing::Test::HasFatalFailure()) return;
+  }
+}
 
 TEST(CheckbookModel, AgreesWithAReferenceThatRecomputesEverything) {
   for (uint64_t seed = 0; seed < 100; ++seed) {

@@ -110,6 +110,37 @@ TEST(Standing, SparesServeOnlyWhileTheFirstGroupHasTooFew) {
   EXPECT_FALSE(lab.servers.at("web/spare").dead) << "its connections go on";
 }
 
+TEST(Standing, AServerThatBeginsUpServesBeforeItsFirstAnswer) {
+  Lab lab;
+  Check check = kSoon;
+  check.initially_up = true;
+  lab.failing = {"10.0.0.2"};
+  lab.tell(Configure{{service_of("web", {"a", "b"}, check)}});
+  EXPECT_TRUE(lab.servers.at("web/a").in_rotation && lab.servers.at("web/b").in_rotation);
+  EXPECT_FALSE(lab.servers.at("web/a").health.known);
+  lab.run_for(1s);
+  EXPECT_TRUE(lab.serves("web/a"));
+  EXPECT_TRUE(lab.servers.at("web/b").dead);
+}
+
+TEST(Standing, WhatOneCheckFindsIsToldAtOnceAlsoWhereTheServerStaysUp) {
+  Lab lab;
+  CheckSet set;
+  set.need = 1;
+  for (const char* path : {"/app", "/cache"}) {
+    Check check = kSoon;
+    check.path = path;
+    set.checks.push_back({.name = path, .check = std::make_shared<const Check>(check)});
+  }
+  ServiceSettings service = service_of("web", {"a"});
+  service.checks = std::make_shared<const CheckSet>(set);
+  lab.tell(Configure{{service}});
+  lab.run_for(20s);
+  lab.failing = {"/cache"};
+  while (lab.attempts.size() < 10000 && lab.servers.at("web/a").checks[1].health.up) lab.run_for(10ms);
+  EXPECT_EQ(lab.servers.at("web/a").checks[1].health.recent.back().count, 2U) << "with the second failure";
+}
+
 // ---- several checks
 
 std::shared_ptr<const CheckSet> app_and_cache(uint32_t need, std::optional<uint8_t> kept = {}) {

@@ -22,9 +22,9 @@ Number scale_of(const json::value& server) {
 // 30 hundredths are "0.3".
 std::string hundredths(Number value) {
   std::string text = std::to_string(value / 100);
-  if (value % 100 != 0) text += "." + std::to_string(value % 100 / 10);
-  if (value % 10 != 0)
-    text = std::to_string(value / 100) + (value % 100 < 10 ? ".0" : ".") + std::to_string(value % 100);
+  if (value % 100 == 0) return text;
+  text += value % 100 < 10 ? ".0" : ".";
+  text += std::to_string(value % 10 == 0 ? value % 100 / 10 : value % 100);
   return text;
 }
 
