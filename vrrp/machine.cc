@@ -150,6 +150,7 @@ void Machine::become_active(Reason reason, TimePoint now) {
   actions_.push_back(AddAddresses{addresses_of(settings_)});
   announce(addresses_of(settings_), now);  // only now: 8.1.2 wants the addresses configured first
   change_state(State::kActive, reason);
+  say_mute_legs();
 }
 
 // ---- 6.4.3 Active -------------------------------------------------------------------------------------------------
@@ -158,7 +159,7 @@ void Machine::become_active(Reason reason, TimePoint now) {
 // only while that leg is deaf.
 bool Machine::wins_by_address(const Advert& advert, size_t leg, TimePoint now) const {
   if (leg != 0 && legs_[0].heard && now - *legs_[0].heard <= active_down_interval()) return false;
-  return advert.source > *legs_[leg].primary;
+  return !legs_[leg].primary || advert.source > *legs_[leg].primary;
 }
 
 void Machine::active_hears(const Advert& advert, size_t leg, TimePoint now) {

@@ -100,7 +100,7 @@ TEST_F(MachineLegs, AFaultOfOneLegIsTheFaultOfAll) {
   EXPECT_THAT(say(InterfaceDown{"eth1"}), Contains(changed(State::kActive, State::kFault, Reason::kInterfaceDown)));
   say(InterfaceUp{"eth1"});
   EXPECT_EQ(machine_.state(), State::kBackup);
-  say(PrimaryAddressChanged{std::nullopt, 1});
+  say(PrimaryAddressChanged{std::nullopt, 1});  // nobody speaks on eth1
   EXPECT_EQ(machine_.state(), State::kFault);
   EXPECT_EQ(machine_.reason(), Reason::kNoPrimaryAddress);
 }
@@ -130,6 +130,54 @@ TEST_F(MachineLegs, AReloadAddsALegWithoutAFault) {
   EXPECT_EQ(machine_.adverts(100).size(), 2);
   EXPECT_THAT(say(SettingsChanged{defaults(), {address("10.99.0.5")}}), Contains(Action(RemoveAddresses{{vip6()}})));
   EXPECT_EQ(machine_.adverts(100).size(), 1);
+}
+
+// IPv6 is switched on by a reload, and the interface has no link-local address (yet).
+TEST_F(MachineLegs, ALegWithoutAnAddressIsMuteAndTheOtherFamilyGoesOn) {
+  build_active(defaults());
+  const Actions actions = say(SettingsChanged{dual(), {address("10.99.0.5"), std::nullopt}});
+  EXPECT_EQ(machine_.state(), State::kActive);
+  EXPECT_THAT(actions, Contains(Action(AddAddresses{{vip6()}})));
+  EXPECT_THAT(actions, Contains(Action(LegMute{1, true})));
+  EXPECT_EQ(machine_.adverts(100).size(), 1);
+  EXPECT_THAT(run(10s), Not(Contains(Action(LegMute{1, true})))) << "said once";
+
+  EXPECT_THAT(say(PrimaryAddressChanged{address("fe80::5"), 1}),
+              ElementsAre(Action(SendAdvert{100}), Action(LegMute{1, false})));
+  EXPECT_EQ(machine_.adverts(100).size(), 2);
+  EXPECT_THAT(say(PrimaryAddressChanged{std::nullopt, 1}), Contains(Action(LegMute{1, true}))) << "and again";
+  EXPECT_EQ(machine_.state(), State::kActive);
+}
+
+// Its duplicate address detection takes seconds; nothing is said unless it lasts until the router becomes active.
+TEST_F(MachineLegs, AStartDoesNotWaitForTheIpv6Address) {
+  build(dual());
+  EXPECT_THAT(say(Start{}), Contains(changed(State::kInitialize, State::kBackup, Reason::kStarted)));
+  EXPECT_THAT(run_to_deadline(), Contains(Action(LegMute{1, true})));
+  EXPECT_EQ(machine_.state(), State::kActive);
+}
+
+TEST_F(MachineLegs, WhoCannotSpeakInOneFamilySpeaksInTheOther) {
+  build(dual());
+  say(PrimaryAddressChanged{std::nullopt, 0});
+  say(PrimaryAddressChanged{address("fe80::5"), 1});
+  say(Start{});
+  run_to_deadline();
+  ASSERT_EQ(machine_.state(), State::kActive);
+  EXPECT_EQ(machine_.adverts(100).at(0).leg, 1);
+  EXPECT_EQ(machine_.active_address(), address("fe80::5"));
+  EXPECT_THAT(say(PrimaryAddressChanged{std::nullopt, 1}),
+              Contains(changed(State::kActive, State::kFault, Reason::kNoPrimaryAddress)))
+      << "nobody speaks any more";
+}
+
+// Among equals a mute leg has no address that could win.
+TEST_F(MachineLegs, AMuteLegGivesWayToAnEqual) {
+  build(dual());
+  say(Start{});
+  run_to_deadline();
+  EXPECT_THAT(hear6(from_peer6(100, "fe80::1")),
+              Contains(changed(State::kActive, State::kBackup, Reason::kHigherAddress)));
 }
 
 TEST_F(MachineLegs, UnicastSpeaksToEachPeer) {

@@ -69,6 +69,7 @@ Advert Machine::advert(uint8_t priority, size_t leg) const {
 std::vector<Outgoing> Machine::adverts(uint8_t priority) const {
   std::vector<Outgoing> all;
   for (size_t leg = 0; leg < settings_.legs.size(); ++leg) {
+    if (!legs_[leg].primary) continue;  // mute
     all.push_back({leg, advert(priority, leg)});
     const std::vector<IpAddress>& peers = settings_.legs[leg].peers;
     for (size_t peer = 1; peer < peers.size(); ++peer) {
@@ -81,7 +82,10 @@ std::vector<Outgoing> Machine::adverts(uint8_t priority) const {
 }
 
 std::optional<IpAddress> Machine::active_address() const {
-  if (state_ == State::kActive) return legs_.front().primary;
+  if (state_ == State::kActive) {
+    const auto speaker = std::ranges::find_if(legs_, [](const LegState& leg) { return leg.primary.has_value(); });
+    return speaker == legs_.end() ? std::nullopt : speaker->primary;
+  }
   return state_ == State::kBackup ? backup_.active : std::nullopt;
 }
 
@@ -149,8 +153,23 @@ std::optional<Reason> Machine::fault() const {
   return std::nullopt;
 }
 
+// Of two families on one interface the one that has an address speaks for both. An interface on which nobody can speak is a
+// fault: what is cut off there would not be noticed by anybody.
 bool Machine::speaks() const {
-  return std::ranges::all_of(legs_, [](const LegState& leg) { return leg.primary.has_value(); });
+  return std::ranges::all_of(settings_.legs, [&](const Leg& wanted) {
+    for (size_t leg = 0; leg < legs_.size(); ++leg)
+      if (legs_[leg].primary && settings_.legs[leg].interface == wanted.interface) return true;
+    return false;
+  });
+}
+
+// Not at Start: an interface that has just come up has its IPv6 address two seconds later (RFC 4862, 5.4).
+void Machine::say_mute_legs() {
+  if (state_ != State::kBackup && state_ != State::kActive) return;
+  for (size_t leg = 0; leg < legs_.size(); ++leg) {
+    const bool mute = !legs_[leg].primary;
+    if (std::exchange(legs_[leg].said_mute, mute) != mute) actions_.push_back(LegMute{.leg = leg, .mute = mute});
+  }
 }
 
 void Machine::settle_fault(TimePoint now) {
@@ -188,6 +207,7 @@ void Machine::handle(const PrimaryAddressChanged& event, TimePoint now) {
   settle_fault(now);
   // The tie-break and the peers' view of who is active go by the source: it is told at once.
   if (tell && state_ == State::kActive) send_advert(settings_.priority, now);
+  say_mute_legs();
 }
 
 void Machine::handle(const AddressLost& event, TimePoint now) {
@@ -244,6 +264,7 @@ void Machine::handle(const SettingsChanged& event, TimePoint now) {
     if (!preempts()) backup_.lower_since.reset();
   }
   settle_fault(now);
+  say_mute_legs();
 }
 
 // What is known of a leg stays with it wherever it stands in the list now.

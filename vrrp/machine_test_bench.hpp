@@ -34,6 +34,7 @@ inline void PrintTo(const Action& action, std::ostream* out) {
     void operator()(const UnheardActive& a) const {
       out << "UnheardActive{" << a.peer << (a.here_too ? ", here too}" : "}");
     }
+    void operator()(const LegMute& a) const { out << "LegMute{" << a.leg << (a.mute ? ", mute}" : ", speaks}"); }
     void operator()(const PeerDisagrees& a) const { out << "PeerDisagrees{" << a.source.text() << "}"; }
     static std::string list(const std::vector<VirtualAddress>& addresses) {
       std::string words = "{";

@@ -48,6 +48,30 @@ def test_both_families_move_together_and_no_ping_is_lost_when_it_is_planned(link
     settle(link, link.a, link.b)
 
 
+def test_a_reload_that_adds_ipv6_where_no_link_local_address_is_leaves_ipv4_alone(link):
+    """The family that is not ready is named in an alarm and joins when its address comes."""
+    for box in (link.a, link.b):
+        box.configure()
+        for address in re.findall(r"inet6 (fe80\S+)", box.host.ip("-6", "addr", "show", "dev", "eth0")):
+            box.host.ip("addr", "del", address, "dev", "eth0")
+    link.start()
+    link.settle(link.a, seconds=20)
+    ping = link.client.start("ping", "-i", "0.01", "-c", "300", "-W", "1", VIP, log="ping4")
+    for box in (link.b, link.a):
+        box.configure(**DUAL_STACK)
+        box.ctl("reload")
+    wait_until("dir-a says that IPv6 is mute", lambda: "VRRP_LEG_MUTE" in link.a.log(), 5)
+    wait_until("dir-a has both", lambda: has6(link.a), 5)
+    ping.wait(timeout=30)
+    said = (link.world.folder / "ping4").read_text()
+    assert re.search(r"300 packets transmitted, 300 received", said), said[-300:]
+    assert link.a.is_active() and not link.b.is_active()
+    link.a.host.ip("addr", "add", "fe80::a/64", "dev", "eth0", "nodad")
+    wait_until("dir-a says that IPv6 speaks", lambda: "VRRP_LEG_SPEAKS" in link.a.log(), 5)
+    before = link.b.counter("ipv6: adverts_received")
+    wait_until("dir-b hears it", lambda: link.b.counter("ipv6: adverts_received") > before, 5)
+
+
 def test_a_crash_moves_both_families(link):
     link.start()
     settle(link, link.a, link.b)

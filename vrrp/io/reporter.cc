@@ -185,6 +185,20 @@ void Reporter::another_active(const AnotherActive& what) {
           ": it does not hear this box; look at the switches between the two (multicast, filters, one-way links)");
 }
 
+void Reporter::leg_mute(const LegMute& what, const Leg& leg) {
+  const bool ipv6 = leg.family == IpAddress::Family::kIpv6;
+  const std::string family = ipv6 ? "IPv6" : "IPv4";
+  if (!what.mute)
+    return say(Severity::kNotice, "VRRP_LEG_SPEAKS",
+               leg.interface + " has an " + family + " address now; the advertisements of its " + family +
+                   " addresses go out");
+  const std::string lacks = leg.source ? leg.source->text() : ipv6 ? "a link-local IPv6 address" : "an IPv4 address";
+  say(Severity::kError, "VRRP_LEG_MUTE",
+      leg.interface + " does not have " + lacks + ", so the " + family +
+          " addresses are not advertised; the other family speaks for both. Give the interface the address" +
+          (ipv6 ? " (ip -6 address show; sysctl addr_gen_mode, disable_ipv6)" : ""));
+}
+
 void Reporter::unheard(const UnheardActive& what) {
   if (what.here_too)
     return say(Severity::kError, "VRRP_TWO_ACTIVE",

@@ -40,6 +40,7 @@ class Reporter {
   void conflict(const AddressConflict& what);
   void unheard(const UnheardActive& what);
   void another_active(const AnotherActive& what);
+  void leg_mute(const LegMute& what, const Leg& leg);
   void disagrees(const PeerDisagrees& what, const Machine& machine);
   void refused(AdvertError error, std::optional<IpAddress> source, TimePoint now);
   void send_failed(int error, TimePoint now);

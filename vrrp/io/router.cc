@@ -366,6 +366,8 @@ void Router::carry_out(const Action& action) {
     house_.inquire(name_);
   } else if (const auto* unheard = std::get_if<UnheardActive>(&action)) {
     reporter_.unheard(*unheard);
+  } else if (const auto* mute = std::get_if<LegMute>(&action)) {
+    reporter_.leg_mute(*mute, settings().legs[mute->leg]);
   } else if (const auto* another = std::get_if<AnotherActive>(&action)) {
     reporter_.another_active(*another);
   } else if (const auto* disagrees = std::get_if<PeerDisagrees>(&action)) {
