@@ -118,6 +118,7 @@ void Machine::backup_hears(const Advert& advert, TimePoint now) {
   if (!backup_.lower_since && must_wait_to_preempt(now)) backup_.lower_since = now;
   if (preempt_when_free(now)) return;
   if (backup_.lower_since) return follow(advert, now);
+  backup_.lower_interval = learned_interval(advert.advert_interval, settings_.advert_interval);
   backup_.lower_discarded = now;  // the RFC's discard: the timer runs on, and its end is the preemption
 }
 
@@ -270,10 +271,7 @@ void Machine::handle(const DeadlineReached&, TimePoint now) {
     return;
   }
   if (state_ != State::kBackup || preempt_when_free(now)) return;
-  if (const auto question = question_due(); question && now >= *question) {
-    backup_.asked = true;
-    actions_.push_back(AskPeers{});
-  }
+  if (const auto question = question_due(); question && now >= *question) ask_before_takeover(now);
   if (now < backup_.timer_at) return;
   if (now - backup_.timer_at > active_adver_interval() && !backup_.grace_given) {
     // So late that adverts may be waiting unread. One skew time to read them.
@@ -283,7 +281,8 @@ void Machine::handle(const DeadlineReached&, TimePoint now) {
     return;
   }
   if (stays_for_peer(now)) return;
-  const bool lower_is_active = backup_.lower_discarded && now - *backup_.lower_discarded <= active_down_interval();
+  const Duration fresh = std::max(active_down_interval(), 2 * backup_.lower_interval);
+  const bool lower_is_active = backup_.lower_discarded && now - *backup_.lower_discarded <= fresh;
   become_active(backup_.released  ? Reason::kActiveReleased
                 : lower_is_active ? Reason::kPreempted
                                   : Reason::kActiveSilent,

@@ -121,6 +121,7 @@ class Machine {
   void link_heard(TimePoint now);
   // machine_cross_check.cc: a backup that hears nobody asks by another way
   std::optional<TimePoint> question_due() const;
+  void ask_before_takeover(TimePoint now);
   bool stays_for_peer(TimePoint now);
 
   // machine_operation.cc: what operators and the box do to a router
@@ -173,6 +174,7 @@ class Machine {
     std::optional<IpAddress> active;           // source of the last advert followed
     std::optional<TimePoint> lower_since;      // waiting to preempt: first advert of the lower active
     std::optional<TimePoint> lower_discarded;  // preempting: its last advert, discarded
+    Duration lower_interval{};                 // and its interval, bounded
   } backup_;
   // A better one was heard; the addresses stay until `at`.
   struct Leaving {

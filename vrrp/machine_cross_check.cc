@@ -20,10 +20,20 @@ constexpr Duration kAskAhead = 100ms;
 
 }  // namespace
 
-// Who gave up said so itself, and a lower one that is to be preempted is heard.
+// Who gave up said so itself, and a lower one that is to be preempted is heard: unless it fell silent meanwhile.
 std::optional<TimePoint> Machine::question_due() const {
-  if (!settings_.cross_check || backup_.asked || backup_.released || backup_.lower_discarded) return std::nullopt;
-  return backup_.timer_at - std::min(kAskAhead, active_adver_interval());
+  if (!settings_.cross_check || backup_.asked || backup_.released) return std::nullopt;
+  const TimePoint due = backup_.timer_at - std::min(kAskAhead, active_adver_interval());
+  if (backup_.lower_discarded && due < *backup_.lower_discarded + 2 * backup_.lower_interval) return std::nullopt;
+  return due;
+}
+
+// A process that was stopped may ask when its timer is over already: the answer is still waited for.
+void Machine::ask_before_takeover(TimePoint now) {
+  const Duration enough = std::min(kAskAhead, active_adver_interval()) / 2;
+  backup_.asked = true;
+  backup_.timer_at = std::max(backup_.timer_at, now + enough);
+  actions_.push_back(AskPeers{});
 }
 
 void Machine::handle(const PeerAffirms& event, TimePoint) {

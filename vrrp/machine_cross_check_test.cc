@@ -71,13 +71,6 @@ TEST_F(MachineCrossCheck, WhoeverGaveUpIsNotAskedFor) {
   EXPECT_EQ(machine_.reason(), Reason::kActiveReleased);
 }
 
-TEST_F(MachineCrossCheck, ALowerOneThatIsHeardIsPreemptedWithoutAQuestion) {
-  build_backup(checking());
-  hear(50);
-  EXPECT_EQ(count<AskPeers>(run(3700ms)), 0u);
-  EXPECT_EQ(machine_.reason(), Reason::kPreempted);
-}
-
 TEST_F(MachineCrossCheck, WithoutItTheTimerIsTheTimer) {
   build_backup(defaults());
   EXPECT_EQ(count<AskPeers>(run(10s)), 0u);
@@ -92,6 +85,46 @@ TEST_F(MachineCrossCheck, WhoTookOverFromSilenceAsksAnIntervalLaterWhetherThereA
   EXPECT_EQ(count<AskPeers>(run(1ms)), 1u);
   EXPECT_THAT(say(PeerAffirms{"dir-a"}), ElementsAre(Action(UnheardActive{.peer = "dir-a", .here_too = true})));
   EXPECT_EQ(count<AskPeers>(run(10s)), 0u);
+}
+
+// It was about to preempt it, but what was heard of it is old.
+TEST_F(MachineCrossCheck, ALowerOneThatFellSilentIsAskedAbout) {
+  build_backup(checking());
+  hear(from_peer(50, 1s));
+  EXPECT_THAT(run(3550ms), ElementsAre(Action(AskPeers{})));
+  say(PeerAffirms{"dir-b"});
+  EXPECT_THAT(run(100ms), ElementsAre(Action(UnheardActive{.peer = "dir-b"})));
+  EXPECT_EQ(machine_.state(), State::kBackup);
+}
+
+TEST_F(MachineCrossCheck, ALowerOneThatIsHeardIsPreemptedWithoutAQuestion) {
+  build_backup(checking());
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_THAT(run(1s), IsEmpty());
+    hear(50);
+  }
+  run(700ms);
+  EXPECT_EQ(machine_.reason(), Reason::kPreempted);
+}
+
+// Its own pace is what it is measured by: at three times our interval it is heard once in our down interval.
+TEST_F(MachineCrossCheck, ASlowLowerOneIsNotSilent) {
+  build_backup(checking());
+  hear(from_peer(50, 3s));
+  EXPECT_EQ(count<AskPeers>(run(3700ms)), 0u);
+  EXPECT_EQ(machine_.reason(), Reason::kPreempted);
+}
+
+// Stopped for a while, or starved: the question is as late as the takeover.
+TEST_F(MachineCrossCheck, ALateQuestionIsStillWaitedFor) {
+  build_backup(checking());
+  pass(kDown + 500ms);
+  EXPECT_THAT(say(DeadlineReached{}), ElementsAre(Action(AskPeers{})));
+  EXPECT_EQ(machine_.state(), State::kBackup);
+  EXPECT_EQ(waits(), 50ms);
+  EXPECT_THAT(say(PeerAffirms{"dir-a"}), IsEmpty());
+  run(50ms);
+  EXPECT_EQ(machine_.state(), State::kBackup);
 }
 
 }  // namespace

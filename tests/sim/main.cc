@@ -79,6 +79,7 @@ constexpr Proof kProofs[] = {
     {Mutation::kDoesNotReannounce, "the survivor of a split announces nothing", Invariant::kReannounce},
     {Mutation::kHandsOverEarly, "a handover breaks before it makes", Invariant::kHandover},
     {Mutation::kRefusesToHandOver, "a handover is not done", Invariant::kHandover},
+    {Mutation::kBelievesSilence, "a peer's word against silence is not heard", Invariant::kCrossCheck},
     {Mutation::kFollowsForeigner, "a stranger's other addresses are followed", Invariant::kStable},
 };
 

@@ -46,6 +46,7 @@ std::optional<Event> Subject::mutate(const Event& event, TimePoint now) {
   if (std::holds_alternative<GiveWay>(event) && mutation_ == Mutation::kHandsOverEarly) return Stop{};
   if (std::holds_alternative<GiveWay>(event) && mutation_ == Mutation::kRefusesToHandOver) return std::nullopt;
   if (std::holds_alternative<TakeOver>(event) && mutation_ == Mutation::kRefusesToHandOver) return std::nullopt;
+  if (std::holds_alternative<PeerAffirms>(event) && mutation_ == Mutation::kBelievesSilence) return std::nullopt;
   if (std::holds_alternative<PreemptHold>(event) && mutation_ == Mutation::kBreaksHold) return PreemptHold{};
   if (std::holds_alternative<Start>(event) && mutation_ == Mutation::kRestartListensFirst) return Start{};
   return event;

@@ -32,6 +32,7 @@ enum class Mutation : uint8_t {
   kHandsOverEarly,         // who is asked to hand over lets go at once
   kRefusesToHandOver,      // and one that does not
   kFollowsForeigner,       // an advert of other addresses is taken for one of ours
+  kBelievesSilence,        // what a peer affirms is not heard
 };
 
 // The machine as the simulated shell sees it.

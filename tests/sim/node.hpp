@@ -30,15 +30,16 @@ struct Node {
   std::unique_ptr<Subject> subject;
   std::set<vrrp::VirtualAddress> addresses;  // on the interface, whoever put them there
 
-  bool deaf = true;                              // nobody was heard since the link came up
-  std::optional<TimePoint> gives_way_until;      // was asked to hand over, and is silent on purpose
-  std::optional<TimePoint> timer;  // earliest timer event under way
-  std::vector<Packet> waiting;     // arrived during a pause
+  bool deaf = true;                          // nobody was heard since the link came up
+  std::optional<TimePoint> gives_way_until;  // was asked to hand over, and is silent on purpose
+  std::optional<TimePoint> timer;            // earliest timer event under way
+  std::vector<Packet> waiting;               // arrived during a pause
   TimePoint paused_at{};
   TimePoint died_at{};
   TimePoint last_advert{};
-  bool was_active = false;  // the last state the room published before it died
-  uint64_t adverts = 0;     // sent, ever
+  TimePoint answers_since{};  // active, and able to say so by the peer link
+  bool was_active = false;    // the last state the room published before it died
+  uint64_t adverts = 0;       // sent, ever
 
   bool running() const { return life == Life::kRunning; }
   const vrrp::Machine& machine() const { return subject->machine(); }

@@ -12,7 +12,7 @@ using namespace vrrp;
 std::string_view text(Invariant invariant) {
   static constexpr std::array<std::string_view, kInvariants> kTexts{
       "one active",     "some active",     "best active",   "stable", "addresses",  "cadence",  "release",
-      "quick takeover", "no stale advert", "quiet restart", "hold",   "reannounce", "handover",
+      "quick takeover", "no stale advert", "quiet restart", "hold",   "reannounce", "handover", "cross check",
   };
   return kTexts.at(static_cast<size_t>(invariant));
 }
@@ -99,12 +99,21 @@ void Watch::after_actions(const Node& node, State before, const Actions& actions
       fail(Invariant::kQuietRestart, now, node.name + " became " + std::string(vrrp::text(changed->to)));
     if (changed->to == State::kActive && changed->reason == Reason::kPreempted && node.held)
       fail(Invariant::kHold, now, node.name + " preempted while held");
+    if (changed->to == State::kActive && changed->reason == Reason::kActiveSilent) check_silence(node, now);
     const bool gave_way = changed->reason == Reason::kHigherPriority || changed->reason == Reason::kHigherAddress;
     // To one of ours: a stranger who spoke once announces nothing.
     const bool somebody_stays = std::ranges::any_of(nodes_, &Node::active);
     if (gave_way && somebody_stays && calm() && now - last_disturbance_ > 4 * delay_ + node.settings.linger)
       announce_due_ = now + 1s + 4 * delay_;
   }
+}
+
+// Also during faults: this is what it is for. Who became active, or able to answer, after the question was asked is excused.
+void Watch::check_silence(const Node& node, TimePoint now) {
+  if (!cross_checked()) return;
+  for (const Node& other : nodes_)
+    if (&other != &node && other.active() && now - other.answers_since > node.settings.advert_interval * 3 + 4 * delay_)
+      fail(Invariant::kCrossCheck, now, node.name + " took over from " + other.name + ", which is alive");
 }
 
 void Watch::stop_begins(const Node& node, TimePoint now) {
@@ -144,7 +153,10 @@ void Watch::handover_begins(const Node& node, TimePoint now, TimePoint due) {
 void Watch::quick_restart_begins(const Node& node, TimePoint now, TimePoint back) {
   const bool was_settled = settled(now);
   disturbed(now);
-  if (was_settled) no_transition_until_ = back + node.settings.advert_interval;
+  // While it is away it does not answer a box on the other side of a cut that asks.
+  const bool may_be_asked =
+      cross_checked() && std::ranges::any_of(nodes_, [&](const Node& other) { return other.island != node.island; });
+  if (was_settled && !may_be_asked) no_transition_until_ = back + node.settings.advert_interval;
 }
 
 // A backup's timer begins anew; what was promised at the beginning stays promised.
@@ -193,7 +205,10 @@ void Watch::check_island(size_t id, const Island& island, TimePoint now) {
   const Duration two = two_.at(id).lasts(island.active.size() > 1, now, last_disturbance_);
   if (two > longest_interval() + skew + linger + 4 * delay_)
     fail(Invariant::kOneActive, now, island.active[0]->name + " and " + island.active[1]->name + " are both active");
-  if (none_.at(id).lasts(island.active.empty(), now, last_hard_) > down + 4 * delay_)
+  // A cross-check that was affirmed just before the active router was lost costs the time between question and timer.
+  if (cross_checked()) down += island.able.front()->machine().active_adver_interval();
+  const bool affirmed = cross_checked() && std::ranges::any_of(nodes_, &Node::active);
+  if (none_.at(id).lasts(island.active.empty() && !affirmed, now, last_hard_) > down + 4 * delay_)
     fail(Invariant::kSomeActive, now, "nobody is active among " + island.able[0]->name + " and its neighbours");
 
   if (!island.active.empty()) takeover_due_.at(id).reset();

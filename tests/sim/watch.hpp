@@ -25,8 +25,9 @@ enum class Invariant : uint8_t {
   kHold,           // a held router does not preempt
   kReannounce,     // after two were active, the one that stays announces again
   kHandover,       // a planned change never leaves a moment in which nobody answers, and it is done in time
+  kCrossCheck,     // where silence is cross-checked, nobody takes over from a living active that is not heard
 };
-inline constexpr size_t kInvariants = 13;
+inline constexpr size_t kInvariants = 14;
 std::string_view text(Invariant invariant);
 
 struct Violation {
@@ -79,6 +80,8 @@ class Watch {
   void check_island(size_t id, const Island& island, TimePoint now);
   void check_promises(TimePoint now);
   Duration longest_interval() const;
+  bool cross_checked() const { return nodes_.front().settings.cross_check; }
+  void check_silence(const Node& node, TimePoint now);
   void fail(Invariant invariant, TimePoint now, std::string words);
 
   const std::vector<Node>& nodes_;

@@ -44,6 +44,8 @@ void World::found_site() {
   const bool mixed_intervals = rng_.percent(15);
   const bool equal = rng_.percent(20);
   const bool hold = rng_.percent(20);
+  const bool cross_check = rng_.percent(25);
+  const bool peer_link = cross_check || rng_.percent(50);
   network_.cut.assign(count, std::vector<bool>(count, false));
   network_.last_arrival.assign(count, std::vector<TimePoint>(count));
   nodes_.resize(count);
@@ -58,6 +60,8 @@ void World::found_site() {
                      .preempt = preempt,
                      .preempt_delay = preempt_delay,
                      .linger = std::min<Duration>(30ms, interval_),
+                     .peer_link = peer_link,
+                     .cross_check = cross_check,
                      .start_hold = hold ? 5 * interval_ : Duration{},
                      .legs = {{.vrid = kVrid,
                                .interface = "eth0",
@@ -66,7 +70,7 @@ void World::found_site() {
                                .checksum = static_cast<ChecksumPolicy>(rng_.between(0, 2))}}};
     say(node.name, "priority " + std::to_string(node.settings.priority) + ", interval " +
                        std::to_string(node.settings.advert_interval / 1ms) + " ms" +
-                       (preempt ? "" : ", does not preempt"));
+                       (preempt ? "" : ", does not preempt") + (cross_check ? ", cross-checks" : ""));
   }
 }
 
@@ -186,9 +190,27 @@ void World::carry_out(Node& node, const Actions& actions) {
       node.addresses.insert(add->addresses.begin(), add->addresses.end());
     } else if (const auto* remove = std::get_if<RemoveAddresses>(&action)) {
       for (const VirtualAddress& address : remove->addresses) node.addresses.erase(address);
-    } else if (std::holds_alternative<StateChanged>(action)) {
+    } else if (std::holds_alternative<AskPeers>(action)) {
+      ask_peers(node);
+    } else if (const auto* changed = std::get_if<StateChanged>(&action)) {
       ++transitions_;
+      if (changed->to == State::kActive) node.answers_since = now_;
     }
+  }
+}
+
+// By the peer link; whose process is not there to answer does not.
+void World::ask_peers(Node& asking) {
+  for (Node& other : nodes_) {
+    if (&other == &asking) continue;
+    after(network_.delay_max, [this, &asking, &other] {
+      if (!other.active()) return;
+      after(network_.delay_max, [this, &asking, &other] {
+        if (!asking.running()) return;
+        tell(asking, PeerAffirms{other.name});
+        arm(asking);
+      });
+    });
   }
 }
 
@@ -206,6 +228,7 @@ void World::start(Node& node, bool resume) {
   if (node.held) tell(node, PreemptHold{true, "the story says so"});
   Start event;
   if (resume) event.resume = Resume{.was_active = node.was_active, .away = now_ - node.died_at};
+  node.answers_since = now_;
   tell(node, event);
   arm(node);
 }
@@ -246,6 +269,7 @@ void World::wake_up(Node& node) {
   const Duration slept = now_ - node.last_advert;
   const bool was_active = node.machine().state() == State::kActive;
   node.last_advert = now_;  // its pace counts from here
+  node.answers_since = now_;
   // What comes first, the timer or the packets, is the shell's matter: both must be right.
   Actions first;
   const bool timer_first = rng_.percent(50);
@@ -326,6 +350,9 @@ void World::narrate(const Node& node, const Action& action) {
   if (std::holds_alternative<Announce>(action)) say(node.name, "\"the addresses are at mine\" (gratuitous ARP)");
   if (const auto* disagrees = std::get_if<PeerDisagrees>(&action))
     say(node.name, "notes that " + disagrees->source.text() + " advertises other things");
+  if (std::holds_alternative<AskPeers>(action)) say(node.name, "asks by the peer link who is active");
+  if (const auto* unheard = std::get_if<UnheardActive>(&action))
+    say(node.name, "learns that " + unheard->peer + " is active" + (unheard->here_too ? " as well" : ", and stays"));
 }
 
 }  // namespace tandem::sim

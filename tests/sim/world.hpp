@@ -52,7 +52,7 @@ class World {
   void hold(Node& node, bool held);
   void reload(Node& node, const vrrp::Settings& settings);
   void lose_address(Node& node);
-  // A planned change from the active node to another, told by a peer link that both have.
+  // A planned change from the active node to another, told by the peer link, a cable of its own that no fault touches.
   void hand_over(Node& from, Node& to);
   void inject(const Packet& packet);  // from a stranger, to everybody
 
@@ -85,6 +85,7 @@ class World {
   void carry_out(Node& node, const vrrp::Actions& actions);
   void send(const Node& from, const Packet& packet);
   void arm(Node& node);
+  void ask_peers(Node& asking);
   void narrate(const Node& node, const vrrp::Action& action);
 
   Options options_;
