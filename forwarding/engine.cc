@@ -28,8 +28,8 @@ Engine::Engine(FlowTable& flows, ServiceTable& services, const EngineSettings& s
       sweeper_(flows, services, counters_),
       answers_(settings.answers) {}
 
-void Engine::expire(TimePoint now, size_t slots) {
-  sweeper_.step(now, slots);
+bool Engine::expire(TimePoint now, size_t slots, size_t most) {
+  return sweeper_.step(now, slots, most);
 }
 
 Verdict Engine::handle(const FrameIn& frame, TimePoint now, Outputs& outputs) {

@@ -42,8 +42,8 @@ class Engine {
   // Looks at the next `slots` slots of the table: removes flows that timed out or lost their
   // server, recounts connections, frees numbers no flow names. Once over the whole table
   // (flows.slots()) after a start; then often enough that the whole table is seen about once a
-  // second. One caller at a time in all workers.
-  void expire(TimePoint now, size_t slots);
+  // second. Stops after about `most` flows, and then says false. One caller at a time in all workers.
+  bool expire(TimePoint now, size_t slots, size_t most = SIZE_MAX);
 
   // Safe from other threads.
   const Counters& counters() const { return counters_; }

@@ -9,6 +9,8 @@ namespace {
 constexpr uint32_t kMinBuckets = 2;
 constexpr uint32_t kMaxBuckets = 1u << 30;
 constexpr uint64_t kPage = 4096;
+constexpr uint32_t kEveryPeer = (1u << TANDEM_MAX_PEERS) - 1;
+static_assert(sizeof(tandem_flows_header) <= TANDEM_SIGNALS_OFFSET);
 
 bool is_valid_bucket_count(uint32_t count) {
   return std::has_single_bit(count) && count >= kMinBuckets && count <= kMaxBuckets;
@@ -33,6 +35,9 @@ tandem_flows_header layout_of(uint32_t bucket_count) {
   layout.buckets_offset = place(uint64_t{bucket_count} * sizeof(tandem_bucket));
   layout.dirty_words = (uint64_t{bucket_count} * TANDEM_BUCKET_FLOWS + 63) / 64;
   layout.dirty_offset = place(layout.dirty_words * sizeof(uint64_t) * TANDEM_MAX_PEERS);
+  const uint64_t slots = uint64_t{bucket_count} * TANDEM_BUCKET_FLOWS;
+  layout.occupied_words = (slots + 64 * TANDEM_CHUNK_FLOWS - 1) / (64 * TANDEM_CHUNK_FLOWS);
+  layout.occupied_offset = place(layout.occupied_words * sizeof(uint64_t));
   layout.recipes_offset = place(uint64_t{TANDEM_SERVER_SLOTS} * sizeof(tandem_recipe));
   layout.services_offset = place(uint64_t{TANDEM_SERVICE_SLOTS} * sizeof(tandem_service_slot));
   layout.servers_offset = place(uint64_t{TANDEM_SERVER_SLOTS} * sizeof(tandem_server_slot));
@@ -55,6 +60,7 @@ uint64_t load(const uint64_t& word) {
 FlowTable::FlowTable(std::byte* base) : base_(base), header_(reinterpret_cast<tandem_flows_header*>(base)) {
   buckets_ = reinterpret_cast<tandem_bucket*>(base + header_->buckets_offset);
   dirty_ = reinterpret_cast<uint64_t*>(base + header_->dirty_offset);
+  occupied_ = reinterpret_cast<uint64_t*>(base + header_->occupied_offset);
 }
 
 uint64_t FlowTable::bytes_needed(uint32_t bucket_count) {
@@ -101,7 +107,11 @@ Result<FlowTable, FlowTableError> FlowTable::attach(MutableBytes mapping) {
     uint64_t* const key = &table.slot(index)->key;
     if (__atomic_load_n(key, __ATOMIC_RELAXED) == busy)
       __atomic_compare_exchange_n(key, &busy, TANDEM_KEY_EMPTY, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+    // Or between a key and its chunk's bit.
+    else if (__atomic_load_n(key, __ATOMIC_RELAXED) != TANDEM_KEY_EMPTY)
+      table.mark_occupied(index);
   }
+  *table.signals() = {};  // who awaited news is gone
   return table;
 }
 
@@ -122,7 +132,9 @@ std::optional<Flow> FlowTable::claim(size_t bucket, uint64_t key, uint64_t value
       continue;
     __atomic_store_n(&place.value, value, __ATOMIC_RELAXED);
     __atomic_store_n(&place.key, key, __ATOMIC_SEQ_CST);
-    return Flow{bucket * TANDEM_BUCKET_FLOWS + i, key, value};
+    const size_t index = bucket * TANDEM_BUCKET_FLOWS + i;
+    mark_occupied(index);
+    return Flow{index, key, value};
   }
   return std::nullopt;
 }
@@ -240,16 +252,69 @@ void FlowTable::mark_dirty(size_t index) {
   __atomic_thread_fence(__ATOMIC_SEQ_CST);
   for (unsigned peer = 0; peer < TANDEM_MAX_PEERS; ++peer) {
     uint64_t* word = dirty_word(peer, index / 64);
-    if ((__atomic_load_n(word, __ATOMIC_RELAXED) & bit) == 0) __atomic_fetch_or(word, bit, __ATOMIC_RELEASE);
+    if ((__atomic_load_n(word, __ATOMIC_ACQUIRE) & bit) == 0) __atomic_fetch_or(word, bit, __ATOMIC_SEQ_CST);
   }
+  // A peer's bit that is still up is lowered before the dirty bits above are taken.
+  uint32_t* raised = &signals()->raised;
+  if (__atomic_load_n(raised, __ATOMIC_SEQ_CST) == kEveryPeer) return;
+  __atomic_fetch_or(raised, kEveryPeer, __ATOMIC_SEQ_CST);
+  __atomic_store_n(&signals()->news, 1u, __ATOMIC_RELEASE);
+}
+
+void FlowTable::await_news(unsigned peer) {
+  TANDEM_ASSERT(peer < TANDEM_MAX_PEERS);
+  __atomic_fetch_and(&signals()->raised, ~(1u << peer), __ATOMIC_SEQ_CST);
+}
+
+bool FlowTable::take_news() {
+  uint32_t* news = &signals()->news;
+  return __atomic_load_n(news, __ATOMIC_RELAXED) != 0 && __atomic_exchange_n(news, 0u, __ATOMIC_ACQUIRE) != 0;
+}
+
+// ---- which chunks hold flows
+
+size_t FlowTable::next_occupied(size_t index) const {
+  if (index >= slots()) return slots();
+  const size_t chunk = chunk_of(index);
+  size_t word = chunk / 64;
+  uint64_t bits = load(occupied_[word]) >> (chunk % 64) << (chunk % 64);
+  while (bits == 0) {
+    if (++word == header_->occupied_words) return slots();
+    bits = load(occupied_[word]);
+  }
+  const size_t found = (word * 64 + static_cast<size_t>(std::countr_zero(bits))) * TANDEM_CHUNK_FLOWS;
+  return std::min(std::max(found, index), slots());
+}
+
+void FlowTable::mark_occupied(size_t index) {
+  const size_t chunk = chunk_of(index);
+  const uint64_t bit = 1ULL << (chunk % 64);
+  uint64_t* word = &occupied_[chunk / 64];
+  if ((__atomic_load_n(word, __ATOMIC_SEQ_CST) & bit) == 0) __atomic_fetch_or(word, bit, __ATOMIC_SEQ_CST);
+}
+
+bool FlowTable::is_empty(size_t chunk) const {
+  const size_t end = std::min(slots(), (chunk + 1) * TANDEM_CHUNK_FLOWS);
+  for (size_t index = chunk * TANDEM_CHUNK_FLOWS; index < end; ++index)
+    if (__atomic_load_n(&slot(index)->key, __ATOMIC_SEQ_CST) != TANDEM_KEY_EMPTY) return false;
+  return true;
+}
+
+void FlowTable::forget_if_empty(size_t chunk) {
+  if (!is_empty(chunk)) return;
+  const uint64_t bit = 1ULL << (chunk % 64);
+  __atomic_fetch_and(&occupied_[chunk / 64], ~bit, __ATOMIC_SEQ_CST);
+  // Whoever stored a key meanwhile may have seen the bit up.
+  if (!is_empty(chunk)) __atomic_fetch_or(&occupied_[chunk / 64], bit, __ATOMIC_SEQ_CST);
 }
 
 void FlowTable::mark_all_dirty(unsigned peer) {
   TANDEM_ASSERT(peer < TANDEM_MAX_PEERS);
-  for (size_t word = 0; word < header_->dirty_words; ++word) {
+  for (size_t at = next_occupied(0); at < slots(); at = next_occupied(at)) {
+    const size_t word = at / 64;
     uint64_t bits = 0;
-    for (size_t i = 0; i < 64 && word * 64 + i < slots(); ++i)
-      if (load(slot(word * 64 + i)->key) != TANDEM_KEY_EMPTY) bits |= 1ULL << i;
+    for (; at / 64 == word && at < slots(); ++at)
+      if (load(slot(at)->key) != TANDEM_KEY_EMPTY) bits |= 1ULL << (at % 64);
     if (bits != 0) __atomic_fetch_or(dirty_word(peer, word), bits, __ATOMIC_RELEASE);
   }
 }

@@ -16,6 +16,10 @@
  * A reader that sees BUSY or another key has not found its flow. No lock, no system call, nothing to repair after a killed
  * process but BUSY slots, which attach clears.
  *
+ * Occupied. A bit for each chunk of 16 slots says that there may be flows in it. It is set after a key was stored, and
+ * cleared by the sweep alone, which looks at the chunk again afterwards. So a walk over the table costs what the flows
+ * cost, not what the table's size costs, and pages that hold no flow are never touched.
+ *
  * The file is a sparse mapping: a header page, then the sections whose offsets the header tells.
  */
 #ifndef TANDEM_FORWARDING_FLOW_TABLE_H
@@ -24,8 +28,9 @@
 #include "forwarding/recipe.h"
 
 #define TANDEM_FLOWS_MAGIC 0x776f6c666d646e74ULL /* "tndmflow" */
-#define TANDEM_FLOWS_VERSION 1u
+#define TANDEM_FLOWS_VERSION 2u
 #define TANDEM_BUCKET_FLOWS 4u
+#define TANDEM_CHUNK_FLOWS 16u     /* slots that share a bit of the section "occupied" */
 #define TANDEM_MAX_PEERS 4u        /* other directors of a site that are kept in step */
 #define TANDEM_SERVICE_SLOTS 4096u /* slot 0 means "no service" */
 #define TANDEM_SERVER_SLOTS 65536u /* slot 0 means "no server" */
@@ -69,9 +74,20 @@ struct tandem_flows_header {
   uint64_t buckets_offset;  /* struct tandem_bucket[bucket_count] */
   uint64_t dirty_offset;    /* uint64_t[TANDEM_MAX_PEERS][dirty_words]: one bit a slot: the peer has not been told */
   uint64_t dirty_words;     /* 64-bit words of one peer's bitmap */
+  uint64_t occupied_offset; /* uint64_t[occupied_words]: one bit a chunk */
+  uint64_t occupied_words;
   uint64_t recipes_offset;  /* struct tandem_recipe[TANDEM_SERVER_SLOTS] */
   uint64_t services_offset; /* struct tandem_service_slot[TANDEM_SERVICE_SLOTS] */
   uint64_t servers_offset;  /* struct tandem_server_slot[TANDEM_SERVER_SLOTS] */
+};
+
+/* In the header's page, behind it. How the peer link's thread hears of dirty flows without looking for them: whoever marks one
+ * sets every peer's bit in `raised` and, if one was clear, `news`, which a packet worker takes and passes on. A peer's bit is
+ * cleared before its dirty bits are taken. */
+#define TANDEM_SIGNALS_OFFSET 512u
+struct tandem_flows_signals {
+  uint32_t raised;
+  uint32_t news;
 };
 
 /* Which name a slot number stands for. The numbers stay with their names over reloads and restarts of the room; the peer

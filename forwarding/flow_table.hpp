@@ -9,9 +9,10 @@
 //
 // Dirty bits, one a slot and peer, say which flows a peer has not been told. They are set after the
 // flow is written and taken before it is read, so no change is ever missed; a flow is told in the
-// state it has when it is read.
+// state it has when it is read. Who waits for dirty flows is told by take_news(), not by looking.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
@@ -128,6 +129,10 @@ class FlowTable {
   // 0 at the end of the table.
   template <class Visit>
   size_t scan(size_t from, size_t count, Visit visit) const;
+  // The same for the one who sweeps, who finds out which chunks are empty by now. Goes by whole chunks, and stops after
+  // the chunk in which `most` flows were reached. REQUIRES: one caller at a time; `from` is what it returned before.
+  template <class Visit>
+  size_t sweep(size_t from, size_t count, size_t most, Visit visit);
 
   void mark_dirty(size_t index);       // for every peer
   void mark_all_dirty(unsigned peer);  // every flow that exists: a new peer's beginning
@@ -139,6 +144,10 @@ class FlowTable {
   // that are empty by now are dropped. Returns the word to go on with; 0 at the end of the table.
   template <class Visit>
   size_t take_dirty(unsigned peer, size_t from, size_t limit, Visit visit);
+  // From now on a flow that becomes dirty is news again. REQUIRES: the peer's bits are taken afterwards, from word 0 on.
+  void await_news(unsigned peer);
+  // Whether flows became dirty for a peer that awaits news: true once, for one of those who ask.
+  bool take_news();
 
   const tandem_flows_header& header() const { return *header_; }
   uint32_t bucket_count() const { return header_->bucket_count; }
@@ -165,6 +174,15 @@ class FlowTable {
     if (__atomic_load_n(bits, __ATOMIC_RELAXED) == 0) return 0;
     return __atomic_exchange_n(bits, 0, __ATOMIC_SEQ_CST);
   }
+  static constexpr size_t chunk_of(size_t index) { return index / TANDEM_CHUNK_FLOWS; }
+  tandem_flows_signals* signals() const {
+    return reinterpret_cast<tandem_flows_signals*>(base_ + TANDEM_SIGNALS_OFFSET);
+  }
+  // The first slot from `index` on in a chunk that may hold flows; slots() when there is none.
+  size_t next_occupied(size_t index) const;
+  void mark_occupied(size_t index);
+  void forget_if_empty(size_t chunk);
+  bool is_empty(size_t chunk) const;
   std::optional<Flow> claim(size_t bucket, uint64_t key, uint64_t value);
   std::optional<Flow> evict(size_t first, size_t second, uint64_t key, uint64_t value, Flow& evicted);
   bool has_twin(size_t first, size_t second, const Flow& flow) const;
@@ -173,6 +191,7 @@ class FlowTable {
   tandem_flows_header* header_ = nullptr;
   tandem_bucket* buckets_ = nullptr;
   uint64_t* dirty_ = nullptr;
+  uint64_t* occupied_ = nullptr;
 };
 
 template <class Accept>
@@ -199,8 +218,30 @@ std::optional<Flow> FlowTable::find_if(uint8_t protocol, Ipv4Address client, uin
 template <class Visit>
 size_t FlowTable::scan(size_t from, size_t count, Visit visit) const {
   const size_t end = count < slots() - from ? from + count : slots();
-  for (size_t index = from; index < end; ++index) {
-    if (const auto flow = at(index)) visit(*flow);
+  for (size_t index = next_occupied(from); index < end; index = next_occupied(index)) {
+    const size_t stop = std::min(end, (chunk_of(index) + 1) * TANDEM_CHUNK_FLOWS);
+    for (; index < stop; ++index)
+      if (const auto flow = at(index)) visit(*flow);
+  }
+  return end == slots() ? 0 : end;
+}
+
+template <class Visit>
+size_t FlowTable::sweep(size_t from, size_t count, size_t most, Visit visit) {
+  const size_t wanted = chunk_of(count + TANDEM_CHUNK_FLOWS - 1) * TANDEM_CHUNK_FLOWS;
+  const size_t end = wanted < slots() - from ? from + wanted : slots();
+  size_t visited = 0;
+  for (size_t index = next_occupied(from); index < end; index = next_occupied(index)) {
+    if (visited >= most) return index;
+    const size_t chunk = chunk_of(index);
+    const size_t stop = std::min(end, (chunk + 1) * TANDEM_CHUNK_FLOWS);
+    for (; index < stop; ++index) {
+      const auto flow = at(index);
+      if (!flow) continue;
+      visit(*flow);
+      ++visited;
+    }
+    forget_if_empty(chunk);
   }
   return end == slots() ? 0 : end;
 }

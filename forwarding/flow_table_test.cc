@@ -98,6 +98,68 @@ TEST(FlowTable, VisitsEveryFlowOnceInPieces) {
   EXPECT_EQ(seen.size(), 100u);
 }
 
+TEST(FlowTable, TellsOfDirtyFlowsOnceUntilAPeerAwaitsMore) {
+  Table table;
+  const Flow flow = table.insert(1, 1).flow;
+  EXPECT_FALSE(table.flows.take_news());
+  table.flows.mark_dirty(flow.index);
+  EXPECT_TRUE(table.flows.take_news());
+  EXPECT_FALSE(table.flows.take_news());
+  table.flows.mark_dirty(flow.index);
+  EXPECT_FALSE(table.flows.take_news());  // nobody has taken the first one yet
+  table.flows.await_news(2);
+  table.flows.mark_dirty(flow.index);
+  EXPECT_TRUE(table.flows.take_news());
+}
+
+TEST(FlowTable, SweepsOnlyWhereFlowsMayBeAndForgetsWhereNoneAre) {
+  Table table(4096);  // 1,024 chunks
+  const Flow flow = table.insert(1, 1).flow;
+  const auto touched = [&] {
+    size_t steps = 0, at = 0;
+    do {
+      at = table.flows.sweep(at, table.flows.slots(), 1, [](const Flow&) {});
+      ++steps;
+    } while (at != 0);
+    return steps;
+  };
+  EXPECT_EQ(touched(), 1u);
+  for (uint16_t port = 2; port <= 300; ++port) table.insert(1, port);
+  EXPECT_GT(touched(), 100u);
+  table.flows.scan(0, table.flows.slots(), [&](const Flow& met) {
+    if (met.key != flow.key) table.flows.remove(met);
+  });
+  touched();
+  EXPECT_EQ(touched(), 1u);
+  size_t met = 0;
+  table.flows.sweep(0, table.flows.slots(), 100, [&](const Flow& f) { met += f.key == flow.key; });
+  EXPECT_EQ(met, 1u);
+}
+
+TEST(FlowTable, ASweepStopsAfterAsManyFlowsAsItMayVisit) {
+  Table table(1024);
+  for (uint16_t i = 1; i <= 1000; ++i) table.insert(i, i);
+  size_t met = 0, at = 0, most = 0;
+  do {
+    size_t now = 0;
+    at = table.flows.sweep(at, table.flows.slots(), 100, [&](const Flow&) { ++now; });
+    met += now, most = std::max(most, now);
+  } while (at != 0);
+  EXPECT_EQ(met, 1000u);
+  EXPECT_LT(most, 100u + TANDEM_CHUNK_FLOWS);
+}
+
+TEST(FlowTable, TheNextProcessKnowsWhereFlowsAreAlsoWhenTheLastOneWasKilledBeforeItSaidSo) {
+  Table table;
+  table.insert(1, 1);
+  const auto& header = table.flows.header();
+  std::memset(table.mapping.bytes().data() + header.occupied_offset, 0, header.occupied_words * sizeof(uint64_t));
+  FlowTable again = *FlowTable::attach(table.mapping.bytes());
+  size_t met = 0;
+  again.scan(0, again.slots(), [&](const Flow&) { ++met; });
+  EXPECT_EQ(met, 1u);
+}
+
 TEST(FlowTable, KeepsDirtyBitsForEveryPeerByItself) {
   Table table;
   const Flow a = table.insert(1, 1).flow, b = table.insert(2, 2).flow;

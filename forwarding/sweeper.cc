@@ -20,14 +20,19 @@ Sweeper::Sweeper(FlowTable& flows, ServiceTable& services, Counters& counters)
       marked_(TANDEM_SERVICE_SLOTS),
       marked_before_(TANDEM_SERVICE_SLOTS) {}
 
-void Sweeper::step(TimePoint now, size_t slots) {
-  if (!services_.applied()) return;
+bool Sweeper::step(TimePoint now, size_t slots, size_t most) {
+  if (!services_.applied()) return true;
   if (next_ == 0) begin_pass();
   const uint32_t now_tick = tick_of(now);
-  const size_t end = flows_.scan(next_, slots, [&](const Flow& flow) { visit(flow, now_tick); });
+  size_t visited = 0;
+  const size_t end = flows_.sweep(next_, slots, most, [&](const Flow& flow) {
+    visit(flow, now_tick);
+    ++visited;
+  });
   next_ = end;
   services_.counts().swept_below(end == 0 ? 0 : end);
   if (end == 0) end_pass();
+  return visited < most;
 }
 
 void Sweeper::begin_pass() {

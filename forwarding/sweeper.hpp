@@ -23,9 +23,9 @@ class Sweeper {
  public:
   Sweeper(FlowTable& flows, ServiceTable& services, Counters& counters);
 
-  // Sweeps the next `slots` slots, at most to the end of the table. Does nothing before the
-  // service table was applied for the first time, when every flow would look like an orphan.
-  void step(TimePoint now, size_t slots);
+  // Sweeps the next `slots` slots, at most to the end of the table, and stops after about `most` flows; false when it did.
+  // Does nothing before the service table was applied for the first time, when every flow would look like an orphan.
+  bool step(TimePoint now, size_t slots, size_t most);
 
   uint64_t flow_count() const { return flow_count_.load(std::memory_order_relaxed); }
 

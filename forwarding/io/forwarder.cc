@@ -79,11 +79,16 @@ void Forwarder::start_worker() {
   if (file_.taken_up()) engine_.expire(loop::monotonic_now(), flows().slots());
   auto network = KernelNetwork::open();
   TANDEM_ASSERT(network.has_value());
-  worker_ = std::make_unique<Worker>(engine_, services_, gate_, std::make_unique<KernelNetwork>(std::move(*network)),
-                                     Worker::Settings{.cpu = std::nullopt, .sweep_slots = flows().slots()},
-                                     [this](uint32_t ifindex) {
-                                       if (callbacks_.port_broken) callbacks_.port_broken(ifindex);
-                                     });
+  Worker::Callbacks callbacks;
+  callbacks.port_broken = [this](uint32_t ifindex) {
+    if (callbacks_.port_broken) callbacks_.port_broken(ifindex);
+  };
+  callbacks.flows_dirty = [this] {
+    if (callbacks_.flows_dirty) callbacks_.flows_dirty();
+  };
+  worker_ = std::make_unique<Worker>(
+      engine_, flows(), services_, gate_, std::make_unique<KernelNetwork>(std::move(*network)),
+      Worker::Settings{.cpu = std::nullopt, .sweep_slots = flows().slots()}, std::move(callbacks));
   look_around();
 }
 

@@ -33,6 +33,8 @@ struct ForwarderCallbacks {
   std::function<void(bus::Severity severity, std::string id, std::string subject, std::string text)> event;
   // In the worker's thread: call on_port_broken() soon, on the forwarder's own thread.
   std::function<void(uint32_t ifindex)> port_broken;
+  // In the worker's thread: a peer that awaits news of the flow table has some to be told.
+  std::function<void()> flows_dirty;
   // Numbers were given out, and no packet has used them yet.
   std::function<void()> names_changed;
 };

@@ -51,6 +51,7 @@ class PeerLink::Implementation : public std::enable_shared_from_this<Implementat
 
   void configure(PeerLinkSettings settings);
   void names_changed();
+  void flows_dirty();
   void set_router_states(std::vector<sync::RouterReport> routers);
   void say(const std::string& peer, const sync::RouterWord& word);
   void stop();
@@ -159,6 +160,10 @@ void PeerLink::Implementation::names_changed() {
   if (sessions_.empty()) return;
   const auto now_named = names();
   for (const auto& [name, session] : sessions_) session->on(sync::NamesChanged{now_named});
+}
+
+void PeerLink::Implementation::flows_dirty() {
+  for (const auto& [name, session] : sessions_) session->on(sync::FlowsDirty{});
 }
 
 void PeerLink::Implementation::set_router_states(std::vector<sync::RouterReport> routers) {
@@ -298,6 +303,9 @@ void PeerLink::configure(PeerLinkSettings settings) {
 }
 void PeerLink::names_changed() {
   implementation_->names_changed();
+}
+void PeerLink::flows_dirty() {
+  implementation_->flows_dirty();
 }
 void PeerLink::set_router_states(std::vector<sync::RouterReport> routers) {
   implementation_->set_router_states(std::move(routers));

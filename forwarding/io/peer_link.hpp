@@ -69,6 +69,9 @@ class PeerLink {
   // before the first flow that uses it.
   void names_changed();
 
+  // Flows became dirty that a peer has asked to be told of (FlowTable::take_news).
+  void flows_dirty();
+
   void set_router_states(std::vector<sync::RouterReport> routers);
 
   // Tells the peer something about a router. Without a link to it nothing happens.

@@ -113,6 +113,7 @@ std::unique_ptr<Forwarder> Room::open_forwarder() {
       if (!stopped_) forwarder_->on_port_broken(ifindex);
     });
   };
+  callbacks.flows_dirty = [this] { asio::post(context_.io, [this] { peer_link_.flows_dirty(); }); };
   callbacks.names_changed = [this] { peer_link_.names_changed(); };
   auto forwarder = Forwarder::open(context_.run_directory / "flows", std::move(callbacks));
   if (!forwarder) throw std::runtime_error("forwarding cannot begin: " + forwarder.error());
@@ -141,7 +142,11 @@ Room::Room(bus::RoomContext& context)
       peer_link_(context.io, forwarder_->flows(), peer_callbacks()),
       stats_(context.bus, *forwarder_),
       passive_(context.bus),
-      inquiry_(context.io, *forwarder_, [this](bus::Message answer) { context_.bus.publish(std::move(answer)); }),
+      inquiry_(context.io, *forwarder_,
+               [this](bus::Message answer) {
+                 context_.bus.publish(std::move(answer));
+                 if (forwarder_->flows().take_news()) peer_link_.flows_dirty();  // flows that an operator ended
+               }),
       // Duplicates: the descriptors stay the forwarder's.
       network_(context.io, ::dup(forwarder_->network_fd())),
       ruleset_(context.io, ::dup(forwarder_->ruleset_fd())),

@@ -29,7 +29,7 @@ bool same_numbers(const Stats& a, const Stats& b) {
          a.rates == b.rates;
 }
 
-bool same_drops(const std::vector<bus::NamedCounter>& a, const std::vector<bus::NamedCounter>& b) {
+bool same_counters(const std::vector<bus::NamedCounter>& a, const std::vector<bus::NamedCounter>& b) {
   return std::ranges::equal(a, b, [](const auto& x, const auto& y) { return x.name == y.name && x.value == y.value; });
 }
 
@@ -153,7 +153,8 @@ void StatsTeller::tell_services(TimePoint now) {
     account.meter.look(totals, now);
     fill(stats, totals, account.meter.rates());
     stats.drops = drops_of(*service, account);
-    if (account.is_said && same_numbers(account.said, stats) && same_drops(account.said.drops, stats.drops)) continue;
+    if (account.is_said && same_numbers(account.said, stats) && same_counters(account.said.drops, stats.drops))
+      continue;
     account.said = stats;
     account.is_said = true;
     board_.publish(std::move(stats));
@@ -190,6 +191,10 @@ void StatsTeller::tell_engine() {
   add("drop_no_route", worker.hops.dropped_no_route);
   add("drop_no_port", worker.dropped_no_port);
   add("drop_too_long", worker.dropped_too_long);
+  const bool same = stats.flows == engine_said_.flows && stats.flow_capacity == engine_said_.flow_capacity &&
+                    same_counters(stats.counters, engine_said_.counters);
+  if (same) return;
+  engine_said_ = stats;
   board_.publish(std::move(stats));
 }
 

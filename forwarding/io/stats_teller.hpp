@@ -1,4 +1,4 @@
-// Says the counters: of servers and services what changed, of the engine everything, once a second.
+// Says the counters: of servers and services what changed, of the engine everything, once a second at most.
 #pragma once
 
 #include <array>
@@ -35,7 +35,7 @@ class StatsTeller {
  public:
   StatsTeller(bus::RoomLink& board, Forwarder& forwarder) : board_(board), forwarder_(forwarder) {}
 
-  // Publishes ServerStats and ServiceStats that differ from what was last said, and EngineStats; forgets what is gone.
+  // Publishes the stats of servers, services and the engine that differ from what was last said; forgets what is gone.
   void tell(TimePoint now);
 
  private:
@@ -65,6 +65,7 @@ class StatsTeller {
 
   bus::RoomLink& board_;
   Forwarder& forwarder_;
+  bus::EngineStats engine_said_;
   std::map<std::string, ServerAccount> servers_;    // by "service/server"
   std::map<std::string, ServiceAccount> services_;  // by name
   std::map<uint16_t, ServerTotals> slot_totals_;    // of every slot that ever was a server's: what it had counted

@@ -19,8 +19,11 @@
 namespace tandem::forwarding {
 namespace {
 
-constexpr Duration kSweepEvery = 10ms;
-constexpr Duration kIdleSweepEvery = 100ms;
+// The sweep looks at the whole table once a second, in steps of about so many flows: 0.2 ms without a packet.
+constexpr Duration kPass = 1s;
+constexpr uint64_t kFlowsPerStep = 2000;
+constexpr Duration kShortestSweepPause = 1ms;
+constexpr Duration kLongestSweepPause = 100ms;  // with flows; an empty table is looked at once a second
 constexpr Duration kSnapshotEvery = 100ms;
 // Batches of one port before the others have their turn.
 constexpr int kBatchesInARow = 4;
@@ -86,14 +89,15 @@ void pin_to(int cpu) {
 
 }  // namespace
 
-Worker::Worker(Engine& engine, const ServiceTable& services, BatchGate& gate, std::unique_ptr<NetworkView> network,
-               const Settings& settings, PortBroken port_broken)
+Worker::Worker(Engine& engine, FlowTable& flows, const ServiceTable& services, BatchGate& gate,
+               std::unique_ptr<NetworkView> network, const Settings& settings, Callbacks callbacks)
     : engine_(engine),
+      flows_(flows),
       services_(services),
       gate_(gate),
       network_(std::move(network)),
       settings_(settings),
-      port_broken_(std::move(port_broken)),
+      callbacks_(std::move(callbacks)),
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
       wake_up_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       hops_(*network_),
@@ -143,14 +147,12 @@ void Worker::run() {
   loop::set_thread_name("packets");
   if (settings_.cpu) pin_to(*settings_.cpu);
   now_ = loop::monotonic_now();
-  last_sweep_ = last_snapshot_ = now_;
+  last_sweep_ = next_sweep_ = last_snapshot_ = now_;
   std::array<epoll_event, 32> events;
   while (!stopping_) {
-    // With no flow there is nothing to expire, and no reason to wake up a hundred times a second.
-    const int wait_ms = static_cast<int>((engine_.flow_count() == 0 ? kIdleSweepEvery : kSweepEvery) / 1ms);
-    const bool some_wait = std::ranges::any_of(ports_, [](const auto& port) { return port.second->has_waiting(); });
-    const int count = epoll_wait(epoll_.get(), events.data(), events.size(), some_wait ? 1 : wait_ms);
+    const int count = epoll_wait(epoll_.get(), events.data(), events.size(), milliseconds_to_wait());
     now_ = loop::monotonic_now();
+    if (count > 0) snapshot_due_ = true;
     for (int i = 0; i < count; ++i) {
       if (events[i].data.u32 == kWakeUp)
         read_mail();
@@ -159,6 +161,19 @@ void Worker::run() {
     }
     tick();
   }
+}
+
+TimePoint Worker::next_duty() const {
+  TimePoint next = settings_.sweep_slots != 0 ? next_sweep_ : now_ + kPass;
+  if (snapshot_due_ || hops_.waiting()) next = std::min(next, last_snapshot_ + kSnapshotEvery);
+  if (std::ranges::any_of(ports_, [](const auto& port) { return port.second->has_waiting(); }))
+    next = std::min(next, now_ + Duration(1ms));
+  return next;
+}
+
+int Worker::milliseconds_to_wait() const {
+  const auto wait = std::chrono::ceil<std::chrono::milliseconds>(next_duty() - now_).count();
+  return static_cast<int>(std::clamp<int64_t>(wait, 0, 1000));
 }
 
 void Worker::read_mail() {
@@ -206,7 +221,7 @@ void Worker::serve(uint32_t ifindex) {
     const PacketPort::Receive outcome = port->second->receive(batch_);
     if (outcome == PacketPort::Receive::kBroken) {
       close_port(ifindex);
-      port_broken_(ifindex);
+      callbacks_.port_broken(ifindex);
       return;
     }
     handle_batch(*port->second);
@@ -290,16 +305,38 @@ void Worker::flush() {
 void Worker::tick() {
   for (auto& [ifindex, port] : ports_)
     if (port->has_waiting()) port->flush();
-  if (settings_.sweep_slots != 0 && now_ - last_sweep_ >= kSweepEvery) {
-    // As much of the table as the time that passed is of a second; never a whole table at once after a pause.
-    const auto due = std::min<Duration>(now_ - last_sweep_, 10 * kSweepEvery);
-    last_sweep_ = now_;
-    const std::shared_lock pass(gate_);
-    engine_.expire(now_, settings_.sweep_slots * static_cast<size_t>(due.count()) / Duration(1s).count() + 1);
-  }
+  if (settings_.sweep_slots != 0 && now_ >= next_sweep_) sweep();
+  if (flows_.take_news()) callbacks_.flows_dirty();
   if (now_ - last_snapshot_ < kSnapshotEvery) return;
+  if (hops_.waiting()) {
+    hops_.tick(now_);
+    snapshot_due_ = true;
+  }
+  if (snapshot_due_) take_snapshot();
+}
+
+void Worker::sweep() {
+  // As much of the table as the time that passed is of a pass.
+  const auto due = std::min<Duration>(now_ - last_sweep_, kPass);
+  const auto slots = settings_.sweep_slots * static_cast<size_t>(due.count()) / static_cast<size_t>(kPass.count());
+  last_sweep_ = now_;
+  bool done = false;
+  {
+    const std::shared_lock pass(gate_);
+    done = engine_.expire(now_, slots + 1, kFlowsPerStep);
+  }
+  const uint64_t flows = engine_.flow_count();
+  Duration pause = kPass;
+  if (!done)  // more flows than the last pass met
+    pause = kShortestSweepPause;
+  else if (flows != 0)
+    pause = std::clamp<Duration>(kPass * kFlowsPerStep / (2 * flows), kShortestSweepPause, kLongestSweepPause);
+  next_sweep_ = now_ + pause;
+}
+
+void Worker::take_snapshot() {
   last_snapshot_ = now_;
-  hops_.tick(now_);
+  snapshot_due_ = false;
   WorkerStats fresh{.ports = closed_ports_,
                     .hops = hops_.counters(),
                     .dropped_no_port = dropped_no_port_,

@@ -42,11 +42,14 @@ class Worker {
     std::optional<int> cpu;  // to be pinned to
     size_t sweep_slots = 0;  // of the flow table, about once a second; 0: another one sweeps
   };
-  // Called in the worker's thread when a port is of no more use; it has been closed.
-  using PortBroken = std::function<void(uint32_t ifindex)>;
+  // Called in the worker's thread.
+  struct Callbacks {
+    std::function<void(uint32_t ifindex)> port_broken;  // the port is of no more use; it has been closed
+    std::function<void()> flows_dirty;                  // a peer that awaits news has some to be told
+  };
 
-  Worker(Engine& engine, const ServiceTable& services, BatchGate& gate, std::unique_ptr<NetworkView> network,
-         const Settings& settings, PortBroken port_broken);
+  Worker(Engine& engine, FlowTable& flows, const ServiceTable& services, BatchGate& gate,
+         std::unique_ptr<NetworkView> network, const Settings& settings, Callbacks callbacks);
   // Stops the thread; waits for the batch under way.
   ~Worker();
   Worker(const Worker&) = delete;
@@ -59,7 +62,7 @@ class Worker {
   void route_changed(const Prefix& destination);
   void forget_next_hops();
 
-  // At most 100 ms old.
+  // As of at most 100 ms ago, when packets came since.
   WorkerStats stats() const;
 
  private:
@@ -85,13 +88,19 @@ class Worker {
   void close_port(uint32_t ifindex);
   void flush();
   void tick();
+  void sweep();
+  void take_snapshot();
+  // Until when nothing is to be done unless something comes.
+  TimePoint next_duty() const;
+  int milliseconds_to_wait() const;
 
   Engine& engine_;
+  FlowTable& flows_;
   const ServiceTable& services_;
   BatchGate& gate_;
   std::unique_ptr<NetworkView> network_;
   const Settings settings_;
-  const PortBroken port_broken_;
+  const Callbacks callbacks_;
 
   loop::UniqueFd epoll_;
   loop::UniqueFd wake_up_;
@@ -102,7 +111,9 @@ class Worker {
   // The thread's own.
   TimePoint now_{};
   TimePoint last_sweep_{};
+  TimePoint next_sweep_{};
   TimePoint last_snapshot_{};
+  bool snapshot_due_ = true;  // something was counted since
   NextHops hops_;
   NextHops::Send send_;
   FrameBatch batch_;

@@ -31,6 +31,7 @@ void FlowSender::end() {
 
 FlowSender::Batch FlowSender::collect(Buffer& out, TimePoint now) {
   batch_.clear();
+  if (at_begin()) table_.await_news(peer_);
   word_ = table_.take_dirty(peer_, word_, kBatchLimit, [&](const Flow& flow) {
     const FlowRecord record = record_of(flow, now);
     if (record.remaining_ms != 0) batch_.push_back(record);  // what is over needs no telling

@@ -3,7 +3,8 @@
 // The flow table keeps a bit a flow and peer: "the peer has not been told". This takes the bits, reads each flow as it is at
 // that moment, and writes it down. There is no queue: a flow that changes a hundred times while the peer is slow is one bit
 // and is told once, in its latest state. A new peer, and one whose connection was lost with who knows what in flight, is a
-// table whose flows are all dirty.
+// table whose flows are all dirty. Where nothing is dirty nothing is looked for: a pass over the bits begins by asking to be told
+// (FlowTable::await_news), and whoever is told begins another.
 //
 // The bits are taken in the order of the table. begin() starts a pass; when it has come to the end of the table, every flow
 // that was dirty at its beginning has been told once, and TABLE_END may be said. What becomes dirty behind the pass is told
@@ -33,6 +34,8 @@ class FlowSender {
     bool table_ended = false;  // a pass begun by begin() ended with this batch: say TABLE_END
     bool more = false;         // the end of the table was not reached: there may be more at once
   };
+  // Whether collect() would begin a pass: then what became dirty before needs no other one.
+  bool at_begin() const { return word_ == 0; }
   // Appends at most one FLOWS frame; none when no flow is dirty.
   Batch collect(Buffer& out, TimePoint now);
 

@@ -52,7 +52,7 @@ std::optional<TimePoint> PeerMachine::next_word() const {
   if (hello_due_ || !names_due_.empty()) return TimePoint::min();
   if (phase_ != PeerPhase::kUp) return std::nullopt;
   if (request_due_ || !words_due_.empty()) return TimePoint::min();
-  return std::min(alive_at_, flush_at_);
+  return flush_at_ ? std::min(alive_at_, *flush_at_) : alive_at_;
 }
 
 // ---- the connection
@@ -172,7 +172,8 @@ void PeerMachine::receive(const Hello& hello, TimePoint now) {
   phase_ = PeerPhase::kUp;
   ++connections_;
   backoff_ = settings_.retry_first;
-  alive_at_ = flush_at_ = now;
+  alive_at_ = now;
+  flush_at_ = now;
   sender_.begin();
   const bool restarted = peer_boot_id_ != 0 && peer_boot_id_ != hello.boot_id;
   peer_boot_id_ = hello.boot_id;
@@ -195,8 +196,9 @@ void PeerMachine::receive(const TableEnd&, TimePoint) {
   say("in step: the peer's whole table has been received");
 }
 
-void PeerMachine::receive(const TableRequest&, TimePoint) {
+void PeerMachine::receive(const TableRequest&, TimePoint now) {
   sender_.begin();
+  flush_at_ = now;
   prompt();
 }
 
@@ -232,9 +234,13 @@ bool PeerMachine::fill(Buffer& out, TimePoint now) {
   } else if (phase_ == PeerPhase::kUp) {
     // Only after all names: a flow never goes before what its numbers mean.
     if (std::exchange(request_due_, false)) encode(out, TableRequest{});
+    if (sender_.at_begin()) news_ = false;
     const FlowSender::Batch batch = sender_.collect(out, now);
     if (batch.table_ended) encode(out, TableEnd{});
-    flush_at_ = batch.more ? now : now + settings_.flush_interval;
+    flushed_at_ = now;
+    flush_at_.reset();
+    if (batch.more) flush_at_ = now;
+    if (!batch.more && news_) flush_at_ = now + settings_.flush_interval;
   }
   if (out.size() == before) return false;
   busy_since_ = now;
@@ -245,6 +251,11 @@ void PeerMachine::handle(const Written&, TimePoint) {
   if (!linked()) return;
   busy_since_.reset();
   prompt();
+}
+
+void PeerMachine::handle(const FlowsDirty&, TimePoint now) {
+  news_ = true;
+  if (phase_ == PeerPhase::kUp && !flush_at_) flush_at_ = std::max(now, flushed_at_ + settings_.flush_interval);
 }
 
 void PeerMachine::handle(const NamesChanged& event, TimePoint) {

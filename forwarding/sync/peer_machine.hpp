@@ -40,7 +40,7 @@ struct PeerSettings {
   Duration connect_timeout = 3s;   // TCP and TLS
   Duration greeting_timeout = 3s;  // from TLS to HELLO
   Duration write_timeout = 3s;     // a piece that is not taken for so long
-  Duration flush_interval = 5ms;   // dirty flows are looked for this often
+  Duration flush_interval = 5ms;   // dirty flows are collected this often at most
   Duration retry_first = 100ms;
   Duration retry_longest = 1s;
 };
@@ -79,10 +79,11 @@ struct SayWord {  // dropped when the link is not up: whoever says it waits for 
 struct DigestChanged {
   std::string digest;
 };
+struct FlowsDirty {};  // FlowTable::take_news()
 struct DeadlineReached {};
 struct Stop {};
 using PeerEvent = std::variant<Start, ConnectFailed, LinkUp, LinkLost, FrameReceived, StreamBroken, Written,
-                               NamesChanged, RoutersChanged, SayWord, DigestChanged, DeadlineReached, Stop>;
+                               NamesChanged, RoutersChanged, SayWord, DigestChanged, FlowsDirty, DeadlineReached, Stop>;
 
 // ---- actions
 struct Connect {};        // answer with LinkUp or ConnectFailed
@@ -139,6 +140,7 @@ class PeerMachine {
   void handle(const RoutersChanged& event, TimePoint now);
   void handle(const SayWord& event, TimePoint now);
   void handle(const DigestChanged& event, TimePoint now);
+  void handle(const FlowsDirty& event, TimePoint now);
   void handle(const DeadlineReached& event, TimePoint now);
   void handle(const Stop& event, TimePoint now);
 
@@ -181,7 +183,9 @@ class PeerMachine {
   bool request_due_ = false;
   std::vector<RouterWord> words_due_;
   TimePoint alive_at_{};
-  TimePoint flush_at_{};
+  std::optional<TimePoint> flush_at_;  // none: no flow is dirty, as far as is known
+  TimePoint flushed_at_{};
+  bool news_ = false;                    // flows became dirty since the pass over them began
   std::optional<TimePoint> busy_since_;  // the socket has not taken the last piece yet
 
   PeerActions actions_;  // of the event under way

@@ -223,15 +223,42 @@ TEST_F(Machine, APeerThatTakesNothingIsGivenUp) {
   EXPECT_EQ(machine_.status().reason, "the peer does not take what it is sent");
 }
 
-TEST_F(Machine, DirtyFlowsAreLookedForEveryFiveMilliseconds) {
+TEST_F(Machine, WithNothingToTellItSleepsUntilItsNextSignOfLife) {
   bring_up();
-  EXPECT_EQ(deadline(), 5ms);
-  at(5ms, DeadlineReached{});
-  EXPECT_TRUE(says().empty());
+  EXPECT_FALSE(table_->take_news());
+  EXPECT_EQ(deadline(), 100ms);
+}
+
+TEST_F(Machine, DirtyFlowsAreToldAtOnceAndAfterThatEveryFiveMilliseconds) {
+  bring_up();
   table_.packet(1, 2, 1, 11, FlowState::kEstablished, kBegin);
-  EXPECT_EQ(deadline(), 10ms);
-  at(10ms, DeadlineReached{});
+  EXPECT_TRUE(table_->take_news());
+  at(50ms, FlowsDirty{});
+  EXPECT_EQ(deadline(), 50ms);
+  at(50ms, DeadlineReached{});
   EXPECT_THAT(says(), ::testing::ElementsAre(FrameType::kFlows));
+  EXPECT_EQ(deadline(), 100ms);
+  table_.packet(1, 2, 1, 11, FlowState::kCloseWait, kBegin);
+  EXPECT_TRUE(table_->take_news());
+  at(51ms, FlowsDirty{});
+  EXPECT_EQ(deadline(), 55ms);
+  at(55ms, DeadlineReached{});
+  EXPECT_THAT(says(), ::testing::ElementsAre(FrameType::kFlows));
+}
+
+TEST_F(Machine, NewsThatComesWhileAPieceIsBeingWrittenIsNotForgotten) {
+  bring_up();
+  table_.packet(1, 2, 1, 11, FlowState::kEstablished, kBegin);
+  at(50ms, FlowsDirty{});
+  at(50ms, DeadlineReached{});
+  Buffer piece;
+  ASSERT_TRUE(machine_.fill(piece, now_));
+  table_.packet(1, 3, 1, 11, FlowState::kEstablished, kBegin);
+  EXPECT_TRUE(table_->take_news());
+  at(51ms, FlowsDirty{});
+  machine_.on(Written{}, now_);
+  EXPECT_EQ(says(), std::vector<FrameType>{FrameType::kFlows});
+  EXPECT_FALSE(table_->take_news());
 }
 
 TEST_F(Machine, NewNamesGoBeforeTheFlowsThatUseThem) {

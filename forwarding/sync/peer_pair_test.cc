@@ -57,6 +57,7 @@ class Pair {
     while (now < end) {
       TimePoint next = end;
       for (Director* d : {&a, &b}) {
+        if (d->table->take_news()) act(*d, d->machine.on(FlowsDirty{}, now));
         if (const auto deadline = d->machine.deadline()) next = std::min(next, *deadline);
         if (!d->inbound.empty()) next = std::min(next, d->inbound.front().first);
         if (d->write_ends) next = std::min(next, *d->write_ends);
