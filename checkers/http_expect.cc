@@ -25,7 +25,9 @@ bool is_plain(char c) {
   return c > ' ' && c < '\x7f';
 }
 
-std::string host_field(std::string_view host, const IpAddress& address, uint16_t port, uint16_t usual_port) {
+}  // namespace
+
+std::string authority_of(std::string_view host, const IpAddress& address, uint16_t port, uint16_t usual_port) {
   std::string field;
   if (!host.empty()) {
     std::ranges::copy_if(host, std::back_inserter(field), is_plain);
@@ -35,8 +37,6 @@ std::string host_field(std::string_view host, const IpAddress& address, uint16_t
   if (port != usual_port) field += ':' + std::to_string(port);
   return field;
 }
-
-}  // namespace
 
 std::string http_request(const HttpRequest& wanted, const IpAddress& address, uint16_t port, uint16_t usual_port) {
   static constexpr char kHex[] = "0123456789ABCDEF";
@@ -51,7 +51,7 @@ std::string http_request(const HttpRequest& wanted, const IpAddress& address, ui
       request += {'%', kHex[byte >> 4], kHex[byte & 15]};
     }
   }
-  request += " HTTP/1.1\r\nHost: " + host_field(wanted.host, address, port, usual_port) +
+  request += " HTTP/1.1\r\nHost: " + authority_of(wanted.host, address, port, usual_port) +
              "\r\nUser-Agent: tandem/" TANDEM_VERSION "\r\nAccept: */*\r\nConnection: close\r\n";
   for (const std::string& line : wanted.headers) request += line + "\r\n";
   return request + "\r\n";

@@ -23,6 +23,10 @@ bool expects(const std::vector<StatusRange>& ranges, uint32_t status);
 // "200-299, 401"
 std::string text_of(const std::vector<StatusRange>& ranges);
 
+// Whom a request is for, as Host and :authority have it: `host` without bytes that could end a line, else the address, with
+// the port where it is not `usual_port`.
+std::string authority_of(std::string_view host, const IpAddress& address, uint16_t port, uint16_t usual_port);
+
 // The request of one attempt (RFC 9112), with Connection: close. An empty `host` becomes the
 // address, with the port where it is not `usual_port` (80 or 443). Bytes that could end a line are
 // percent-encoded in `path` and left out of `host`.

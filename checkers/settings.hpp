@@ -32,6 +32,7 @@ enum class CheckKind : uint8_t {
   kMysql,
   kPgsql,
   kRedis,
+  kGrpc,  // grpc.health.v1.Health/Check by HTTP/2
 };
 
 // What the body of an http answer must be.
@@ -74,6 +75,8 @@ struct Check {
   std::string user, password, database;  // mysql, pgsql, redis
   std::vector<std::string> command;      // exec
   std::string file;                      // file
+  std::string service;                   // grpc: the one asked about; empty: the server as a whole
+  bool tls = false;                      // grpc
   bool operator==(const Check&) const = default;
 };
 
@@ -143,6 +146,12 @@ struct ServiceSettings {
   std::vector<ServerSettings> servers;
   ServicePolicy policy;
 };
+
+// Whether the check has a TLS handshake in it, and so a trust store.
+constexpr bool speaks_tls(const Check& check) {
+  return check.kind == CheckKind::kHttps || check.kind == CheckKind::kTls ||
+         (check.kind == CheckKind::kSmtp && check.starttls) || (check.kind == CheckKind::kGrpc && check.tls);
+}
 
 // What one attempt is made against.
 struct Target {

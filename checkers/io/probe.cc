@@ -14,6 +14,11 @@ Awaitable<Outcome> over_tls(Connection& connection, const Target& target, const 
   const auto tls = co_await secure(connection, target, trust);
   if (!tls) co_return tls.error();
   if (target.check->kind == CheckKind::kTls) co_return Outcome{};
+  if (target.check->kind == CheckKind::kGrpc) {
+    if (!(*tls)->agreed_on_http2())
+      co_return connection.fail(Outcome::Reason::kTlsProtocol, "the server does not choose h2 by ALPN");
+    co_return co_await ask_grpc(**tls, connection, target);
+  }
   co_return co_await ask_http(**tls, connection, target);
 }
 
@@ -26,6 +31,8 @@ Awaitable<Outcome> ask(Connection& connection, const Target& target, const Trust
     case CheckKind::kHttps:
     case CheckKind::kTls:
       return over_tls(connection, target, trust);
+    case CheckKind::kGrpc:
+      return target.check->tls ? over_tls(connection, target, trust) : ask_grpc(connection, connection, target);
     default:
       return ask_in_turns(connection, target, trust);
   }

@@ -28,6 +28,8 @@ Awaitable<Result<std::unique_ptr<TlsStream>, Outcome>> secure(Connection& connec
 
 // dialog_probe.cc: a conversation (dialog.hpp) over a connection that stands.
 Awaitable<Outcome> ask_in_turns(Connection& connection, const Target& target, const TrustStore* trust);
+// grpc_probe.cc: one call by HTTP/2 over a stream that is ready for it.
+Awaitable<Outcome> ask_grpc(ByteStream& stream, Connection& connection, const Target& target);
 // datagram_probe.cc: kDns, kUdp, kPing.
 Awaitable<Outcome> ask_by_datagram(const Target& target, TimePoint deadline);
 // local_probe.cc: kExec, kFile.

@@ -44,8 +44,8 @@ Options parse(int argc, char** argv) {
   };
   Check check;
   const std::string_view kind = word(1);
-  constexpr std::string_view kKinds[] = {"none", "tcp",  "http", "https", "tls",   "smtp",  "dns",  "ping",
-                                         "udp",  "exec", "file", "agent", "mysql", "pgsql", "redis"};
+  constexpr std::string_view kKinds[] = {"none", "tcp",  "http", "https", "tls",   "smtp",  "dns",   "ping",
+                                         "udp",  "exec", "file", "agent", "mysql", "pgsql", "redis", "grpc"};
   const auto* const found = std::ranges::find(kKinds, kind);
   if (found == std::ranges::end(kKinds)) std::exit(2);
   check.kind = static_cast<CheckKind>(found - kKinds);
@@ -58,8 +58,10 @@ Options parse(int argc, char** argv) {
   options.target.port = static_cast<uint16_t>(number(place.substr(colon + 1)));
   for (int i = 3; i < argc; ++i) {
     const std::string_view option = argv[i];
-    if (option == "--no-verify" || option == "--starttls") {
-      (option == "--starttls" ? check.starttls : check.verify) = option == "--starttls";
+    if (option == "--no-verify" || option == "--starttls" || option == "--tls") {
+      if (option == "--no-verify") check.verify = false;
+      if (option == "--starttls") check.starttls = true;
+      if (option == "--tls") check.tls = true;
       continue;
     }
     const std::string_view value = word(++i);
@@ -77,6 +79,7 @@ Options parse(int argc, char** argv) {
     if (option == "--password") check.password = value;
     if (option == "--database") check.database = value;
     if (option == "--command") check.command.emplace_back(value);
+    if (option == "--service") check.service = value;
     if (option == "--file") check.file = value;
     if (option == "--source") check.source = *IpAddress::parse(value);
     if (option == "--interface") check.interface = value;

@@ -11,7 +11,7 @@
 namespace tandem::checkers {
 namespace {
 
-static_assert(static_cast<int>(CheckKind::kRedis) == static_cast<int>(config::CheckType::kRedis));
+static_assert(static_cast<int>(CheckKind::kGrpc) == static_cast<int>(config::CheckType::kGrpc));
 
 std::optional<IpAddress> known(const IpAddress& address) {
   return address == IpAddress() ? std::nullopt : std::optional(address);
@@ -60,7 +60,9 @@ Check check_of(const config::Check& from) {
               .password = from.password,
               .database = from.database,
               .command = words_of(from.command),
-              .file = from.file};
+              .file = from.file,
+              .service = from.service,
+              .tls = from.tls};
   check.expect.clear();
   for (const config::StatusRange& range : from.expect) check.expect.push_back({range.low, range.high});
   return check;

@@ -5,7 +5,9 @@
 #include <openssl/x509v3.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <span>
 
 #include "daemon/base/assert.hpp"
 #include "daemon/loop/fd.hpp"
@@ -17,6 +19,8 @@ using Reason = Outcome::Reason;
 
 // More than the largest handshake (a chain of 512 KB) and a header need; endless session tickets end here.
 constexpr uint64_t kMaxBytes = uint64_t{1} << 20;
+
+constexpr std::array<unsigned char, 3> kHttp2{2, 'h', '2'};  // as ALPN writes it: the length before the name
 
 void name_peer(SSL* ssl, const Target& target) {
   const std::string& host = target.check->host;
@@ -42,6 +46,7 @@ TlsStream::TlsStream(Connection& connection, const TlsContext& context, const Ta
   SSL_set_fd(ssl_.get(), connection.descriptor());
   attach_refusal(ssl_.get(), &refusal_);
   name_peer(ssl_.get(), target);
+  if (target.check->kind == CheckKind::kGrpc) SSL_set_alpn_protos(ssl_.get(), kHttp2.data(), kHttp2.size());
 }
 
 TlsStream::~TlsStream() {
@@ -60,6 +65,13 @@ Awaitable<Result<void, Outcome>> TlsStream::handshake() {
   }
   established_ = true;
   co_return Result<void, Outcome>{};
+}
+
+bool TlsStream::agreed_on_http2() const {
+  const unsigned char* name = nullptr;
+  unsigned size = 0;
+  SSL_get0_alpn_selected(ssl_.get(), &name, &size);
+  return std::ranges::equal(std::span(name, size), std::span(kHttp2).subspan(1));
 }
 
 Awaitable<Result<void, Outcome>> TlsStream::write_all(std::string_view bytes) {

@@ -19,6 +19,8 @@ class TlsStream final : public ByteStream {
   // Handshake, and the certificate's verification where the context verifies: by the check's host name, else by the
   // server's address (RFC 9525: subjectAltName only).
   Awaitable<Result<void, Outcome>> handshake();
+  // Whether the server chose h2, which a grpc check offers by ALPN (RFC 9113, section 3.2). REQUIRES: the handshake is done.
+  bool agreed_on_http2() const;
   Awaitable<Result<void, Outcome>> write_all(std::string_view bytes) override;
   Awaitable<Result<size_t, Outcome>> read_some(std::span<char> into) override;
 

@@ -88,9 +88,7 @@ TlsContext::TlsContext(const std::string& ca_file, bool verify)
 std::shared_ptr<const TrustStore> TrustStore::load(const std::vector<std::shared_ptr<const Check>>& checks) {
   auto store = std::make_shared<TrustStore>();
   for (const auto& check : checks) {
-    const bool speaks_tls = check->kind == CheckKind::kHttps || check->kind == CheckKind::kTls ||
-                            (check->kind == CheckKind::kSmtp && check->starttls);
-    if (!speaks_tls) continue;
+    if (!speaks_tls(*check)) continue;
     const std::string& file = check->verify ? check->ca_file : std::string();
     store->contexts_.try_emplace({file, check->verify}, file, check->verify);
   }

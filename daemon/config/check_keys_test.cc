@@ -40,6 +40,13 @@ TEST(CheckKeys, EveryTypeIsReadWithItsKeys) {
   EXPECT_EQ(check_of("mysql: { user: lb, password: \"p w\" }").password, "p w");
   EXPECT_EQ(check_of("pgsql: { user: lb, database: shop }").database, "shop");
   EXPECT_EQ(check_of("redis:").type, CheckType::kRedis);
+  const Check grpc = check_of("grpc: { service: shop.v1.Cart, tls: true, host: cart.example, verify: false }");
+  EXPECT_EQ(grpc.type, CheckType::kGrpc);
+  EXPECT_EQ(grpc.service, "shop.v1.Cart");
+  EXPECT_TRUE(grpc.tls);
+  EXPECT_EQ(grpc.host, "cart.example");
+  EXPECT_FALSE(grpc.verify);
+  EXPECT_FALSE(check_of("grpc:").tls);
 }
 
 TEST(CheckKeys, HttpAsksWithAMethodHeadersAndABody) {

@@ -140,6 +140,10 @@ class CheckReader {
         given(check_.user, fields.text("user"));
         given(check_.password, fields.text("password"));
         break;
+      case CheckType::kGrpc:
+        given(check_.service, fields.text("service"));
+        given(check_.tls, fields.boolean("tls"));
+        break;
       case CheckType::kPgsql:
         given(check_.user, fields.text("user"));
         given(check_.database, fields.text("database"));
@@ -147,8 +151,8 @@ class CheckReader {
       default:
         break;
     }
-    const bool speaks_tls =
-        check_.type == CheckType::kHttps || check_.type == CheckType::kTls || check_.type == CheckType::kSmtp;
+    const bool speaks_tls = check_.type == CheckType::kHttps || check_.type == CheckType::kTls ||
+                            check_.type == CheckType::kSmtp || check_.type == CheckType::kGrpc;
     if (speaks_tls) tls(fields);
   }
 
@@ -196,6 +200,7 @@ class CheckReader {
     if (check_.ca_file.empty()) return;
     files_.push_back({"ca_file", check_.ca_file, fields.place_of("ca_file")});
     if (!check_.verify) fields.warning("ca_file", "has no effect with verify: false");
+    if (check_.type == CheckType::kGrpc && !check_.tls) fields.warning("ca_file", "has no effect without tls: true");
   }
 
   Findings& findings_;

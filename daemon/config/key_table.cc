@@ -90,6 +90,8 @@ constexpr std::array kSections = {
     SectionInfo{Section::kPgsqlCheck, "pgsql_check", "services.NAME.check.pgsql",
                 "PostgreSQL is ready for a log-in. One that starts, stops or is full is down."},
     SectionInfo{Section::kRedisCheck, "redis_check", "services.NAME.check.redis", "Redis answers PING with PONG."},
+    SectionInfo{Section::kGrpcCheck, "grpc_check", "services.NAME.check.grpc",
+                "The server says SERVING when it is asked by gRPC's health protocol (grpc.health.v1)."},
     SectionInfo{Section::kServer, "server", "services.NAME.servers.NAME", "A real server."},
 };
 

@@ -45,6 +45,7 @@ enum class Section : uint8_t {
   kMysqlCheck,
   kPgsqlCheck,
   kRedisCheck,
+  kGrpcCheck,
   kServer,
 };
 

@@ -127,6 +127,7 @@ TEST(KeyTable, HasNoKeyThatTheReaderDoesNotAskFor) {
       {Section::kMysqlCheck, site_with("http: { path: /healthz }", "mysql: { KEY: [[]] }")},
       {Section::kPgsqlCheck, site_with("http: { path: /healthz }", "pgsql: { KEY: [[]] }")},
       {Section::kRedisCheck, site_with("http: { path: /healthz }", "redis: { KEY: [[]] }")},
+      {Section::kGrpcCheck, site_with("http: { path: /healthz }", "grpc: { KEY: [[]] }")},
       {Section::kServer, site_with("address: 10.0.1.11, port: 8080, weight: 10", "KEY: [[]]")},
   };
   for (const auto& [section, text] : homes) {

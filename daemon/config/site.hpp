@@ -167,6 +167,7 @@ enum class CheckType : uint8_t {
   kMysql,
   kPgsql,
   kRedis,
+  kGrpc,
 };
 
 struct StatusRange {
@@ -207,6 +208,8 @@ struct Check {
   bool starttls = false;     // smtp
   std::string user, password, database;
   std::string command, file;  // exec, file
+  std::string service;        // grpc
+  bool tls = false;           // grpc
   bool operator==(const Check&) const = default;
 };
 

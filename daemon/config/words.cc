@@ -9,10 +9,10 @@ namespace tandem::config {
 namespace {
 
 using enum CheckType;
-constexpr CheckTypeWord kCheckTypes[] = {{kTcp, "tcp"},     {kHttp, "http"},  {kHttps, "https"}, {kTls, "tls"},
-                                         {kSmtp, "smtp"},   {kDns, "dns"},    {kPing, "ping"},   {kUdp, "udp"},
-                                         {kExec, "exec"},   {kFile, "file"},  {kAgent, "agent"}, {kMysql, "mysql"},
-                                         {kPgsql, "pgsql"}, {kRedis, "redis"}};
+constexpr CheckTypeWord kCheckTypes[] = {{kTcp, "tcp"},     {kHttp, "http"},   {kHttps, "https"}, {kTls, "tls"},
+                                         {kSmtp, "smtp"},   {kDns, "dns"},     {kPing, "ping"},   {kUdp, "udp"},
+                                         {kExec, "exec"},   {kFile, "file"},   {kAgent, "agent"}, {kMysql, "mysql"},
+                                         {kPgsql, "pgsql"}, {kRedis, "redis"}, {kGrpc, "grpc"}};
 
 constexpr std::array kChecksums = {
     Choice{std::to_underlying(Checksum::kAuto), "auto",

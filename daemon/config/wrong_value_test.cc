@@ -184,10 +184,10 @@ TEST(WrongValue, InterfaceThatTheKernelCannotHaveIsShown) {
 TEST(WrongValue, CheckHasExactlyOneType) {
   EXPECT_EQ(error_of(site_with("http: { path: /healthz }, ", "")),
             "s:20:5: check: expected exactly one of tcp, http, https, tls, smtp, dns, ping, udp, exec, file, agent, "
-            "mysql, pgsql, redis, found none of them");
+            "mysql, pgsql, redis, grpc, found none of them");
   EXPECT_EQ(error_of(site_with("http: { path: /healthz }", "http: {}, tcp: {}")),
             "s:20:5: check: expected exactly one of tcp, http, https, tls, smtp, dns, ping, udp, exec, file, agent, "
-            "mysql, pgsql, redis, found tcp, http");
+            "mysql, pgsql, redis, grpc, found tcp, http");
 }
 
 TEST(WrongValue, CheckThatIsAWordIsShownAsItIsWritten) {
