@@ -201,6 +201,15 @@ void compare_serving(Comparison& service, const ServingRules& a, const ServingRu
   service.value("passive.most_down", a.passive->most_down, b.passive->most_down);
 }
 
+void compare_notify(Comparison& lines, const std::optional<Notify>& a, const std::optional<Notify>& b) {
+  if (!a && !b) return;
+  if (!a || !b) return lines.say(b ? "notify: added" : "notify: removed");
+  lines.value("notify.script", a->script, b->script);
+  lines.value("notify.user", a->user, b->user);
+  lines.value("notify.timeout", a->timeout, b->timeout);
+  lines.value("notify.attempts", a->attempts, b->attempts);
+}
+
 void compare_routers(std::vector<std::string>& lines, const Site& before, const Site& after) {
   compare_named(lines, "virtual_routers", before.virtual_routers, after.virtual_routers,
                 [&](const std::string& path, const VirtualRouter& a, const VirtualRouter& b) {
@@ -223,6 +232,7 @@ void compare_routers(std::vector<std::string>& lines, const Site& before, const 
                   router.value("announce.refresh", a.announce.refresh, b.announce.refresh);
                   router.list("routes", a.routes, b.routes);
                   router.list("rules", a.rules, b.rules);
+                  compare_notify(router, a.notify, b.notify);
                   router.list("track.checks", a.tracked, b.tracked);
                   router.value("checksum", a.checksum, b.checksum);
                   router.list("priorities", a.priorities, b.priorities);
@@ -271,6 +281,7 @@ void compare_services(std::vector<std::string>& lines, const Site& before, const
                   service.value("virtual router", a.router, b.router);
                   compare_checks(lines, path, a.checks, b.checks);
                   compare_serving(service, a.serving, b.serving);
+                  compare_notify(service, a.notify, b.notify);
                   compare_named(lines, path + ".servers", a.servers, b.servers,
                                 [&](const std::string& server_path, const Server& x, const Server& y) {
                                   Comparison server(lines, server_path);

@@ -104,6 +104,7 @@ class DraftReader {
     take(router.virtual_mac, fields.boolean("virtual_mac"));
     places.virtual_mac = fields.place_of("virtual_mac");
     if (const Entry* announce = fields.entry("announce")) read_announce(*announce, router.announce);
+    if (const Entry* notify = fields.entry("notify")) read_notify(*notify, router.notify.emplace());
     if (const Entry* track = fields.entry("track")) read_track(*track, router, places);
   }
 
@@ -199,6 +200,16 @@ class DraftReader {
     take(thing.processes, fields.integer("processes"));
   }
 
+  void read_notify(const Entry& entry, Notify& notify) {
+    Fields fields(findings_, Section::kNotify, *entry.value, entry.key_place);
+    take(notify.script, fields.text("script"));
+    if (!notify.script.empty())
+      draft_.files.push_back({"script", notify.script.substr(0, notify.script.find(' ')), fields.place_of("script")});
+    take(notify.user, fields.text("user"));
+    take(notify.timeout, fields.time("timeout"));
+    take(notify.attempts, fields.integer("attempts"));
+  }
+
   void read_route(const Entry& entry, VirtualRoute& route) {
     Fields fields(findings_, Section::kRoute, *entry.value, entry.key_place);
     route.name = entry.key;
@@ -259,6 +270,7 @@ class DraftReader {
     places = {entry.key_place, fields.place_of("address"), fields.place_of("port"), fields.place_of("scheduler"), {}};
     read_checks(fields, service, draft_.files);
     read_serving(fields, service.serving);
+    if (const Entry* notify = fields.entry("notify")) read_notify(*notify, service.notify.emplace());
     for (const Entry* server : fields.named("servers")) {
       if (servers_ == kMostServers) {
         findings_.error(server->key_place, "more than " + std::to_string(kMostServers) + " servers in all services");

@@ -38,6 +38,18 @@ constexpr std::array kSections = {
         Section::kRule, "rule", "virtual_routers.NAME.rules.NAME",
         "A policy rule of the kernel that is there while the virtual router is active on this director. It needs "
         "`from` or `to`."},
+    SectionInfo{
+        Section::kNotify, "notify", "virtual_routers.NAME.notify",
+        "A program that is told of changes; `services.NAME.notify` is alike. Its arguments are: `router`, `service` or "
+        "`server`; its name (`web`, a server's is `web/web1`); the new state (`active`, `backup`, `fault`, `stopped`; "
+        "`up`, "
+        "`down`); the priority in force or the weight; the state it was told last, or `none`; and a number that grows "
+        "by one "
+        "with each change. One call at a time for each thing, in order; a state that is over before its turn is left "
+        "out. "
+        "At the start, and when the key is new, it is told how things stand. `reasserted` is said to the active one "
+        "when "
+        "another was active too and has given way."},
     SectionInfo{Section::kService, "service", "services.NAME",
                 "An address and port whose connections are spread over servers."},
     SectionInfo{

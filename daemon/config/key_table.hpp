@@ -26,6 +26,7 @@ enum class Section : uint8_t {
   kAnnounce,
   kRoute,
   kRule,
+  kNotify,
   kService,
   kSchedulerOptions,
   kPersistence,

@@ -106,6 +106,8 @@ std::span<const Key> keys() {
         .inside = kRoute, .also = "virtual_routes", .meaning = "Routes that move along, by name."},
     Key{.section = kVirtualRouter, .name = "rules", .type = kNamedMaps, .otherwise = "none", .low = 0, .high = 1000,
         .inside = kRule, .also = "virtual_rules", .meaning = "Policy rules that move along, by name."},
+    Key{.section = kVirtualRouter, .name = "notify", .type = kMap, .otherwise = "nobody is told", .inside = kNotify,
+        .also = "notify_master notify_backup notify_fault notify_stop", .meaning = "A program that is told of every change of its state."},
     Key{.section = kVirtualRouter, .name = "track", .type = kMap, .otherwise = "only its own interface",
         .inside = kTrack, .also = "track_interface", .meaning = "What else must be well."},
 
@@ -182,6 +184,18 @@ std::span<const Key> keys() {
         .also = "preference", .meaning = "Lower ones are asked first; 0: the kernel chooses."},
 
     // Services.
+
+    Key{.section = kNotify, .name = "script", .type = kCommand, .required = true, .also = "command exec",
+        .meaning = "The program and its first arguments. No shell is involved. Nobody but root may be able to change it."},
+    Key{.section = kNotify, .name = "user", .type = kName, .otherwise = "tandemd's own",
+        .meaning = "Whose rights it has."},
+    Key{.section = kNotify, .name = "timeout", .type = kDuration, .standard = "30s", .low = ns(100ms), .high = ns(600s),
+        .meaning = "When it is killed with all it started."},
+    Key{.section = kNotify, .name = "attempts", .type = kInteger, .standard = "1", .low = 1, .high = 10,
+        .also = "retry retries",
+        .meaning = "How often it is tried when it does not end with exit code 0: after 1 s, 2 s, 4 s and so on, unless there is "
+                   "something newer to tell."},
+
     Key{.section = kService, .name = "address", .type = kAddresses, .required = true, .low = 1, .high = 32,
         .also = "ip vip fwmark",
         .meaning = "The VIP, or several that are one service: they share servers, scheduler and persistence. The virtual router "
@@ -238,6 +252,9 @@ std::span<const Key> keys() {
         .meaning = "What becomes of the connections of a server that goes down."},
     Key{.section = kService, .name = "passive", .type = kOptionalMap, .otherwise = "none", .inside = kPassive,
         .also = "outlier_detection observe", .meaning = "Whether real clients' failures take a server down."},
+    Key{.section = kService, .name = "notify", .type = kMap, .otherwise = "nobody is told", .inside = kNotify,
+        .also = "quorum_up quorum_down notify_up notify_down",
+        .meaning = "A program that is told when the service or one of its servers goes down or comes up."},
     Key{.section = kService, .name = "servers", .type = kNamedMaps, .otherwise = "none", .low = 0, .high = 65535,
         .inside = kServer, .also = "real_server real_servers backends", .meaning = "The real servers, by name."},
 

@@ -54,6 +54,13 @@ TEST(RouterKeys, TrackedThingsHaveTheirKindWeightAndPace) {
   EXPECT_EQ(router.tracked[6].address.text(), "192.0.2.254");
 }
 
+TEST(RouterKeys, ANotifyScriptHasItsUserItsTimeAndItsAttempts) {
+  EXPECT_EQ(router_of("notify: { script: /bin/true eu-west, user: nobody, timeout: 5s, attempts: 3 }").notify,
+            (Notify{.script = "/bin/true eu-west", .user = "nobody", .timeout = 5s, .attempts = 3}));
+  EXPECT_EQ(router_of("notify: { script: /bin/true }").notify, (Notify{.script = "/bin/true"}));
+  EXPECT_THAT(errors_of(router_with("notify: { user: nobody }")), ElementsAre(HasSubstr("script")));
+}
+
 TEST(RouterKeys, ATrackedThingIsOneThing) {
   EXPECT_THAT(errors_of(router_with("track: { checks: { app: { script: /bin/true, file: /x } } }")),
               ElementsAre(HasSubstr("app: expected exactly one of interface, script, file, process, service, route and "

@@ -102,6 +102,15 @@ struct AnnounceRules {
   bool operator==(const AnnounceRules&) const = default;
 };
 
+// A program that is told of changes.
+struct Notify {
+  std::string script;  // the program and its first arguments
+  std::string user;    // empty: tandemd's own
+  Duration timeout = 30s;
+  uint32_t attempts = 1;
+  bool operator==(const Notify&) const = default;
+};
+
 struct VirtualRouter {
   std::string name;
   std::string interface;
@@ -126,6 +135,7 @@ struct VirtualRouter {
   std::vector<VirtualRule> rules;
   std::vector<std::string> track_interfaces;  // their loss is a fault
   std::vector<Tracked> tracked;
+  std::optional<Notify> notify;
   bool operator==(const VirtualRouter&) const = default;
 };
 
@@ -320,6 +330,7 @@ struct Service {
   CheckSet checks;
   ServingRules serving;
   std::vector<Server> servers;
+  std::optional<Notify> notify;
   // The virtual router that owns the VIP; empty when none does, and then the service is always
   // forwarded here.
   std::string router;

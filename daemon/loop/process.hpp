@@ -15,7 +15,13 @@ void set_thread_name(const std::string& name);
 
 // A descriptor that becomes readable when the process ends; empty with errno set on failure.
 // Close-on-exec.
+//
+// Asio may call a descriptor readable that is not: a new one gets the place of one that was destroyed while its last event
+// was still waiting. So whoever is told asks has_ended(), and waits again when it has not.
 UniqueFd open_pidfd(pid_t pid);
+
+// Whether a child has ended; it still has to be waited for.
+bool has_ended(pid_t pid);
 
 // "exit code 3", "signal 9 (Killed)", of a status by waitpid.
 std::string describe_exit(int wait_status);

@@ -87,10 +87,7 @@ class Running final : public Script {
     ended_.assign(pidfd.release());
     output_.assign(reading.release());
     limit_.set(monotonic_now() + order.limit);
-    ended_.async_wait(asio::posix::descriptor_base::wait_read,
-                      [this, turn = turn_, mine = *turn_](const boost::system::error_code& failed) {
-                        if (!failed && *turn == mine) process_ended();
-                      });
+    wait_for_end();
     read_on();
   }
 
@@ -100,6 +97,17 @@ class Running final : public Script {
     asio::post(io_, [this, turn = turn_, mine = *turn_] {
       if (*turn == mine) finish();
     });
+  }
+
+  void wait_for_end() {
+    ended_.async_wait(asio::posix::descriptor_base::wait_read,
+                      [this, turn = turn_, mine = *turn_](const boost::system::error_code& failed) {
+                        if (failed || *turn != mine) return;
+                        if (has_ended(pid_))
+                          process_ended();
+                        else
+                          wait_for_end();
+                      });
   }
 
   void read_on() {

@@ -5,7 +5,12 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <functional>
+#include <memory>
 #include <optional>
+#include <vector>
+
+#include <boost/asio/post.hpp>
 
 namespace tandem::loop {
 namespace {
@@ -41,6 +46,25 @@ TEST(Script, KeepsTheEndOfALongOutputAndNoControlCharacters) {
   const ScriptResult result = shell("yes 0123456789 | head -c 1000000; printf '\\033[31mlast'");
   EXPECT_THAT(result.output, SizeIs(512));
   EXPECT_TRUE(result.output.ends_with(" [31mlast")) << result.output;
+}
+
+// Asio gives the next one's descriptor the place of the last one's, whose event may still be on its way.
+TEST(Script, OneThatFollowsAnotherIsNotTakenForEnded) {
+  boost::asio::io_context io;
+  std::unique_ptr<Script> script;
+  int left = 20;
+  std::vector<End> ends;
+  const std::function<void()> next = [&] {
+    script.reset();
+    if (left-- == 0) return;
+    script = run_script(io, {{"/bin/sleep", "0.01"}, "", 10s}, [&](const ScriptResult& said) {
+      ends.push_back(said.end);
+      boost::asio::post(io, next);
+    });
+  };
+  next();
+  io.run();
+  EXPECT_EQ(ends, std::vector(20, End::kExited));
 }
 
 TEST(Script, IsKilledWithAllItStartedWhenItsTimeIsOver) {

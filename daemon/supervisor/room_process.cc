@@ -80,10 +80,7 @@ class Process final : public RoomProcess, public std::enable_shared_from_this<Pr
   void watch() {
     line_->start([self = shared_from_this()](std::string_view frame) { self->handlers_.on_frame(frame); },
                  [self = shared_from_this()](bus::FrameStream::End end) { self->line_ended(end); });
-    pidfd_.async_wait(asio::posix::stream_descriptor::wait_read,
-                      [self = shared_from_this()](const boost::system::error_code& error) {
-                        if (!error) self->process_ended();
-                      });
+    wait_for_end();
   }
 
   pid_t pid() const override { return pid_; }
@@ -98,6 +95,17 @@ class Process final : public RoomProcess, public std::enable_shared_from_this<Pr
   }
 
  private:
+  void wait_for_end() {
+    pidfd_.async_wait(asio::posix::stream_descriptor::wait_read,
+                      [self = shared_from_this()](const boost::system::error_code& error) {
+                        if (error) return;
+                        if (loop::has_ended(self->pid_))
+                          self->process_ended();
+                        else
+                          self->wait_for_end();
+                      });
+  }
+
   void line_ended(bus::FrameStream::End end) {
     line_over_ = true;
     if (!how_.empty()) return finish();

@@ -19,6 +19,7 @@
 #include "daemon/loop/process.hpp"
 #include "daemon/supervisor/control_socket.hpp"
 #include "daemon/supervisor/log_writer.hpp"
+#include "daemon/supervisor/notifier.hpp"
 #include "daemon/supervisor/notify.hpp"
 #include "daemon/supervisor/override_keeper.hpp"
 #include "daemon/supervisor/reload_desk.hpp"
@@ -40,6 +41,8 @@ namespace {
 // Rooms end within kStopPatience, on their own within a second more.
 constexpr Duration kLastRoomsPatience = 8s;
 constexpr Duration kStatusInterval = 1s;
+// At the end, for the scripts that say so. The unit gives 30 s for the whole.
+constexpr Duration kLastNotifyPatience = 5s;
 
 std::vector<std::string> names_of(const std::vector<RoomEntry>& rooms) {
   std::vector<std::string> names;
@@ -61,6 +64,8 @@ class Supervisor {
                    {.say = [this](const Message& message) { say(message); },
                     .event = [this](Severity severity, std::string id, std::string subject,
                                     std::string text) { event(severity, id, subject, text); }}),
+        notifier_(io, [this](const std::string& subject,
+                             const std::string& text) { event(Severity::kError, "NOTIFY_FAILED", subject, text); }),
         status_(site_.message.director),
         keeper_timer_(io.get_executor(), [this] { carry_out(keeper_.deadline_reached(loop::monotonic_now())); }),
         reload_timer_(io.get_executor(),
@@ -76,6 +81,7 @@ class Supervisor {
     site_.message.generation = 1;
     say(site_.message);
     overrides_.begin(*site_.site);
+    notifier_.configure(*site_.site);
     carry_out(keeper_.start(1, loop::monotonic_now()));
     wait_for_signal();
     feed_watchdog();
@@ -138,7 +144,7 @@ class Supervisor {
 
   void perform(const AllEnded& ended) {
     orderly_ = ended.orderly;
-    io_.stop();
+    notifier_.finish(kLastNotifyPatience, [this] { io_.stop(); });
   }
 
   void carry_out(const ReloadActions& actions) {
@@ -162,6 +168,7 @@ class Supervisor {
     site_ = std::move(fresh_);
     site_.message.generation = generation;
     overrides_.site_changed(*site_.site);
+    notifier_.configure(*site_.site);
     say(site_.message);
     carry_out(keeper_.new_generation(generation));
   }
@@ -233,6 +240,7 @@ class Supervisor {
       carry_out(keeper_.ready(room, ready->generation, loop::monotonic_now()));
     if (const auto* reload = std::get_if<bus::ReloadRequest>(&message)) ask_for_reload(reload->id);
     if (room != bus::kSupervisor) overrides_.hear(message);
+    notifier_.hear(message);
     status_.hear(message);
     // One line a second is enough for people.
     if (ready_ && !status_due_) {
@@ -293,6 +301,7 @@ class Supervisor {
   ReadSiteFile fresh_;  // read by a reload, not yet in force
   RoomKeeper keeper_;
   OverrideKeeper overrides_;
+  Notifier notifier_;
   ReloadDesk desk_;
   bus::Board board_;
   LogWriter log_;
