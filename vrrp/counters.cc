@@ -36,6 +36,7 @@ std::vector<NamedCount> named(const Counters& c) {
       {"addresses_restored", c.addresses_restored},
       {"address_conflicts", c.address_conflicts},
   };
+  for (const auto& [source, count] : c.adverts_from) list.push_back({"adverts from " + source.text(), count});
   for (size_t i = 0; i < kAdvertErrors; ++i)
     list.push_back({"rejected: " + std::string(text(static_cast<AdvertError>(i))), c.rejected[i]});
   return list;

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,9 @@ namespace tandem::vrrp {
 
 // RFC 6527, vrrpv3StatisticsNewMasterReason.
 enum class NewActiveReason : uint8_t { kNotActive, kPriority, kPreempted, kActiveNoResponse };
+
+// A link has a handful of routers; more is somebody making them up.
+inline constexpr size_t kMostSources = 16;
 
 struct Counters {
   uint64_t active_transitions = 0;  // vrrpv3StatisticsMasterTransitions
@@ -25,16 +29,17 @@ struct Counters {
   uint64_t adverts_rejected = 0;                   // all of the next
   std::array<uint64_t, kAdvertErrors> rejected{};  // by AdvertError; ...IpTtlErrors, ...PacketLengthErrors and kin
   // Beyond the MIB.
-  uint64_t message_only_checksums = 0;   // received adverts with RFC 9568's checksum
-  uint64_t pseudo_header_checksums = 0;  // and with RFC 5798's
-  uint64_t ignored_in_fault = 0;         // valid, but the router could not act on them
-  uint64_t clamped_intervals = 0;        // learned intervals beyond three times our own
-  uint64_t repeated_releases = 0;        // priority 0 while the skew timer already ran
-  uint64_t assertions = 0;               // adverts sent because another active was heard and lost
-  uint64_t deaf_intervals = 0;           // down intervals in which a peer said elsewhere that it is active
-  uint64_t late_wakeups = 0;             // the process slept through its own deadline
-  uint64_t addresses_restored = 0;       // put back after somebody took them away
-  uint64_t address_conflicts = 0;        // another station said that it has one of our addresses
+  uint64_t message_only_checksums = 0;         // received adverts with RFC 9568's checksum
+  uint64_t pseudo_header_checksums = 0;        // and with RFC 5798's
+  uint64_t ignored_in_fault = 0;               // valid, but the router could not act on them
+  uint64_t clamped_intervals = 0;              // learned intervals beyond three times our own
+  uint64_t repeated_releases = 0;              // priority 0 while the skew timer already ran
+  uint64_t assertions = 0;                     // adverts sent because another active was heard and lost
+  uint64_t deaf_intervals = 0;                 // down intervals in which a peer said elsewhere that it is active
+  uint64_t late_wakeups = 0;                   // the process slept through its own deadline
+  uint64_t addresses_restored = 0;             // put back after somebody took them away
+  uint64_t address_conflicts = 0;              // another station said that it has one of our addresses
+  std::map<IpAddress, uint64_t> adverts_from;  // valid ones by source; of the first kMostSources
 
   uint64_t rejected_for(AdvertError error) const { return rejected[static_cast<size_t>(error)]; }
 };

@@ -191,6 +191,7 @@ struct StateChanged {
 // A peer advertises other things than we do (RFC 9568, 7.1: SHOULD log). Said when it begins and
 // when it changes.
 struct PeerDisagrees {
+  size_t leg = 0;
   IpAddress source;
   Duration advert_interval{};      // the peer's; equal to ours when it is not the matter
   std::vector<IpAddress> missing;  // ours, not in its list

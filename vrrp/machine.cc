@@ -297,6 +297,8 @@ void Machine::handle(const AdvertReceived& event, TimePoint now) {
   LegState& leg = legs_[event.leg];
   leg.heard = now;
   ++counters_.adverts_received;
+  if (counters_.adverts_from.size() < kMostSources || counters_.adverts_from.contains(advert.source))
+    ++counters_.adverts_from[advert.source];
   ++leg.counters.adverts_received;
   link_heard(now);
   if (advert.version == Version::kV3)

@@ -12,8 +12,6 @@ namespace {
 // Adverts sent at the old pace after a reload made the interval longer. Backups give up after three missed ones, so
 // three may be lost before the new interval is known.
 constexpr uint32_t kQuickAdverts = 3;
-// Sources whose disagreement is remembered. A link has a handful of routers; more is somebody making them up.
-constexpr size_t kMaxDisagreements = 16;
 constexpr Duration kDefendInterval = 10s;  // RFC 5227, 1.1
 constexpr Duration kClaimsAreNormal = 1s;  // after a change: the loser's last answers
 
@@ -119,7 +117,8 @@ void Machine::refuse_foreign(const Advert& advert, size_t leg) {
 
 void Machine::compare_with_ours(const Advert& advert, size_t leg, bool refused) {
   const std::vector<IpAddress> ours = advertised(settings_.legs[leg].addresses);
-  PeerDisagrees found{.source = advert.source, .advert_interval = advert.advert_interval, .refused = refused};
+  PeerDisagrees found{
+      .leg = leg, .source = advert.source, .advert_interval = advert.advert_interval, .refused = refused};
   if (advert.addresses != ours) {
     found.missing = without(ours, advert.addresses);
     found.extra = without(advert.addresses, ours);
@@ -138,7 +137,7 @@ void Machine::compare_with_ours(const Advert& advert, size_t leg, bool refused) 
     if (known != disagreements_.end()) disagreements_.erase(known);
     return;
   }
-  if (known != disagreements_.end() ? known->second == found : disagreements_.size() >= kMaxDisagreements) return;
+  if (known != disagreements_.end() ? known->second == found : disagreements_.size() >= kMostSources) return;
   disagreements_.insert_or_assign({leg, advert.source}, found);
   actions_.push_back(std::move(found));
 }

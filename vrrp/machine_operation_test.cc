@@ -341,6 +341,18 @@ TEST_F(MachinePeers, TwoPeersThatDisagreeDoNotTakeTurnsInTheLog) {
   }
 }
 
+TEST_F(MachinePeers, EachOneThatIsHeardIsCounted) {
+  build_backup(defaults());
+  hear(200);
+  hear(200);
+  hear(from_peer(200, 1s, "10.99.0.10"));
+  for (uint8_t i = 0; i < 100; ++i) hear(from_peer(200, 1s, ("10.99.1." + std::to_string(i)).c_str()));
+  EXPECT_EQ(machine_.counters().adverts_from.at(address("10.99.0.9")), 2u);
+  EXPECT_EQ(machine_.counters().adverts_from.size(), kMostSources);
+  const auto counts = named(machine_.counters());
+  EXPECT_EQ(std::ranges::count(counts, "adverts from 10.99.0.10", &NamedCount::name), 1);
+}
+
 TEST_F(MachinePeers, MadeUpSourcesDoNotFillTheMemory) {
   size_t said = 0;
   for (uint32_t i = 1; i < 200; ++i) {

@@ -228,6 +228,13 @@ class Search {
                         "('" +
                             std::string(holders.rbegin()->second) + "', " + std::to_string(holders.rbegin()->first) +
                             "); priorities then decide only who begins");
+    const auto moves = [](const Tracked& thing) { return thing.weight != 0; };
+    if (const auto thing = std::ranges::find_if(router.tracked, moves);
+        !router.preempt.enabled && thing != router.tracked.end())
+      findings_.warning(places.tracked[static_cast<size_t>(thing - router.tracked.begin())],
+                        thing->name +
+                            ": weight: with preempt: false nobody takes over from an active director whose priority "
+                            "falls; weight: 0 makes it a fault, which gives up");
   }
 
   // Where clients come to. `any` is what nobody else has, so it meets only another `any`.

@@ -54,6 +54,14 @@ TEST(RouterKeys, TrackedThingsHaveTheirKindWeightAndPace) {
   EXPECT_EQ(router.tracked[6].address.text(), "192.0.2.254");
 }
 
+// keepalived's nopreempt with weights never fails over, and nobody is told.
+TEST(RouterKeys, AWeightThatMovesNobodyIsAWarning) {
+  std::string text = router_with("track: { checks: { app: { interface: eth7, weight: -20 } } }");
+  EXPECT_THAT(warnings_of(text), IsEmpty());
+  text.replace(text.find("preempt: true"), 13, "preempt: false");
+  EXPECT_THAT(warnings_of(text), testing::Contains(HasSubstr("app: weight: with preempt: false nobody takes over")));
+}
+
 TEST(RouterKeys, ANotifyScriptHasItsUserItsTimeAndItsAttempts) {
   EXPECT_EQ(router_of("notify: { script: /bin/true eu-west, user: nobody, timeout: 5s, attempts: 3 }").notify,
             (Notify{.script = "/bin/true eu-west", .user = "nobody", .timeout = 5s, .attempts = 3}));

@@ -32,6 +32,7 @@ def outsider(run, world, *words, seconds=None):
 def stranger_other_addresses(run, world):
     link = outsider(run, world, "--addresses", "198.51.100.77", "--every", run.interval, "--times", 1000)
     run.must("an alarm names it", any("198.51.100.200" in e for e in link.a.events("VRRP_VRID_CONFLICT")))
+    run.must("it says which VRID is free", any("52 for one" in e for e in link.a.events("VRRP_VRID_CONFLICT")))
     run.note("alarms", len(link.a.events("VRRP_VRID_CONFLICT")), at_most=2)
     run.note("refused, counted", link.a.counter("rejected: advertises none of our addresses"), at_least=10)
 

@@ -3,14 +3,19 @@
 #include <arpa/inet.h>
 #include <linux/filter.h>
 #include <linux/if_ether.h>
+#include <linux/if_packet.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <span>
 #include <system_error>
+
+#include "daemon/base/checksum.hpp"
+#include "vrrp/wire.hpp"
 
 namespace tandem::vrrp {
 namespace {
@@ -18,36 +23,75 @@ namespace {
 // A burst of every VRID of one peer at once, with room for another's.
 constexpr int kReceiveBufferBytes = 512 * 1024;
 
-// The kernel hands a raw socket whatever carries protocol 112. Only what was sent to the group reaches us, so a flood
-// of unicast packets costs the room nothing. Everything else is judged, and counted, by decode_ipv4() and decode_ipv6().
+// A packet socket sees what the host's firewall would drop, and other stations' packets where a switch floods them. Only
+// protocol 112 for the group reaches us, or also for this station where there is a unicast router, so a flood of other
+// packets costs the room nothing. Everything else is judged, and counted, by decode_ipv4() and decode_ipv6().
+constexpr auto kPacketType = static_cast<uint32_t>(SKF_AD_OFF + SKF_AD_PKTTYPE);
+constexpr sock_filter kForUsIpv4[] = {
+    BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 9),  // protocol
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kVrrpProtocol, 0, 3),
+    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kPacketType),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PACKET_OTHERHOST, 1, 0),
+    BPF_STMT(BPF_RET | BPF_K, 0xffff),
+    BPF_STMT(BPF_RET | BPF_K, 0),
+};
 constexpr sock_filter kOnlyTheGroupIpv4[] = {
+    BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 9),  // protocol
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kVrrpProtocol, 0, 3),
     BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 16),  // destination address
     BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kMulticastIpv4.value, 0, 1),
     BPF_STMT(BPF_RET | BPF_K, 0xffff),
     BPF_STMT(BPF_RET | BPF_K, 0),
 };
-// The IPv6 header is before what a raw socket sees of the packet. ff02::12, word by word.
-constexpr auto kDestinationIpv6 = static_cast<uint32_t>(SKF_NET_OFF) + 24;
+constexpr sock_filter kForUsIpv6[] = {
+    BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 6),  // next header
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kVrrpProtocol, 0, 3),
+    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kPacketType),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PACKET_OTHERHOST, 1, 0),
+    BPF_STMT(BPF_RET | BPF_K, 0xffff),
+    BPF_STMT(BPF_RET | BPF_K, 0),
+};
+// ff02::12, its first and its last word.
 constexpr sock_filter kOnlyTheGroupIpv6[] = {
-    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kDestinationIpv6),
+    BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 6),  // next header
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kVrrpProtocol, 0, 5),
+    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 24),  // destination address
     BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0xff020000, 0, 3),
-    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kDestinationIpv6 + 12),
+    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 36),
     BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x12, 0, 1),
     BPF_STMT(BPF_RET | BPF_K, 0xffff),
     BPF_STMT(BPF_RET | BPF_K, 0),
 };
+constexpr sock_filter kNothing[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
 
 template <class T>
 bool set(int fd, int level, int option, const T& value) {
   return setsockopt(fd, level, option, &value, sizeof value) == 0;
 }
 
-bool hear_only_the_group(int fd, IpAddress::Family family) {
-  const std::span<const sock_filter> code = family == IpAddress::Family::kIpv4
-                                                ? std::span<const sock_filter>(kOnlyTheGroupIpv4)
-                                                : std::span<const sock_filter>(kOnlyTheGroupIpv6);
-  const sock_fprog filter{static_cast<uint16_t>(code.size()), const_cast<sock_filter*>(code.data())};
-  return set(fd, SOL_SOCKET, SO_ATTACH_FILTER, filter);
+bool filter(int fd, std::span<const sock_filter> code) {
+  const sock_fprog program{static_cast<uint16_t>(code.size()), const_cast<sock_filter*>(code.data())};
+  return set(fd, SOL_SOCKET, SO_ATTACH_FILTER, program);
+}
+
+bool hear(int fd, IpAddress::Family family, bool unicast) {
+  if (family == IpAddress::Family::kIpv4) return unicast ? filter(fd, kForUsIpv4) : filter(fd, kOnlyTheGroupIpv4);
+  return unicast ? filter(fd, kForUsIpv6) : filter(fd, kOnlyTheGroupIpv6);
+}
+
+// Hears the packets of one interface and family from their IP headers on.
+loop::UniqueFd open_ear(int interface_index, IpAddress::Family family) {
+  // Bound before it receives: a socket with a protocol hears every interface until bind().
+  loop::UniqueFd fd(socket(AF_PACKET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd || !hear(fd.get(), family, false) || !set(fd.get(), SOL_SOCKET, SO_RCVBUF, kReceiveBufferBytes) ||
+      !set(fd.get(), SOL_PACKET, PACKET_IGNORE_OUTGOING, 1))
+    return {};
+  sockaddr_ll address{};
+  address.sll_family = AF_PACKET;
+  address.sll_protocol = htons(family == IpAddress::Family::kIpv4 ? ETH_P_IP : ETH_P_IPV6);
+  address.sll_ifindex = interface_index;
+  if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return {};
+  return fd;
 }
 
 // Returns what could not be done, or nullptr.
@@ -72,15 +116,8 @@ const char* prepare_ipv6(int fd, int interface_index) {
   const bool rest = set(fd, IPPROTO_IPV6, IPV6_MULTICAST_ALL, 0) && set(fd, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0) &&
                     set(fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, int{kVrrpTtl}) &&
                     set(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, int{kVrrpTtl}) &&
-                    set(fd, IPPROTO_IPV6, IPV6_TCLASS, int{kTrafficClass}) &&
-                    set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1) && set(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1);
+                    set(fd, IPPROTO_IPV6, IPV6_TCLASS, int{kTrafficClass});
   return rest ? nullptr : "preparing a raw socket";
-}
-
-Ipv6Address to_address(const in6_addr& from) {
-  Ipv6Address address;
-  std::memcpy(address.bytes.data(), &from, address.bytes.size());
-  return address;
 }
 
 // One piece of ancillary data to send along.
@@ -117,64 +154,53 @@ Result<AdvertSocket, std::string> AdvertSocket::open(int interface_index, const 
   loop::UniqueFd fd(socket(v4 ? AF_INET : AF_INET6, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, kVrrpProtocol));
   if (!fd) return failed("opening a raw socket");
   const int raw = fd.get();
-  if (!hear_only_the_group(raw, family)) return failed("filtering a raw socket");
+  if (!filter(raw, kNothing)) return failed("filtering a raw socket");
   std::array<char, IFNAMSIZ> name{};
   std::memcpy(name.data(), interface.data(), std::min(interface.size(), name.size() - 1));
   if (!set(raw, SOL_SOCKET, SO_BINDTODEVICE, name)) return failed("binding a raw socket");
-  if (!set(raw, SOL_SOCKET, SO_RCVBUF, kReceiveBufferBytes) || !set(raw, SOL_SOCKET, SO_PRIORITY, 6))
-    return failed("preparing a raw socket");
+  if (!set(raw, SOL_SOCKET, SO_PRIORITY, 6)) return failed("preparing a raw socket");
   if (const char* wrong = v4 ? prepare_ipv4(raw, interface_index) : prepare_ipv6(raw, interface_index))
     return failed(wrong);
-  // What came between socket() and the filter was never meant for us.
-  std::byte rubbish{};
-  while (recv(raw, &rubbish, 1, MSG_TRUNC) >= 0) continue;
-  return AdvertSocket(std::move(fd), interface_index, family);
+  loop::UniqueFd ear = open_ear(interface_index, family);
+  if (!ear) return failed("opening a packet socket");
+  return AdvertSocket(std::move(fd), std::move(ear), interface_index, family);
 }
 
 void AdvertSocket::hear_unicast(bool wanted) {
-  // Neither can fail for a socket that was opened: then more is heard than needed, and judged.
-  if (wanted)
-    static_cast<void>(set(fd_.get(), SOL_SOCKET, SO_DETACH_FILTER, 0));
-  else
-    static_cast<void>(hear_only_the_group(fd_.get(), family_));
+  // It cannot fail for a socket that was opened.
+  static_cast<void>(hear(ear_.get(), family_, wanted));
 }
 
 std::optional<AdvertSocket::Packet> AdvertSocket::receive(MutableBytes buffer) {
-  sockaddr_in6 from{};
-  iovec vector{buffer.data(), buffer.size()};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(int))> control{};
-  msghdr header{};
   while (true) {
-    header = {};
-    header.msg_name = &from;
-    header.msg_namelen = sizeof from;
-    header.msg_iov = &vector;
-    header.msg_iovlen = 1;
-    header.msg_control = control.data();
-    header.msg_controllen = control.size();
-    const ssize_t length = recvmsg(fd_.get(), &header, 0);
+    const ssize_t length = recv(ear_.get(), buffer.data(), buffer.size(), 0);
     if (length >= 0) {
-      Packet packet{.bytes = Bytes(buffer).first(static_cast<size_t>(length))};
-      if (family_ == Family::kIpv4) return packet;
-      packet.source = to_address(from.sin6_addr);
-      for (cmsghdr* each = CMSG_FIRSTHDR(&header); each != nullptr; each = CMSG_NXTHDR(&header, each)) {
-        if (each->cmsg_level != IPPROTO_IPV6) continue;
-        if (each->cmsg_type == IPV6_PKTINFO) {
-          in6_pktinfo info{};
-          std::memcpy(&info, CMSG_DATA(each), sizeof info);
-          packet.destination = to_address(info.ipi6_addr);
-        } else if (each->cmsg_type == IPV6_HOPLIMIT) {
-          int hops = 0;
-          std::memcpy(&hops, CMSG_DATA(each), sizeof hops);
-          packet.hop_limit = static_cast<uint8_t>(hops);
-        }
-      }
-      return packet;
+      if (const auto packet = opened(Bytes(buffer).first(static_cast<size_t>(length)))) return packet;
+      continue;
     }
     // ENETDOWN is said once when the interface goes; what it means is learned from netlink.
     if (errno == EINTR || errno == ENETDOWN) continue;
     return std::nullopt;
   }
+}
+
+// What the kernel's own IP would not have taken is not looked at either.
+std::optional<AdvertSocket::Packet> AdvertSocket::opened(Bytes bytes) const {
+  if (family_ == Family::kIpv4) {
+    const auto* const header = wire_at<wire::Ipv4Header>(bytes);
+    const size_t length = header == nullptr ? 0 : (header->version_ihl & 0xfu) * size_t{4};
+    if (length < sizeof(wire::Ipv4Header) || length > bytes.size()) return std::nullopt;
+    if (internet_checksum(bytes.first(length)) != 0) return std::nullopt;
+    return Packet{.bytes = bytes};
+  }
+  const auto* const header = wire_at<wire::Ipv6Header>(bytes);
+  if (header == nullptr || header->version_class_flow >> 28 != 6) return std::nullopt;
+  const Bytes rest = bytes.subspan(sizeof *header);
+  // Ethernet pads; a payload that is not there whole is the decoder's to refuse.
+  return Packet{.bytes = rest.first(std::min<size_t>(rest.size(), header->payload_length)),
+                .source = header->source,
+                .destination = header->destination,
+                .hop_limit = header->hop_limit};
 }
 
 int AdvertSocket::send(const Advert& advert) {

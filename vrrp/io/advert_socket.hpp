@@ -1,4 +1,5 @@
-// The raw socket on which the adverts of one interface and family come and go.
+// The sockets on which the adverts of one interface and family come and go: a raw one that sends and is a member of the
+// group, and a packet socket that hears, because a host's firewall that drops protocol 112 would make it deaf without a word.
 #pragma once
 
 #include <cerrno>
@@ -22,7 +23,7 @@ class AdvertSocket {
                                                 Family family = Family::kIpv4);
 
   // Readable when there is something to receive().
-  int fd() const { return fd_.get(); }
+  int fd() const { return ear_.get(); }
 
   // Whether packets to our own addresses are delivered too. Without a unicast router on the interface they are kept away
   // by a filter, and a flood of them costs the room nothing.
@@ -30,7 +31,7 @@ class AdvertSocket {
 
   struct Packet {
     Bytes bytes;  // IPv4: from the IP header on; IPv6: the message alone
-    // What the kernel tells beside an IPv6 message.
+    // What stands before an IPv6 message.
     Ipv6Address source, destination;
     uint8_t hop_limit = 0;
   };
@@ -46,9 +47,11 @@ class AdvertSocket {
   int send_message(Bytes message, const IpAddress& source, const IpAddress& destination);
 
  private:
-  AdvertSocket(loop::UniqueFd fd, int interface_index, Family family)
-      : fd_(std::move(fd)), interface_index_(interface_index), family_(family) {}
-  loop::UniqueFd fd_;
+  AdvertSocket(loop::UniqueFd fd, loop::UniqueFd ear, int interface_index, Family family)
+      : fd_(std::move(fd)), ear_(std::move(ear)), interface_index_(interface_index), family_(family) {}
+  std::optional<Packet> opened(Bytes bytes) const;
+
+  loop::UniqueFd fd_, ear_;
   std::optional<FrameSender> frames_;  // made when it is needed
   int interface_index_ = 0;
   Family family_ = Family::kIpv4;

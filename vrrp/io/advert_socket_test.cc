@@ -61,6 +61,15 @@ TEST_F(Cable, WhatOneSendsTheOtherBelieves) {
   EXPECT_EQ(*heard, advert(ip("192.0.2.7")));
 }
 
+// Such a router would be deaf and would not know it.
+TEST_F(Cable, AFirewallOfTheHostDoesNotMakeItDeaf) {
+  ASSERT_EQ(std::system("nft 'table inet f { chain i { type filter hook input priority 0; policy drop; }; }'"), 0);
+  AdvertSocket here = open("t0");
+  AdvertSocket there = open("t1");
+  ASSERT_EQ(here.send(advert(ip("192.0.2.1"))), 0);
+  EXPECT_TRUE(next(there));
+}
+
 TEST_F(Cable, HearsNothingOfItself) {
   AdvertSocket here = open("t0");
   ASSERT_EQ(here.send(advert(ip("192.0.2.1"))), 0);

@@ -34,6 +34,8 @@ std::string in_ms(Duration duration) {
   return std::to_string(std::chrono::ceil<std::chrono::milliseconds>(duration).count()) + " ms";
 }
 
+constexpr uint64_t kLongAloneMs = 10'000;
+
 // Transitions remembered for `tandemctl why`.
 constexpr size_t kHistory = 20;
 
@@ -212,14 +214,15 @@ void Reporter::unheard(const UnheardActive& what) {
           "the two (multicast, filters, one-way links)");
 }
 
-void Reporter::disagrees(const PeerDisagrees& what, const Machine& machine) {
+void Reporter::disagrees(const PeerDisagrees& what, const Machine& machine, std::optional<uint8_t> free_vrid) {
   const auto address_text = [](const IpAddress& address) { return address.text(); };
   if (!what.missing.empty() || !what.extra.empty()) {
     std::string words = what.source.text() + " advertises other addresses than this box";
     if (what.refused)
       return say(Severity::kError, "VRRP_VRID_CONFLICT",
                  what.source.text() + " uses our VRID for addresses of its own (" + joined(what.extra, address_text) +
-                     "); its adverts are refused; give one of the two routers another VRID");
+                     "); its adverts are refused; give one of the two routers another VRID" +
+                     (free_vrid ? ", " + std::to_string(*free_vrid) + " for one is not in use on this link" : ""));
     if (!what.missing.empty()) words += "; it does not have " + joined(what.missing, address_text);
     if (!what.extra.empty()) words += "; only it has " + joined(what.extra, address_text);
     say(Severity::kWarning, "VRRP_FOREIGN_ADDRESSES", words + "; install the same site file on both");
@@ -228,6 +231,17 @@ void Reporter::disagrees(const PeerDisagrees& what, const Machine& machine) {
     say(Severity::kWarning, "VRRP_FOREIGN_INTERVAL",
         what.source.text() + " advertises every " + in_ms(what.advert_interval) + ", this box every " +
             in_ms(machine.settings().advert_interval) + "; a backup follows the active router's");
+}
+
+void Reporter::look_for_company(const Machine& machine, uint64_t now_unix_ms) {
+  const bool alone = machine.state() == State::kActive && machine.reason() == Reason::kActiveSilent &&
+                     machine.counters().adverts_received == 0 && !machine.settings().peer_link;
+  if (said_alone_ || !alone || now_unix_ms < since_unix_ms_ + kLongAloneMs) return;
+  said_alone_ = true;
+  say(Severity::kWarning, "VRRP_NEVER_HEARD",
+      "active, and no advertisement of anybody has come since the start. That is well where the others are down or "
+      "began "
+      "later; otherwise the link does not carry them (multicast, filters). With a peer_link this box would ask");
 }
 
 void Reporter::refused(AdvertError error, std::optional<IpAddress> source, TimePoint now) {

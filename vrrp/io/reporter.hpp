@@ -41,7 +41,8 @@ class Reporter {
   void unheard(const UnheardActive& what);
   void another_active(const AnotherActive& what);
   void leg_mute(const LegMute& what, const Leg& leg);
-  void disagrees(const PeerDisagrees& what, const Machine& machine);
+  // `free_vrid`: one that nobody on the link uses.
+  void disagrees(const PeerDisagrees& what, const Machine& machine, std::optional<uint8_t> free_vrid);
   void refused(AdvertError error, std::optional<IpAddress> source, TimePoint now);
   void send_failed(int error, TimePoint now);
   void address_trouble(const Hands::Trouble& trouble, TimePoint now);
@@ -49,6 +50,8 @@ class Reporter {
   void address_restored(const VirtualAddress& address, TimePoint now);
   // Something that is tracked changed; `priority` is the one in force since.
   void tracked(const std::string& change, uint8_t priority, bool well);
+  // Once: it has been active for a while and has never heard anybody, and has no other way to learn of another one.
+  void look_for_company(const Machine& machine, uint64_t now_unix_ms);
   void set_tracked(std::vector<std::string> lines) { tracked_ = std::move(lines); }
   void late(Duration late, const Lateness& lateness, TimePoint now);
 
@@ -75,6 +78,7 @@ class Reporter {
   };
   std::optional<Moves> said_;
   uint64_t said_count_ = 0;  // of all counters
+  bool said_alone_ = false;
   Throttle refusals_, failures_, route_troubles_, troubles_, restorations_, latenesses_;
 };
 

@@ -280,6 +280,7 @@ void Router::address_claimed(const IpAddress& address, const MacAddress& by) {
 }
 
 void Router::report() {
+  reporter_.look_for_company(machine_, loop::unix_ms_now());
   reporter_.publish(machine_, down_, Reporter::What::kCounters);
 }
 
@@ -371,7 +372,8 @@ void Router::carry_out(const Action& action) {
   } else if (const auto* another = std::get_if<AnotherActive>(&action)) {
     reporter_.another_active(*another);
   } else if (const auto* disagrees = std::get_if<PeerDisagrees>(&action)) {
-    reporter_.disagrees(*disagrees, machine_);
+    const Leg& leg = settings().legs[disagrees->leg];
+    reporter_.disagrees(*disagrees, machine_, segment_of(leg).free_vrid(leg.vrid));
   }
 }
 

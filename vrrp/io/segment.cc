@@ -84,6 +84,15 @@ void Segment::accept(uint8_t vrid, const Acceptance& acceptance) {
   choose_filter();
 }
 
+std::optional<uint8_t> Segment::free_vrid(uint8_t vrid) const {
+  constexpr unsigned kMostVrids = 255;
+  for (unsigned step = 0; step < kMostVrids; ++step) {
+    const unsigned next = (vrid + step) % kMostVrids + 1;
+    if (!vrids_.test(next) && !others_.test(next)) return static_cast<uint8_t>(next);
+  }
+  return std::nullopt;
+}
+
 void Segment::choose_filter() {
   if (socket_)
     socket_->hear_unicast(

@@ -47,6 +47,8 @@ class Segment {
   const std::string& interface() const { return interface_; }
   IpAddress::Family family() const { return family_; }
   bool idle() const { return ears_.empty(); }
+  // The next one after `vrid` that neither we nor anybody heard on this link uses; nothing when all are in use.
+  std::optional<uint8_t> free_vrid(uint8_t vrid) const;
 
   // Hands over what is waiting, now.
   void drain();
