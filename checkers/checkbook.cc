@@ -87,6 +87,11 @@ void Checkbook::ended(const AttemptEnded& ended, const Moment& now, Actions& act
   else
     change = ask.health.on(outcome, check, now.unix_ms);
   const bool other_weight = outcome.ok() && std::exchange(ask.said, outcome.weight) != outcome.weight;
+  if (outcome.ok() && std::exchange(ask.warned, outcome.warning.kind) != outcome.warning.kind)
+    actions.push_back(WarnOfCheck{.service = server.service->name,
+                                  .server = server.settings.name,
+                                  .check = check_of(ask).name,
+                                  .warning = outcome.warning});
   if (outcome.ok() && ask.index == 0) {
     const auto us = std::chrono::duration_cast<std::chrono::microseconds>(outcome.took).count();
     server.latency_us =

@@ -78,7 +78,8 @@ class Checkbook {
     bool attempted = false;  // the next attempt is not its first
     AttemptId attempt = 0;   // under way; 0: none
     TimePoint started;
-    std::optional<Weight> said;  // what its last successful attempt said about the server's weight
+    Warning::Kind warned = Warning::Kind::kNone;  // of its last successful attempt
+    std::optional<Weight> said;                   // what its last successful attempt said about the server's weight
   };
 
   // What a server's messages say that others act upon.

@@ -102,6 +102,10 @@ class CheckbookDriver {
       log.push_back("sorry " + said.service + (said.regime.sorry ? " in use" : " not in use"));
   }
   void take_one(const SparedServer& spared) { log.push_back("spared " + spared.service + '/' + spared.server); }
+  void take_one(const WarnOfCheck& said) {
+    const std::string key = said.service + '/' + said.server + ' ' + said.check;
+    log.push_back(said.warning == Warning{} ? "well " + key : "warn " + key + ": " + words(said.warning));
+  }
   void take_one(const ForgetServer& gone) {
     servers.erase(gone.service + '/' + gone.server);
     log.push_back("forget " + gone.service + '/' + gone.server);

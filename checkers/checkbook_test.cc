@@ -37,6 +37,26 @@ TEST(Checkbook, ANewServerStartsDownAndItsFirstSuccessBringsItUp) {
   EXPECT_THAT(driver.log, ElementsAre("up web/a", "service web up"));
 }
 
+TEST(Checkbook, AReservationIsToldOnceWhenItBeginsAndOnceWhenItIsOverAndTheServerStaysUp) {
+  CheckbookDriver driver;
+  driver.tell(Configure{{service_of("web", {"a"}, {.kind = CheckKind::kHttps, .interval = 1s, .fall = 2})}});
+  driver.run_for(3s);
+  driver.log.clear();
+  Outcome outcome{.number = 200, .warning = {Warning::Kind::kExpires, 86400}};
+  driver.answer = [&](const Target&) { return CheckbookDriver::Answer{outcome}; };
+  driver.run_for(5s);
+  EXPECT_THAT(driver.log, ElementsAre("warn web/a check: its certificate expires in 1 day"));
+  EXPECT_EQ(driver.state("web/a"), "up");
+  EXPECT_EQ(driver.servers["web/a"].checks[0].health.recent.back().words,
+            "HTTP 200 over TLS; its certificate expires in 1 day");
+  outcome = kRefusedOutcome;
+  driver.run_for(1500ms);  // a failure says nothing of certificates
+  EXPECT_EQ(driver.log.size(), 1U);
+  outcome = {};
+  driver.run_for(3s);
+  EXPECT_EQ(driver.log.back(), "well web/a check");
+}
+
 TEST(Checkbook, AFailedServerHasNoWeightAndTheServiceIsDownWithItsLast) {
   CheckbookDriver driver;
   driver.tell(Configure{{service_of("web", {"a", "b"}, {.interval = 1s, .fall = 3})}});

@@ -147,6 +147,12 @@ struct SparedServer {
   std::string service, server, reason;
 };
 
+// A check passes, with a reservation that it did not have before, or without the one it had.
+struct WarnOfCheck {
+  std::string service, server, check;
+  Warning warning;  // kNone: it is over
+};
+
 struct ForgetServer {
   std::string service, server;
 };
@@ -163,8 +169,8 @@ struct Strain {
   Duration lateness = Duration::zero();
 };
 
-using Action = std::variant<StartAttempt, CancelAttempt, PublishServer, PublishService, SparedServer, ForgetServer,
-                            ForgetService, Strain>;
+using Action = std::variant<StartAttempt, CancelAttempt, PublishServer, PublishService, SparedServer, WarnOfCheck,
+                            ForgetServer, ForgetService, Strain>;
 using Actions = std::vector<Action>;
 
 }  // namespace tandem::checkers

@@ -55,11 +55,26 @@ std::string passed(const Outcome& outcome, const Check& check) {
 
 }  // namespace
 
+std::string words(const Warning& warning) {
+  switch (warning.kind) {
+    case Warning::Kind::kNone:
+      break;
+    case Warning::Kind::kExpires:
+      return "its certificate expires in " + span_text(warning.seconds);
+    case Warning::Kind::kIssuerExpires:
+      return "a certificate that vouches for its own expires in " + span_text(warning.seconds);
+    case Warning::Kind::kListOutOfDate:
+      return "the revocation list is out of date since " + span_text(warning.seconds);
+  }
+  return {};
+}
+
 std::string words(const Outcome& outcome, const Check& check) {
   using Reason = Outcome::Reason;
   switch (outcome.reason) {
     case Reason::kPassed:
-      return passed(outcome, check);
+      return passed(outcome, check) +
+             (outcome.warning.kind == Warning::Kind::kNone ? "" : "; " + words(outcome.warning));
     case Reason::kRefused:
       return "connection refused";
     case Reason::kUnreachable:
@@ -102,6 +117,8 @@ std::string words(const Outcome& outcome, const Check& check) {
       return with("TLS: certificate's issuer is not in the trust store", outcome.text);
     case Reason::kTlsWrongName:
       return with("TLS: certificate is for another name", outcome.text);
+    case Reason::kTlsRevoked:
+      return "TLS: certificate was revoked" + (outcome.number < 0 ? "" : ' ' + span_text(outcome.number) + " ago");
     case Reason::kTlsWeak:
       return with("TLS: certificate is too weak", outcome.text);
     case Reason::kTlsCertificate:

@@ -33,6 +33,22 @@ struct Weight {
   }
 };
 
+// What is not well although the attempt passed: the server stays up, and people are told.
+struct Warning {
+  enum class Kind : uint8_t {
+    kNone,
+    kExpires,        // the server's certificate, in so many seconds
+    kIssuerExpires,  // one of those that vouch for it
+    kListOutOfDate,  // a revocation list, since so many seconds
+  };
+  Kind kind = Kind::kNone;
+  int64_t seconds = 0;
+  bool operator==(const Warning&) const = default;
+};
+
+// "its certificate expires in 3 days"; empty: nothing.
+std::string words(const Warning& warning);
+
 struct Outcome {
   enum class Reason : uint8_t {
     kPassed,
@@ -60,6 +76,7 @@ struct Outcome {
     kTlsSelfSigned,
     kTlsUnknownIssuer,  // text: the issuer
     kTlsWrongName,      // text: the names it is for
+    kTlsRevoked,        // number: seconds since; -1: nobody knows
     kTlsWeak,           // key too short, digest too weak
     kTlsCertificate,    // anything else the verification found; text
     kTlsProtocol,       // no common version, cipher or parameter; text
@@ -77,6 +94,7 @@ struct Outcome {
   int64_t number = 0;            // as said at the reason; of kPassed: the HTTP status, 0 for tcp
   std::string text;              // printable, at most kMaxText bytes
   std::optional<Weight> weight;  // the server's own word about how much it can take
+  Warning warning;               // of kPassed
   Duration took = Duration::zero();
 
   bool ok() const { return reason == Reason::kPassed; }

@@ -35,6 +35,17 @@ TEST(Outcome, ReadsAsASentence) {
       {{.reason = Reason::kTlsWrongName, .text = "a.example"},
        https,
        "TLS: certificate is for another name: a.example"},
+      {{.reason = Reason::kTlsRevoked, .number = 7200}, https, "TLS: certificate was revoked 2 hours ago"},
+      {{.reason = Reason::kTlsRevoked, .number = -1}, https, "TLS: certificate was revoked"},
+      {{.number = 200, .warning = {Warning::Kind::kExpires, 2 * 86400 + 5}},
+       https,
+       "HTTP 200 over TLS; its certificate expires in 2 days"},
+      {{.number = 200, .warning = {Warning::Kind::kIssuerExpires, 3600}},
+       https,
+       "HTTP 200 over TLS; a certificate that vouches for its own expires in 1 hour"},
+      {{.number = 200, .warning = {Warning::Kind::kListOutOfDate, 60}},
+       https,
+       "HTTP 200 over TLS; the revocation list is out of date since 1 minute"},
   };
   for (const auto& row : rows) EXPECT_EQ(words(row.outcome, row.check), row.words);
 }

@@ -63,6 +63,10 @@ struct Check {
   std::vector<StatusRange> expect{StatusRange{}};
   std::string ca_file;  // empty: the system's store
   bool verify = true;
+  std::string crl_file;                          // revocation lists; empty: none is looked into
+  std::string certificate;                       // ours, for servers that ask for one; empty: none
+  std::string private_key;                       // of it; empty: in the same file
+  Duration warn_before_expiry = 7 * 24 * 3600s;  // how long before a certificate's end people are warned; 0: never
   std::string method = "GET";
   std::vector<std::string> headers;  // "Name: value"
   BodyMatch body;

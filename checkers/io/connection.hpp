@@ -41,6 +41,10 @@ class Connection final : public ByteStream {
   // For who reads and writes the descriptor itself (TLS).
   Awaitable<Result<void, Outcome>> wait(Socket::wait_type direction);
 
+  // The attempt may pass, but not without this being said.
+  void warn(Warning warning) { warning_ = warning; }
+  const Warning& warning() const { return warning_; }
+
   void enter(Stage stage) { stage_ = stage; }
   Outcome fail(Outcome::Reason reason, std::string text = {}, int64_t number = 0) const;
   Outcome fail(const boost::system::error_code& error) const;
@@ -55,6 +59,7 @@ class Connection final : public ByteStream {
   Socket socket_;
   Stage stage_ = Stage::kConnect;
   bool timed_out_ = false;
+  Warning warning_;
   loop::DeadlineTimer timer_;
 };
 

@@ -47,6 +47,7 @@ Awaitable<Outcome> by_connection(const Target& target, TimePoint deadline, const
     outcome = connected.error();
   else if (target.check->kind != CheckKind::kTcp)
     outcome = co_await ask(connection, target, trust);
+  if (outcome.ok()) outcome.warning = connection.warning();
   connection.drain();
   co_return outcome;
 }

@@ -84,6 +84,10 @@ Options parse(int argc, char** argv) {
     if (option == "--source") check.source = *IpAddress::parse(value);
     if (option == "--interface") check.interface = value;
     if (option == "--path") check.path = value;
+    if (option == "--crl") check.crl_file = value;
+    if (option == "--certificate") check.certificate = value;
+    if (option == "--key") check.private_key = value;
+    if (option == "--warn-before") check.warn_before_expiry = std::chrono::seconds(number(value));
     if (option == "--ca") check.ca_file = value;
     if (option == "--timeout") check.timeout = std::chrono::milliseconds(number(value));
     if (option == "--count") options.count = number(value);

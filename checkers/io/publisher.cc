@@ -140,6 +140,14 @@ void publish(bus::RoomLink& board, const SparedServer& said) {
                   ": too few servers would be left without it");
 }
 
+void publish(bus::RoomLink& board, const WarnOfCheck& said) {
+  const bool over = said.warning.kind == Warning::Kind::kNone;
+  const std::string whose = said.server + " of " + said.service + " (" + said.check + ")";
+  board.event(over ? bus::Severity::kNotice : bus::Severity::kWarning,
+              over ? "CHECK_CERTIFICATE_WELL" : "CHECK_CERTIFICATE_WARNING", said.service + '/' + said.server,
+              over ? "the certificate of " + whose + " is well again" : whose + " is up, but " + words(said.warning));
+}
+
 void publish(bus::RoomLink& board, const ForgetServer& gone) {
   board.publish(bus::Forget{.kind = std::string(bus::ServerHealth::kKind),
                             .of_key = bus::ServerHealth{.service = gone.service, .server = gone.server}.key()});

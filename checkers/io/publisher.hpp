@@ -9,6 +9,7 @@ namespace tandem::checkers {
 void publish(bus::RoomLink& board, const PublishServer& said);
 void publish(bus::RoomLink& board, const PublishService& said);
 void publish(bus::RoomLink& board, const SparedServer& said);
+void publish(bus::RoomLink& board, const WarnOfCheck& said);
 void publish(bus::RoomLink& board, const ForgetServer& gone);
 void publish(bus::RoomLink& board, const ForgetService& gone);
 void publish(bus::RoomLink& board, const Strain& strain);

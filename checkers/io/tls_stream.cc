@@ -40,7 +40,9 @@ void name_peer(SSL* ssl, const Target& target) {
 }  // namespace
 
 TlsStream::TlsStream(Connection& connection, const TlsContext& context, const Target& target)
-    : connection_(connection), ssl_(SSL_new(context.native()), SSL_free) {
+    : connection_(connection),
+      warn_before_(target.check->verify ? target.check->warn_before_expiry : Duration::zero()),
+      ssl_(SSL_new(context.native()), SSL_free) {
   TANDEM_ASSERT(ssl_ != nullptr);
   loop::set_nonblocking(connection.descriptor());
   SSL_set_fd(ssl_.get(), connection.descriptor());
@@ -64,6 +66,7 @@ Awaitable<Result<void, Outcome>> TlsStream::handshake() {
     if (!waited) co_return Failure<Outcome>(waited.error());
   }
   established_ = true;
+  connection_.warn(warning_of(ssl_.get(), refusal_, warn_before_));
   co_return Result<void, Outcome>{};
 }
 
@@ -119,7 +122,10 @@ Outcome TlsStream::failure(int result, int error) {
     if (result == 0 || cause == 0) return connection_.fail(Reason::kClosed);
     return connection_.fail(boost::system::error_code(cause, boost::system::system_category()));
   }
-  const TlsFailure failure = classify_tls_error(ERR_peek_last_error());
+  const unsigned long last = ERR_peek_last_error();
+  const TlsFailure failure = classify_tls_error(last);
+  if (is_alert(last) && refusal_.wants_certificate)
+    return connection_.fail(Reason::kTlsAlert, "it wants a client certificate");
   return connection_.fail(failure.reason, failure.text);
 }
 

@@ -30,6 +30,7 @@ class TlsStream final : public ByteStream {
   Outcome failure(int result, int error);
 
   Connection& connection_;
+  Duration warn_before_;
   Refusal refusal_;
   std::unique_ptr<ssl_st, void (*)(ssl_st*)> ssl_;
   bool established_ = false;

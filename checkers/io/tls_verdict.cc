@@ -68,14 +68,43 @@ void attach_refusal(ssl_st* ssl, Refusal* refusal) {
   SSL_set_ex_data(ssl, refusal_index(), refusal);
 }
 
+int remember_question(ssl_st* ssl, x509_st**, evp_pkey_st**) {
+  auto* refusal = static_cast<Refusal*>(SSL_get_ex_data(ssl, refusal_index()));
+  if (refusal != nullptr) refusal->wants_certificate = true;
+  return 0;
+}
+
+Warning warning_of(const ssl_st* ssl, const Refusal& refusal, Duration warn_before) {
+  Warning warning;
+  int64_t nearest = warn_before / 1s;
+  const STACK_OF(X509)* const chain = SSL_get0_verified_chain(ssl);
+  const int length = chain == nullptr || nearest == 0 ? 0 : sk_X509_num(chain);
+  for (int i = 0; i < length; ++i) {
+    const int64_t seconds = seconds_until(X509_get0_notAfter(sk_X509_value(chain, i)));
+    if (seconds >= nearest) continue;
+    nearest = seconds;
+    warning = {.kind = i == 0 ? Warning::Kind::kExpires : Warning::Kind::kIssuerExpires, .seconds = seconds};
+  }
+  if (warning.kind == Warning::Kind::kNone && refusal.list_out_of_date)
+    warning = {.kind = Warning::Kind::kListOutOfDate, .seconds = *refusal.list_out_of_date};
+  return warning;
+}
+
 int remember_refusal(int good, x509_store_ctx_st* verification) {
   if (good != 0) return 1;
   auto* ssl = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(verification, SSL_get_ex_data_X509_STORE_CTX_idx()));
   auto* refusal = static_cast<Refusal*>(SSL_get_ex_data(ssl, refusal_index()));
   if (refusal == nullptr || refusal->happened) return 0;
-  refusal->happened = true;
   X509* certificate = X509_STORE_CTX_get_current_cert(verification);
+  X509_CRL* const list = X509_STORE_CTX_get0_current_crl(verification);
   const int error = X509_STORE_CTX_get_error(verification);
+  // A file that nobody renewed must not take every server down at once: what the list revokes stays revoked.
+  if (error == X509_V_ERR_CRL_HAS_EXPIRED && list != nullptr) {
+    refusal->list_out_of_date = -seconds_until(X509_CRL_get0_nextUpdate(list));
+    X509_STORE_CTX_set_error(verification, X509_V_OK);
+    return 1;
+  }
+  refusal->happened = true;
   switch (error) {
     case X509_V_ERR_CERT_HAS_EXPIRED:
       refusal->reason = Reason::kTlsExpired;
@@ -100,6 +129,19 @@ int remember_refusal(int good, x509_store_ctx_st* verification) {
       refusal->reason = Reason::kTlsWrongName;
       if (certificate != nullptr) refusal->text = names_of(certificate);
       break;
+    case X509_V_ERR_CERT_REVOKED: {
+      refusal->reason = Reason::kTlsRevoked;
+      refusal->number = -1;
+      X509_REVOKED* entry = nullptr;
+      if (list != nullptr && certificate != nullptr && X509_CRL_get0_by_cert(list, &entry, certificate) > 0)
+        refusal->number = -seconds_until(X509_REVOKED_get0_revocationDate(entry));
+      break;
+    }
+    case X509_V_ERR_UNABLE_TO_GET_CRL:
+      refusal->reason = Reason::kTlsCertificate;
+      refusal->text = "crl_file has no list of its issuer";
+      if (certificate != nullptr) refusal->text += ", " + name_text(X509_get_issuer_name(certificate));
+      break;
     case X509_V_ERR_EE_KEY_TOO_SMALL:
     case X509_V_ERR_CA_KEY_TOO_SMALL:
     case X509_V_ERR_CA_MD_TOO_WEAK:
@@ -111,6 +153,11 @@ int remember_refusal(int good, x509_store_ctx_st* verification) {
       refusal->text = X509_verify_cert_error_string(error);
   }
   return 0;
+}
+
+bool is_alert(unsigned long error) {
+  const int reason = ERR_GET_REASON(error);
+  return reason >= SSL_AD_REASON_OFFSET && reason < SSL_AD_REASON_OFFSET + 256;
 }
 
 TlsFailure classify_tls_error(unsigned long error) {
@@ -147,9 +194,7 @@ TlsFailure classify_tls_error(unsigned long error) {
     default:
       break;
   }
-  // Alerts come as SSL_AD_REASON_OFFSET plus their number (RFC 8446, section 6.2).
-  const int reason = ERR_GET_REASON(error);
-  if (reason >= SSL_AD_REASON_OFFSET && reason < SSL_AD_REASON_OFFSET + 256) return {Reason::kTlsAlert, text};
+  if (is_alert(error)) return {Reason::kTlsAlert, text};
   return {Reason::kTlsProtocol, text};
 }
 

@@ -49,6 +49,25 @@ TEST(CheckKeys, EveryTypeIsReadWithItsKeys) {
   EXPECT_FALSE(check_of("grpc:").tls);
 }
 
+TEST(CheckKeys, WhoSpeaksTlsTakesACertificateAndListsAndWarns) {
+  const std::string keys = "crl_file: /c.pem, certificate: /me.pem, key: /me.key, warn_before_expiry: 48h";
+  for (const char* kind : {"https", "tls", "smtp", "grpc"}) {
+    const std::string on = std::string(kind) == "smtp"   ? "starttls: true, "
+                           : std::string(kind) == "grpc" ? "tls: true, "
+                                                         : "";
+    const Reading reading = read_site(site_with(kHttp, std::string(kind) + ": { " + on + keys + " }"), "s");
+    ASSERT_TRUE(reading.site) << kind << ": " << reading.errors[0].render();
+    EXPECT_TRUE(reading.warnings.empty()) << kind;
+    const Check& check = reading.site->services[0].checks.checks.at(0).check;
+    EXPECT_EQ(check.crl_file, "/c.pem");
+    EXPECT_EQ(check.certificate, "/me.pem");
+    EXPECT_EQ(check.private_key, "/me.key");
+    EXPECT_EQ(check.warn_before_expiry, std::chrono::hours(48));
+    EXPECT_EQ(reading.files.size(), 4U) << "and the peer link's key";
+  }
+  EXPECT_THAT(errors_with("https: { key: /me.key }"), ElementsAre(HasSubstr("key: expected `certificate`")));
+}
+
 TEST(CheckKeys, HttpAsksWithAMethodHeadersAndABody) {
   const Check check =
       check_of("http: { method: POST, headers: [\"X-Check: tandem\", \"Accept: text/plain\"], body: ready }");

@@ -197,10 +197,29 @@ class CheckReader {
     if (check_.type != CheckType::kHttps) given(check_.host, fields.text("host"));
     given(check_.ca_file, fields.text("ca_file"));
     given(check_.verify, fields.boolean("verify"));
-    if (check_.ca_file.empty()) return;
-    files_.push_back({"ca_file", check_.ca_file, fields.place_of("ca_file")});
-    if (!check_.verify) fields.warning("ca_file", "has no effect with verify: false");
-    if (check_.type == CheckType::kGrpc && !check_.tls) fields.warning("ca_file", "has no effect without tls: true");
+    given(check_.crl_file, fields.text("crl_file"));
+    given(check_.certificate, fields.text("certificate"));
+    given(check_.private_key, fields.text("key"));
+    given(check_.warn_before_expiry, fields.time("warn_before_expiry"));
+    if (!check_.private_key.empty() && check_.certificate.empty())
+      fields.error("key", "expected `certificate`, which it is for");
+    const std::pair<const char*, const std::string*> files[] = {{"ca_file", &check_.ca_file},
+                                                                {"crl_file", &check_.crl_file},
+                                                                {"certificate", &check_.certificate},
+                                                                {"key", &check_.private_key}};
+    for (const auto& [name, path] : files)
+      if (!path->empty()) files_.push_back({name, *path, fields.place_of(name)});
+    if (!check_.certificate.empty() && check_.private_key.empty())
+      files_.push_back({"key", check_.certificate, fields.place_of("certificate")});
+    const bool without_tls =
+        (check_.type == CheckType::kGrpc && !check_.tls) || (check_.type == CheckType::kSmtp && !check_.starttls);
+    for (const char* name : {"ca_file", "crl_file", "certificate", "verify", "warn_before_expiry"})
+      if (without_tls && fields.entry(name) != nullptr)
+        fields.warning(name, check_.type == CheckType::kGrpc ? "has no effect without tls: true"
+                                                             : "has no effect without starttls: true");
+    for (const char* name : {"ca_file", "crl_file", "warn_before_expiry"})
+      if (!without_tls && !check_.verify && fields.entry(name) != nullptr)
+        fields.warning(name, "has no effect with verify: false");
   }
 
   Findings& findings_;

@@ -71,6 +71,10 @@ int hex_digit(char c) {
   return -1;
 }
 
+std::optional<FileError> wrong_unless(bool good, FileError error) {
+  return good ? std::nullopt : std::optional(error);
+}
+
 std::optional<FileError> what_is_wrong(const NamedFile& file) {
   if (file.key == "key_file") {
     auto key = load_peer_key(file.path);
@@ -89,10 +93,15 @@ std::optional<FileError> what_is_wrong(const NamedFile& file) {
       return FileError::kWritableByOthers;
     return std::nullopt;
   }
-  const auto certificates = load_file(file.path, kCertificateFileLimit);
-  if (!certificates) return certificates.error();
-  if (certificates->find("-----BEGIN ") == std::string::npos) return FileError::kNoCertificate;
-  return std::nullopt;
+  const auto loaded = load(file.path, kCertificateFileLimit);
+  if (!loaded) return loaded.error();
+  const auto holds = [&](std::string_view words) { return loaded->text.find(words) != std::string::npos; };
+  if (file.key == "crl_file") return wrong_unless(holds("-----BEGIN X509 CRL-----"), FileError::kNoRevocationList);
+  if (file.key == "key") {
+    if (!holds("PRIVATE KEY-----")) return FileError::kNoPrivateKey;
+    return wrong_unless((loaded->mode & 007) == 0, FileError::kOpenToEveryone);
+  }
+  return wrong_unless(holds("-----BEGIN "), FileError::kNoCertificate);
 }
 
 }  // namespace
@@ -119,6 +128,12 @@ std::string describe(FileError error, const std::string& path) {
       return path + " can be changed by others than root, who could make it do anything; chown root and chmod go-w";
     case FileError::kNoCertificate:
       return path + " holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)";
+    case FileError::kNoRevocationList:
+      return path + " holds no revocation list in PEM form (-----BEGIN X509 CRL-----)";
+    case FileError::kNoPrivateKey:
+      return path + " holds no private key in PEM form (-----BEGIN PRIVATE KEY-----)";
+    case FileError::kOpenToEveryone:
+      return path + " can be used by everyone; a key is for its owner and the checks: chgrp tandem, chmod 640 " + path;
   }
   return path;
 }

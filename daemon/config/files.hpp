@@ -29,6 +29,9 @@ enum class FileError : uint8_t {
   kNotExecutable,
   kWritableByOthers,
   kNoCertificate,  // certificates: nothing in PEM form in it
+  kNoRevocationList,
+  kNoPrivateKey,
+  kOpenToEveryone,  // a check's private key: others than owner and group have a right to it (mode & 007)
 };
 
 // What is wrong, in words that say what to do: "/etc/tandem/peer.key does not exist; ...".

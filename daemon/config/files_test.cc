@@ -132,6 +132,21 @@ TEST_F(Files, MissingAuthoritiesAreShownAtTheLineThatNamesThem) {
   EXPECT_THAT(read_site(text, "s").files, testing::SizeIs(2));
 }
 
+TEST_F(Files, ARevocationListAndAChecksOwnKeyAreWhatTheirNamesSay) {
+  const auto errors = [](const std::string& key, const std::string& path) {
+    return rendered(check_files({{key, path, {1, 1}}}, "s"));
+  };
+  const std::string list = write("crl.pem", "-----BEGIN X509 CRL-----\n", 0644);
+  const std::string certificate = write("me.pem", "-----BEGIN CERTIFICATE-----\n", 0644);
+  EXPECT_THAT(errors("crl_file", list), IsEmpty());
+  EXPECT_THAT(errors("crl_file", certificate), ElementsAre(HasSubstr("holds no revocation list in PEM form")));
+  EXPECT_THAT(errors("certificate", certificate), IsEmpty());
+  EXPECT_THAT(errors("key", certificate), ElementsAre(HasSubstr("holds no private key in PEM form")));
+  EXPECT_THAT(errors("key", write("me.key", "-----BEGIN EC PRIVATE KEY-----\n", 0640)), IsEmpty());
+  EXPECT_THAT(errors("key", write("open.key", "-----BEGIN PRIVATE KEY-----\n", 0644)),
+              ElementsAre(HasSubstr("can be used by everyone; a key is for its owner and the checks")));
+}
+
 TEST_F(Files, AuthoritiesWithoutACertificateAreAnError) {
   const std::string path = write("ca.pem", "nothing", 0644);
   EXPECT_THAT(rendered(check_files({{"ca_file", path, {1, 1}}}, "s")),

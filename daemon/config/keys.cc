@@ -13,6 +13,36 @@ constexpr int64_t ns(Duration duration) {
   return duration.count();
 }
 
+// clang-format off
+// The keys of every check that can speak TLS.
+constexpr Key ca_file(Section section) {
+  return {.section = section, .name = "ca_file", .type = kFile, .otherwise = "the system's store", .also = "ca cafile",
+          .meaning = "PEM certificates of the authorities that are believed."};
+}
+constexpr Key verify(Section section) {
+  return {.section = section, .name = "verify", .type = kBoolean, .standard = "true",
+          .meaning = "Whether the certificate must be good. `false` takes any."};
+}
+constexpr Key crl_file(Section section) {
+  return {.section = section, .name = "crl_file", .type = kFile, .otherwise = "nobody is asked", .also = "crl",
+          .meaning = "PEM revocation lists of the server certificates' issuers. One that is out of date still counts, with a warning."};
+}
+constexpr Key certificate(Section section) {
+  return {.section = section, .name = "certificate", .type = kFile, .otherwise = "none", .also = "client_certificate crt cert",
+          .meaning = "What the check shows to a server that asks who it is: PEM, its issuers after it."};
+}
+constexpr Key private_key(Section section) {
+  return {.section = section, .name = "key", .type = kFile, .otherwise = "in the file of `certificate`", .also = "private_key",
+          .meaning = "Its key. Checks run as user tandem, who must be able to read it: `chgrp tandem`, `chmod 640`."};
+}
+constexpr Key warn_before_expiry(Section section) {
+  return {.section = section, .name = "warn_before_expiry", .type = kDuration, .standard = "168h", .low = 0,
+          .high = ns(std::chrono::hours(24 * 366)), .step = ns(1s), .also = "expiry_warning",
+          .meaning = "How long before its end a certificate is warned of (`CHECK_CERTIFICATE_WARNING`, `tandemctl why`); the "
+                     "server stays up. `0s` is never."};
+}
+// clang-format on
+
 }  // namespace
 
 std::span<const Key> keys() {
@@ -387,10 +417,7 @@ std::span<const Key> keys() {
         .meaning = "The Host header, the name asked for by SNI, and the name the certificate must be for."},
     Key{.section = kHttpsCheck, .name = "expect", .type = kStatuses, .standard = "200-299",
         .also = "status status_code codes", .meaning = "The statuses of a server that is well."},
-    Key{.section = kHttpsCheck, .name = "ca_file", .type = kFile, .otherwise = "the system's store",
-        .also = "ca cafile", .meaning = "PEM certificates of the authorities that are believed."},
-    Key{.section = kHttpsCheck, .name = "verify", .type = kBoolean, .standard = "true",
-        .meaning = "Whether the certificate must be good. `false` takes any."},
+    ca_file(kHttpsCheck), verify(kHttpsCheck), crl_file(kHttpsCheck), certificate(kHttpsCheck), private_key(kHttpsCheck), warn_before_expiry(kHttpsCheck),
     Key{.section = kHttpsCheck, .name = "method", .type = kText, .standard = "GET",
         .meaning = "GET, HEAD, OPTIONS or what else the server wants."},
     Key{.section = kHttpsCheck, .name = "headers", .type = kTexts, .otherwise = "none", .low = 1, .high = 32,
@@ -404,10 +431,7 @@ std::span<const Key> keys() {
 
     Key{.section = kTlsCheck, .name = "host", .type = kHost, .otherwise = "the server's address", .also = "sni server_name",
         .meaning = "The name asked for by SNI, and the name the certificate must be for."},
-    Key{.section = kTlsCheck, .name = "ca_file", .type = kFile, .otherwise = "the system's store",
-        .also = "ca cafile", .meaning = "PEM certificates of the authorities that are believed."},
-    Key{.section = kTlsCheck, .name = "verify", .type = kBoolean, .standard = "true",
-        .meaning = "Whether the certificate must be good. `false` takes any."},
+    ca_file(kTlsCheck), verify(kTlsCheck), crl_file(kTlsCheck), certificate(kTlsCheck), private_key(kTlsCheck), warn_before_expiry(kTlsCheck),
 
     Key{.section = kSmtpCheck, .name = "name", .type = kHost, .standard = "tandem.invalid", .also = "helo_name",
         .meaning = "The name in EHLO."},
@@ -415,10 +439,7 @@ std::span<const Key> keys() {
         .meaning = "Whether TLS must begin after EHLO; `host`, `ca_file` and `verify` are for its certificate."},
     Key{.section = kSmtpCheck, .name = "host", .type = kHost, .otherwise = "the server's address", .also = "sni server_name",
         .meaning = "The name asked for by SNI, and the name the certificate must be for."},
-    Key{.section = kSmtpCheck, .name = "ca_file", .type = kFile, .otherwise = "the system's store",
-        .also = "ca cafile", .meaning = "PEM certificates of the authorities that are believed."},
-    Key{.section = kSmtpCheck, .name = "verify", .type = kBoolean, .standard = "true",
-        .meaning = "Whether the certificate must be good. `false` takes any."},
+    ca_file(kSmtpCheck), verify(kSmtpCheck), crl_file(kSmtpCheck), certificate(kSmtpCheck), private_key(kSmtpCheck), warn_before_expiry(kSmtpCheck),
 
     Key{.section = kDnsCheck, .name = "name", .type = kHost, .required = true, .meaning = "The name asked for."},
     Key{.section = kDnsCheck, .name = "type", .type = kChoice, .standard = "A", .choices = dns_choices(),
@@ -459,10 +480,7 @@ std::span<const Key> keys() {
     Key{.section = kGrpcCheck, .name = "host", .type = kHost, .otherwise = "the server's address",
         .also = "authority sni server_name",
         .meaning = "The authority of the call, and with TLS the name asked for by SNI and the one the certificate must be for."},
-    Key{.section = kGrpcCheck, .name = "ca_file", .type = kFile, .otherwise = "the system's store",
-        .also = "ca cafile", .meaning = "PEM certificates of the authorities that are believed."},
-    Key{.section = kGrpcCheck, .name = "verify", .type = kBoolean, .standard = "true",
-        .meaning = "Whether the certificate must be good. `false` takes any."},
+    ca_file(kGrpcCheck), verify(kGrpcCheck), crl_file(kGrpcCheck), certificate(kGrpcCheck), private_key(kGrpcCheck), warn_before_expiry(kGrpcCheck),
 
     Key{.section = kServer, .name = "address", .type = kAddress, .required = true, .also = "ip rip",
         .meaning = "The RIP."},

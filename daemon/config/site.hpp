@@ -209,13 +209,17 @@ struct Check {
   std::string host;  // Host header, SNI and certificate name; empty: the server's address
   std::vector<StatusRange> expect{StatusRange{}};
   // https
-  std::string ca_file;       // empty: the system's store
-  bool verify = true;        // also of tls and smtp
-  std::string name;          // smtp: in EHLO; dns: asked for
-  std::string record = "A";  // dns
-  std::string answer;        // dns, udp
-  std::string payload;       // udp, agent
-  bool starttls = false;     // smtp
+  std::string ca_file;                                       // empty: the system's store
+  bool verify = true;                                        // also of tls, smtp and grpc
+  std::string crl_file;                                      // empty: nobody asks whether a certificate was revoked
+  std::string certificate;                                   // our own; empty: none
+  std::string private_key;                                   // of it; empty: in the same file
+  Duration warn_before_expiry = std::chrono::hours(7 * 24);  // 0: never
+  std::string name;                                          // smtp: in EHLO; dns: asked for
+  std::string record = "A";                                  // dns
+  std::string answer;                                        // dns, udp
+  std::string payload;                                       // udp, agent
+  bool starttls = false;                                     // smtp
   std::string user, password, database;
   std::string command, file;  // exec, file
   std::string service;        // grpc

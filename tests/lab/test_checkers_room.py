@@ -5,14 +5,17 @@ for a server. The namespace goes with the process.
 """
 
 import ctypes
+import datetime
 import os
 import resource
 import socket
+import ssl
 import time
 from pathlib import Path
 
 import pytest
 
+from certificates import Certificates
 from everybody import for_everybody
 from hostile import Hostile, answer, silent
 from supervisor import RoomProcess
@@ -149,6 +152,25 @@ def test_an_unreadable_trust_store_is_said_once_and_clearly(tmp_path):
             said = room.event("CHECK_TRUST_UNUSABLE", 5)
             assert f"{tmp_path}/none.pem: No such file or directory" in said["text"]
             assert "trust store unusable" in room.event("CHECK_SERVER_DOWN", 5)["text"]
+
+
+def test_a_certificate_that_ends_soon_is_warned_of_once_and_the_server_stays_up(tmp_path):
+    made = Certificates(tmp_path)
+    soon = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=3, hours=1)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*made.leaf("soon", end=soon.strftime("%Y%m%d%H%M%SZ")))
+    with Hostile(answer(b"HTTP/1.1 200 OK"), tls_context=context, host="0.0.0.0") as server:
+        text = site({"a": server.port}, f"https: {{ host: www.site.example, ca_file: {made.ca} }}, interval: 200ms, timeout: 1s")
+        with RoomProcess(ROOM, text) as room:
+            said = room.event("CHECK_CERTIFICATE_WARNING", 5)
+            assert said["text"] == "a of web (check) is up, but its certificate expires in 3 days"
+            up = room.wait_for(server_is("a", True), 5)[1]
+            assert up["reason"] == "HTTP 200 over TLS; its certificate expires in 3 days"
+            mark = len(room.heard)
+            room.listen(1)
+            assert "CHECK_CERTIFICATE_WARNING" not in [m["id"] for kind, m in room.heard[mark:] if kind == "Event"]
+            context.load_cert_chain(*made.leaf("renewed"))
+            room.event("CHECK_CERTIFICATE_WELL", 5, start=mark)
 
 
 def test_the_room_needs_no_right_at_all():
