@@ -18,6 +18,7 @@ void Lateness::note(Duration late) {
 
 std::vector<NamedCount> Lateness::counts() const {
   std::vector<NamedCount> counts;
+  counts.reserve(kBounds.size() + 1);
   for (size_t i = 0; i < kBounds.size(); ++i)
     counts.push_back(
         {"deadlines_within_" + std::to_string(kBounds[i] / std::chrono::milliseconds(1)) + "_ms", histogram_[i]});

@@ -206,6 +206,7 @@ class Search {
         continue;
       }
       std::vector<Candidate> candidates;
+      candidates.reserve(site_.directors.size());
       for (const Director& director : site_.directors) candidates.push_back({director.name, {}});
       const std::string_view meant = nearest(own.director, candidates);
       findings_.error(places.priorities[i], "priorities: there is no director " + quote(own.director) +

@@ -91,7 +91,7 @@ class CheckReader {
     take(fields, "timeout", check_.timeout, fields.time("timeout"));
     take(fields, "rise", check_.rise, fields.integer("rise"));
     take(fields, "fall", check_.fall, fields.integer("fall"));
-    if (const auto share = fields.percent("weight_when_down")) check_.weight_when_down = *share;
+    if (auto share = fields.percent("weight_when_down")) check_.weight_when_down = share;
   }
 
   void way(Fields& fields) {

@@ -100,7 +100,6 @@ TEST(KeyTable, HasTheDefaultsThatTheStructsHave) {
 
 // Every key, given a list of lists, is complained about by its own name or place: so the reader asks for every key.
 TEST(KeyTable, HasNoKeyThatTheReaderDoesNotAskFor) {
-  const std::string https(site_with("http: { path: /healthz }", "https: { path: /healthz }"));
   const std::pair<Section, std::string> homes[] = {
       {Section::kSite, std::string(kSmallSite) + "KEY: [[]]\n"},
       {Section::kDirector, site_with("priority: 150, peer_address: 192.0.2.11", "KEY: [[]]")},

@@ -49,6 +49,7 @@ inline std::string site_with(std::string_view before, std::string_view after) {
 
 inline std::vector<std::string> rendered(const std::vector<Diagnostic>& diagnostics) {
   std::vector<std::string> lines;
+  lines.reserve(diagnostics.size());
   for (const Diagnostic& diagnostic : diagnostics) lines.push_back(diagnostic.render());
   return lines;
 }

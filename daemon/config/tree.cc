@@ -53,7 +53,7 @@ class Builder : public YAML::EventHandler {
     refuse_tag(mark, tag);
     const bool quoted = tag == "!";
     if (auto wrong = lines_.runs_on(place_of(mark), value, !frames_.empty() && frames_.back().in_brackets))
-      throw *wrong;
+      throw *wrong;  // NOLINT(cert-err60-cpp): std::string may throw while it is copied, like everywhere
     if (wants_key()) {
       if (anchor != 0) throw SyntaxError{place_of(mark), "an anchor (&) belongs to a value, not to a key"};
       frames_.back().key = value;

@@ -127,6 +127,7 @@ void Router::change(Election election, const InterfaceTable& table) {
   // What matters from now on must be known before it decides.
   tell_interfaces(table, settings);
   std::vector<std::optional<IpAddress>> primaries;
+  primaries.reserve(settings.legs.size());
   for (const Leg& leg : settings.legs) primaries.push_back(primary_of(leg, table));
   primaries_ = primaries;
   feed(SettingsChanged{settings, std::move(primaries)});
