@@ -23,11 +23,9 @@ Awaitable<Outcome> over_tls(Connection& connection, const Target& target, const 
 }
 
 // Once the connection stands. A coroutine's frame is held for as long as a silent server pleases, and there can be thousands:
-// each kind has its own, and tcp has none.
+// each kind has its own.
 Awaitable<Outcome> ask(Connection& connection, const Target& target, const TrustStore* trust) {
   switch (target.check->kind) {
-    case CheckKind::kHttp:
-      return ask_http(connection, connection, target);
     case CheckKind::kHttps:
     case CheckKind::kTls:
       return over_tls(connection, target, trust);
@@ -45,7 +43,7 @@ Awaitable<Outcome> by_connection(const Target& target, TimePoint deadline, const
   Outcome outcome;
   if (!connected)
     outcome = connected.error();
-  else if (target.check->kind != CheckKind::kTcp)
+  else
     outcome = co_await ask(connection, target, trust);
   if (outcome.ok()) outcome.warning = connection.warning();
   connection.drain();

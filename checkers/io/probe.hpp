@@ -13,7 +13,7 @@ namespace tandem::checkers {
 
 class TlsStream;
 
-// Asks `target` what its check asks. Bounded in bytes as in time: a header of 16 KB, a TLS handshake of 1 MB. `trust`
+// Asks `target` what its check asks, unless QuickProbes makes it. Bounded in bytes as in time: a header of 16 KB, a TLS handshake of 1 MB. `trust`
 // must hold the check's trust; without it the outcome is kTrustStore. Cancelling it through Asio's slot ends it with
 // an exception (operation_aborted).
 Awaitable<Outcome> probe(boost::asio::io_context& io, Target target, TimePoint deadline,
