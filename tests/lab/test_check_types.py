@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from certificates import Certificates
-from hostile import Hostile, endless, reset, say_and_close, say_and_hold, silent
+from hostile import Hostile, endless, reset, say_and_close, say_and_hold, silent, slow
 from test_checkers import free_port, probe, wait_for_listener
 
 POSTGRES = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"))), None)
@@ -237,15 +237,35 @@ def test_services_that_speak_first_and_are_not_well(kind, greeting, words):
     assert result.verdict == "failed" and words in result.words, result
 
 
-@pytest.mark.parametrize("kind", ["smtp", "mysql", "pgsql", "redis", "agent", "tls", "http", "https"])
-def test_whatever_a_server_does_there_is_a_verdict_in_time_and_in_bounded_memory(kind):
-    options = ("--body", "never") if kind == "http" else ()
-    for behaviour in (silent, reset(), say_and_close(b"", wait_for_request=False), endless(b"", b"x" * 4096)):
+BEHAVIOURS = {
+    "silent": silent, "slow": slow(b"+OK 220 " + b"x" * 100), "reset": reset(),
+    "reset at once": reset(wait_for_request=False), "close": say_and_close(b""), "close at once": say_and_close(b"", wait_for_request=False),
+    "endless": endless(b"", b"x" * 4096), "endless lines": endless(b"", b"220-x\r\n" * 512),
+    "endless body": endless(b"HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\n\r\n", b"x" * 65536),
+    "endless zeros": endless(b"", bytes(4096)), "garbage TLS": endless(b"", b"\x16\x03\x03\x40\x00" + b"\x02" * 16384),
+    "alerts": endless(b"", b"\x15\x03\x03\x00\x02\x01\x00" * 512), "every byte": endless(b"", bytes(range(256)) * 16),
+}
+
+
+@pytest.mark.parametrize("kind, options", [
+    ("smtp", ()), ("smtp", ("--starttls",)), ("mysql", ("--user", "lb", "--password", "x")), ("pgsql", ()), ("redis", ()), ("agent", ()),
+    ("tls", ()), ("http", ("--body", "never")), ("http", ("--expect", "404-404")), ("https", ()), ("https", ("--no-verify",)),
+    ("grpc", ()), ("grpc", ("--tls", "--no-verify")),
+], ids=lambda value: value if isinstance(value, str) else "-".join(value).replace("--", "") or "plain")
+def test_whatever_a_server_does_there_is_a_verdict_in_time_and_in_bounded_memory(kind, options):
+    for name, behaviour in BEHAVIOURS.items():
         with Hostile(behaviour) as server:
             result = probe(kind, server.port, *options, timeout_ms=400)
-        assert result.verdict == "failed", (behaviour, result)
-        assert result.seconds < 0.8, (behaviour, result)
-        assert result.memory_kb < 40_000, (behaviour, result)
+        assert result.verdict == "failed", (name, result)
+        assert result.seconds < 0.8, (name, result)
+        assert result.memory_kb < 40_000, (name, result)
+
+
+@pytest.mark.parametrize("kind, options", [("dns", ("--name", "x.example")), ("udp", ("--payload", "x", "--answer", "never"))])
+def test_whatever_is_sent_back_by_udp_there_is_a_verdict_in_time_and_in_bounded_memory(datagrams, kind, options):
+    for replies in ([], [b""], [b"x"] * 2000, [bytes(65000)] * 20, [bytes(range(256)) * 200] * 20):
+        result = probe(kind, datagrams(lambda data, replies=replies: replies), *options, timeout_ms=400)
+        assert result.verdict == "failed" and result.seconds < 0.8 and result.memory_kb < 40_000, (replies[:1], result)
 
 
 # ---- http bodies
