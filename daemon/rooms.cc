@@ -22,9 +22,11 @@ std::vector<supervisor::RoomEntry> all_rooms() {
                    .privileges = {.capabilities = {CAP_NET_RAW, CAP_NET_ADMIN, CAP_BPF, CAP_SYS_NICE, CAP_IPC_LOCK}}});
   // It reads what servers send: no power at all.
   // CAP_NET_RAW: ping where the kernel's echo sockets are forbidden, and a mark or an interface for a check's packets.
+  rooms.push_back({.name = "checkers",
+                   .run = checkers::run_room,
+                   .privileges = {.capabilities = {CAP_NET_RAW}, .own_user = true, .filter_calls = true}});
   rooms.push_back(
-      {.name = "checkers", .run = checkers::run_room, .privileges = {.capabilities = {CAP_NET_RAW}, .own_user = true}});
-  rooms.push_back({.name = "control", .run = control::run_room, .privileges = {.own_user = true}});
+      {.name = "control", .run = control::run_room, .privileges = {.own_user = true, .filter_calls = true}});
   return rooms;
 }
 

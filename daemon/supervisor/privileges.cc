@@ -11,6 +11,8 @@
 #include <system_error>
 #include <type_traits>
 
+#include "daemon/supervisor/syscall_filter.hpp"
+
 namespace tandem::supervisor {
 
 namespace {
@@ -69,6 +71,7 @@ Result<void, std::string> drop_privileges(const Privileges& privileges) {
       return failure("cap_set_flag");
   if (cap_set_proc(set.get()) != 0) return failure("cap_set_proc");
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return failure("PR_SET_NO_NEW_PRIVS");
+  if (privileges.filter_calls) return refuse_powerful_calls();
   return {};
 }
 

@@ -15,6 +15,8 @@ struct Privileges {
   std::vector<cap_value_t> capabilities;
   // A room that needs no file of root's runs as user tandem (or nobody, where there is none).
   bool own_user = false;
+  // A room that hears strangers is refused the kernel's powerful calls, whatever its rights (syscall_filter.hpp).
+  bool filter_calls = false;
 };
 
 // Gives up everything but `privileges` and the way back (no_new_privs). The error is in words; the room must not go on

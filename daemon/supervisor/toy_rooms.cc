@@ -86,7 +86,7 @@ std::string option(int argc, char** argv, const char* name, const std::string& o
 int main(int argc, char** argv) {
   const std::vector<supervisor::RoomEntry> rooms{
       {.name = "vrrp", .run = run_vrrp, .privileges = {}},
-      {.name = "checkers", .run = run_checkers, .privileges = {.own_user = true}}};
+      {.name = "checkers", .run = run_checkers, .privileges = {.own_user = true, .filter_calls = true}}};
   const std::string run = option(argc, argv, "--run-dir", ""), state = option(argc, argv, "--state-dir", "");
   const std::string room = option(argc, argv, "--room", "");
   for (const auto& entry : rooms)

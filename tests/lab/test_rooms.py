@@ -52,3 +52,38 @@ def test_a_room_that_is_killed_again_and_again_comes_back_each_time(make_site, r
         wait_until(f"{room} back", lambda: a.room_pid(room) not in (None, 0, old), 2)
     wait_until("settled", lambda: a.is_active() and all((a.server(n) or {}).get("up") for n in site.servers), 5)
     assert a.holds(VIP)
+
+
+def status_of(pid):
+    return dict(line.split(":\t", 1) for line in open(f"/proc/{pid}/status").read().splitlines() if ":\t" in line)
+
+
+def test_rooms_that_hear_strangers_have_no_right_they_can_do_without(make_site):
+    site = make_site()
+    a = site.directors["dir-a"]
+    site.start()
+    for room, capabilities in (("checkers", 1 << 13), ("control", 0)):  # CAP_NET_RAW: ping, marks
+        status = status_of(a.room_pid(room))
+        assert status["Uid"].split()[0] != "0" and status["Gid"].split()[0] != "0", room
+        assert [int(status[f"Cap{which}"], 16) for which in ("Inh", "Prm", "Eff", "Amb")] == [0, capabilities, capabilities, 0], room
+        assert int(status["CapBnd"], 16) & ~capabilities == 0, room
+        assert status["NoNewPrivs"] == "1" and status["Seccomp"] == "2", room
+    assert status_of(a.room_pid("vrrp"))["Seccomp"] == "0"  # it runs track scripts as their users
+
+
+def test_a_program_asked_by_a_check_lives_under_the_rooms_filter(make_site, tmp_path):
+    """It runs as the user of the checks, can use the network, and cannot make itself a world of its own."""
+    for folder in (tmp_path, *list(tmp_path.parents)[:2]):
+        folder.chmod(0o755)
+    script = tmp_path / "ask"
+    script.write_text("#!/bin/sh\nid -un\nunshare --user true && exit 1\nping -h >/dev/null 2>&1\necho under the filter\n")
+    script.chmod(0o755)
+
+    def ask_it(document):
+        document["services"]["web"]["check"] = {"exec": {"command": str(script)}, "interval": "300ms", "timeout": "2s"}
+    site = make_site(change=ask_it)
+    a = site.directors["dir-a"]
+    site.start()
+    wait_until("it is asked", lambda: all("under the filter" in (a.server(n) or {}).get("reason", "") for n in site.servers), 10)
+    reason = a.server(next(iter(site.servers)))["reason"]
+    assert "Operation not permitted" in reason and reason.split()[0] in ("tandem", "nobody"), reason
