@@ -24,11 +24,25 @@ namespace {
 namespace asio = boost::asio;
 using Reason = Outcome::Reason;
 
+// What a program said last, where all of it is too long to be told: its end says why it ended.
+std::string last_words(std::string_view output, size_t most = kMaxText) {
+  constexpr std::string_view kCut = "... ";
+  if (output.size() <= most) return printable(output);
+  return printable(std::string(kCut) + std::string(output.substr(output.size() - (most - kCut.size()))));
+}
+
 // keepalived's MISC_DYNAMIC: 0 is well, 1 is not, 2-255 is well with a weight two less.
 Outcome judge(const loop::ScriptResult& result) {
   using End = loop::ScriptResult::End;
-  if (result.end != End::kExited) return {.reason = Reason::kScriptFailed, .text = printable(result.text())};
-  Outcome outcome{.number = result.exit_code, .text = printable(result.output)};
+  if (result.end != End::kExited) {
+    loop::ScriptResult silent = result;
+    silent.output.clear();
+    const std::string why = silent.text();
+    const size_t room = kMaxText - why.size() - 2;
+    return {.reason = Reason::kScriptFailed,
+            .text = result.output.empty() ? printable(why) : why + ": " + last_words(result.output, room)};
+  }
+  Outcome outcome{.number = result.exit_code, .text = last_words(result.output)};
   if (result.exit_code == 1) {
     outcome.reason = Reason::kExitCode;
   } else {

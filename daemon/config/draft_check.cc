@@ -127,7 +127,7 @@ class CheckReader {
       case CheckType::kExec:
         given(check_.command, fields.text("command"));
         if (!check_.command.empty())
-          files_.push_back({"script", check_.command.substr(0, check_.command.find(' ')), fields.place_of("command")});
+          files_.push_back({"command", check_.command.substr(0, check_.command.find(' ')), fields.place_of("command")});
         break;
       case CheckType::kFile:
         given(check_.file, fields.text("path"));

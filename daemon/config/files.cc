@@ -82,7 +82,7 @@ std::optional<FileError> what_is_wrong(const NamedFile& file) {
     explicit_bzero(key->data(), key->size());
     return std::nullopt;
   }
-  if (file.key == "script") {
+  if (file.key == "script" || file.key == "command") {
     struct stat status{};
     if (stat(file.path.c_str(), &status) != 0)
       return errno == ENOENT || errno == ENOTDIR ? FileError::kMissing : FileError::kUnreadable;

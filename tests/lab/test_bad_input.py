@@ -26,7 +26,7 @@ def spoiled(**changes):
         for step in way:
             place = place[step]
         place[last] = value
-    return yaml.safe_dump(document, sort_keys=False)
+    return yaml.safe_dump(document, sort_keys=False, width=1000)
 
 
 CASES = {
@@ -104,3 +104,43 @@ def test_a_box_that_the_site_does_not_name_is_told_the_names(programs, tmp_path)
                            tmp_path / "state", "--director", "dir-c"], capture_output=True, text=True, timeout=10)
     assert done.returncode == 1
     assert "dir-c" in done.stderr and "dir-a" in done.stderr and "dir-b" in done.stderr
+
+
+SCRIPTS = {
+    "does not exist": None, "is a directory": "directory", "is not executable": 0o644, "can be changed by others than root": 0o777,
+    "can be changed by others": 0o775,
+}
+
+
+@pytest.mark.parametrize("words", SCRIPTS, ids=lambda w: w.replace(" ", "-"))
+def test_a_checks_program_is_looked_at_before_it_is_ever_run(programs, tmp_path, words):
+    script, mode = tmp_path / "ask", SCRIPTS[words]
+    if mode == "directory":
+        script.mkdir()
+    elif mode is not None:
+        script.write_text("#!/bin/sh\n")
+        script.chmod(mode)
+    path = tmp_path / "site.yaml"
+    path.write_text(spoiled(**{"services/web/check": {"exec": {"command": f"{script} --now"}}}))
+    line = 1 + path.read_text()[:path.read_text().index("command:")].count("\n")
+    done = check(programs, path)
+    assert done.returncode != 0
+    assert f"{path}:{line}:" in done.stderr + done.stdout
+    assert f"command: {script} {words}" in done.stderr + done.stdout, done
+
+
+def test_what_a_check_cannot_be_is_refused_with_its_line(programs, tmp_path):
+    checks = {"a": {"gopher": {}}, "b": {"http": {"body_regex": "ready("}}, "c": {"https": {"ca_file": "/no/ca.pem"}},
+              "d": {"https": {"certificate": "/no/me.pem", "key": "/no/me.key"}}, "e": {"tls": {"crl_file": "/no/crl.pem"}},
+              "f": {"grpc": {"tls": True, "ca_file": str(tmp_path)}}}
+    path = tmp_path / "site.yaml"
+    path.write_text(spoiled(**{"services/web/checks": checks}))
+    done = check(programs, path)
+    said = done.stderr + done.stdout
+    assert done.returncode != 0
+    for words in ("unknown key 'gopher'", "body_regex: it does not compile: missing closing parenthesis",
+                  "ca_file: /no/ca.pem does not exist", "certificate: /no/me.pem does not exist", "key: /no/me.key does not exist",
+                  "crl_file: /no/crl.pem does not exist", f"ca_file: {tmp_path} is a directory"):
+        key = words.split(":")[0].replace("unknown key '", "").rstrip("'")
+        lines = [number for number, line in enumerate(path.read_text().splitlines(), 1) if line.strip().startswith(f"{key}:")]
+        assert any(f"{path}:{number}:" in line and words in line for line in said.splitlines() for number in lines), (words, said)

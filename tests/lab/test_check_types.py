@@ -324,6 +324,12 @@ def test_exec_takes_keepaliveds_exit_codes_and_ends_a_hung_group(tmp_path):
     down = probe("exec", 1, *script("echo disk full >&2; exit 1"))
     assert (down.verdict, down.words) == ("failed", "exit code 1: disk full")
     assert probe("exec", 1, *script("exit 52")).words == "exit code 52"
+    # Of much that is said the end is kept, where the reason is.
+    long = probe("exec", 1, *script("for i in $(seq 100); do echo line $i of the log; done; echo out of disk; exit 1"))
+    assert long.words.startswith("exit code 1: ... ") and long.words.endswith("line 100 of the log out of disk"), long
+    killed = probe("exec", 1, *script("for i in $(seq 100); do echo line $i; done; echo waits for the lock; sleep 9"), timeout_ms=300)
+    assert killed.words.startswith("the script: did not end in time and was killed: ... ") and (
+        killed.words.endswith("waits for the lock")), killed
     marker = f"93{os.getpid()}"
     hung = probe("exec", 1, *script(f"sleep {marker} & sleep {marker}"), timeout_ms=300)
     assert hung.verdict == "failed" and "the script" in hung.words and hung.seconds < 0.8, hung
