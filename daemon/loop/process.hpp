@@ -23,6 +23,15 @@ UniqueFd open_pidfd(pid_t pid);
 // Whether a child has ended; it still has to be waited for.
 bool has_ended(pid_t pid);
 
+// Whether a child is past its last instruction, though it may take the kernel a while to close what it had open, and only
+// then has it ended: a packet socket waits for every processor (a third of a second on a loaded box). `how` it ended is in
+// words once that is known.
+struct Dying {
+  bool dying = false;
+  std::string how;
+};
+Dying is_dying(pid_t pid);
+
 // "exit code 3", "signal 9 (Killed)", of a status by waitpid.
 std::string describe_exit(int wait_status);
 

@@ -1,5 +1,6 @@
 #include "daemon/supervisor/room_main.hpp"
 
+#include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -47,6 +48,18 @@ void raise_descriptor_limit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+// A process that dies closes its descriptors from the highest number down, and the supervisor, which sees the end of the
+// line, need not wait for the others: closing a packet socket takes its time.
+int moved_to_the_top(int fd) {
+  constexpr rlim_t kHigh = 1000;  // above what rooms that have packet sockets open
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur <= kHigh) return fd;
+  const int top = fcntl(fd, F_DUPFD_CLOEXEC, static_cast<int>(kHigh));
+  if (top < 0) return fd;
+  close(fd);
+  return top;
+}
+
 }  // namespace
 
 int room_main(const RoomEntry& entry, const RoomArguments& arguments) {
@@ -59,7 +72,7 @@ int room_main(const RoomEntry& entry, const RoomArguments& arguments) {
   prctl(PR_SET_PDEATHSIG, SIGUSR2, 0, 0, 0);
   try {
     boost::asio::io_context io(1);
-    bus::RoomLink link(io, arguments.bus_fd, entry.name);
+    bus::RoomLink link(io, moved_to_the_top(arguments.bus_fd), entry.name);
     bus::RoomContext context{.io = io,
                              .bus = link,
                              .run_directory = arguments.run_directory,

@@ -110,7 +110,14 @@ class Process final : public RoomProcess, public std::enable_shared_from_this<Pr
     line_over_ = true;
     if (!how_.empty()) return finish();
     if (end == bus::FrameStream::End::kFrameTooLarge) return handlers_.on_line_lost("sent a frame larger than allowed");
-    // It dies, most likely, and its end is told in a moment.
+    // It dies, most likely. Nothing that it could do any more is worth waiting for; what it had open may outlive it a while.
+    if (loop::has_ended(pid_)) return process_ended();
+    if (const loop::Dying state = loop::is_dying(pid_); state.dying) {
+      ::kill(pid_, SIGKILL);
+      how_ = state.how.empty() ? "hanging up" : state.how;
+      return finish();
+    }
+    // Or its end is told in a moment.
     grace_.expires_after(kHangUpGrace);
     grace_.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
       if (!error && self->how_.empty()) self->handlers_.on_line_lost("hung up");
@@ -122,6 +129,7 @@ class Process final : public RoomProcess, public std::enable_shared_from_this<Pr
   void process_ended() {
     int status = 0;
     waitpid(pid_, &status, 0);
+    if (!handlers_.on_end) return;  // was told when the line ended
     how_ = loop::describe_exit(status);
     grace_.cancel();
     if (line_over_) finish();
