@@ -89,6 +89,8 @@ class Process final : public RoomProcess, public std::enable_shared_from_this<Pr
     line_->send(std::move(frame), slot);
   }
 
+  void expect_end() override { end_expected_ = true; }
+
   void kill() override {
     if (!how_.empty()) return;
     ::kill(pid_, SIGKILL);  // not reaped yet, so the number is still its own
@@ -112,7 +114,7 @@ class Process final : public RoomProcess, public std::enable_shared_from_this<Pr
     if (end == bus::FrameStream::End::kFrameTooLarge) return handlers_.on_line_lost("sent a frame larger than allowed");
     // It dies, most likely. Nothing that it could do any more is worth waiting for; what it had open may outlive it a while.
     if (loop::has_ended(pid_)) return process_ended();
-    if (const loop::Dying state = loop::is_dying(pid_); state.dying) {
+    if (const loop::Dying state = loop::is_dying(pid_); state.dying && !end_expected_) {
       ::kill(pid_, SIGKILL);
       how_ = state.how.empty() ? "hanging up" : state.how;
       return finish();
@@ -147,6 +149,7 @@ class Process final : public RoomProcess, public std::enable_shared_from_this<Pr
   RoomHandlers handlers_;
   std::string how_;  // empty while the process lives
   bool line_over_ = false;
+  bool end_expected_ = false;
 };
 
 }  // namespace

@@ -47,6 +47,8 @@ class RoomProcess {
   virtual pid_t pid() const = 0;
   virtual void send(std::shared_ptr<const std::string> frame, const std::string& slot) = 0;
   virtual void kill() = 0;  // SIGKILL; on_end follows
+  // It was asked to end: from here on its end is the process's, with its exit code, and not that of its line.
+  virtual void expect_end() = 0;
 };
 
 }  // namespace tandem::supervisor

@@ -115,7 +115,10 @@ class Supervisor {
     carry_out(keeper_.started(room, (*process)->pid()));
   }
 
-  void perform(const AskToStop& ask) { send(ask.room, encoded(bus::Stop{}), {}); }
+  void perform(const AskToStop& ask) {
+    if (const auto process = processes_.find(ask.room); process != processes_.end()) process->second->expect_end();
+    send(ask.room, encoded(bus::Stop{}), {});
+  }
 
   void perform(const KillRoom& kill) {
     if (const auto process = processes_.find(kill.room); process != processes_.end()) process->second->kill();

@@ -13,6 +13,7 @@
 #include <boost/asio/io_context.hpp>
 
 #include "daemon/bus/room_link.hpp"
+#include "daemon/supervisor/room_process.hpp"
 #include "daemon/supervisor/supervisor.hpp"
 
 namespace {
@@ -54,7 +55,8 @@ void lie(RoomContext& context) {
   context.bus.publish(bus::InstanceState{.router = "web", .state = bus::RouterState::kActive});
   context.bus.publish(bus::Event{.id = "FORGED", .room = "vrrp"});
   const char rubbish[] = "\0\0\0\7rubbish";
-  send(3, rubbish, sizeof rubbish - 1, 0);
+  // The line is where room_main() has put it, or where it came in.
+  if (send(1000, rubbish, sizeof rubbish - 1, 0) < 0) send(supervisor::kBusFd, rubbish, sizeof rubbish - 1, 0);
 }
 
 void run_checkers(RoomContext& context) {
