@@ -305,6 +305,7 @@ void compare_services(std::vector<std::string>& lines, const Site& before, const
 std::vector<std::string> describe_difference(const Site& before, const Site& after) {
   std::vector<std::string> lines;
   Comparison(lines, "").value("site", before.name, after.name);
+  Comparison(lines, "").value("send_by", before.send_by, after.send_by);
   compare_named(lines, "directors", before.directors, after.directors,
                 [&](const std::string& path, const Director& a, const Director& b) {
                   Comparison director(lines, path);

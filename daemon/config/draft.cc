@@ -32,6 +32,7 @@ class DraftReader {
     take(draft_.site.name, fields.text("site"));
     for (const Entry* entry : fields.named("directors")) read_director(*entry);
     if (const Entry* entry = fields.entry("peer_link")) read_peer_link(*entry);
+    take(draft_.site.send_by, fields.choice<SendBy>("send_by"));
     for (const Entry* entry : fields.named("virtual_routers")) read_router(*entry);
     for (const Entry* entry : fields.named("services")) read_service(*entry);
     return std::move(draft_);

@@ -135,8 +135,9 @@ TEST(KeyTable, HasNoKeyThatTheReaderDoesNotAskFor) {
       const size_t at = with_key.find("KEY");
       with_key.replace(at, 3, row.name);
       const auto line = 1 + std::count(with_key.begin(), with_key.begin() + static_cast<ptrdiff_t>(at), '\n');
-      // The top level has each key already: there it is the second one that is wrong.
-      const std::string complaint = section == Section::kSite ? "second time" : ", found a list";
+      // The top level has most keys already: there it is the second one that is wrong.
+      const bool is_there = std::string(kSmallSite).find(std::string(row.name) + ":") != std::string::npos;
+      const std::string complaint = section == Section::kSite && is_there ? "second time" : ", found a list";
       bool seen = false;
       for (const std::string& error : errors_of(with_key)) {
         const bool here = error.starts_with("s:" + std::to_string(line) + ":");

@@ -55,6 +55,9 @@ std::span<const Key> keys() {
         .inside = kDirector, .also = "nodes", .meaning = "The boxes that run tandemd, by host name."},
     Key{.section = kSite, .name = "peer_link", .type = kMap, .otherwise = "no connection sync", .inside = kPeerLink,
         .meaning = "The connection between the directors."},
+    Key{.section = kSite, .name = "send_by", .type = kChoice, .standard = "auto", .choices = send_by_choices(),
+        .meaning = "The socket by which finished packets leave. AF_XDP costs half as much, passes no queueing discipline, and "
+                   "what it sends tcpdump does not see on this box."},
     Key{.section = kSite, .name = "virtual_routers", .type = kNamedMaps, .otherwise = "none", .low = 0, .high = 4095,
         .inside = kVirtualRouter, .also = "vrrp vrrp_instance",
         .meaning = "Addresses that move between the directors, by name."},

@@ -342,8 +342,12 @@ struct Service {
   bool operator==(const Service&) const = default;
 };
 
+// The socket that finished packets leave by. In the order of forwarding::SendBy.
+enum class SendBy : uint8_t { kAuto, kAfXdp, kPacketSocket };
+
 struct Site {
   std::string name;
+  SendBy send_by = SendBy::kAuto;
   std::vector<Director> directors;
   std::optional<PeerLink> peer_link;
   std::vector<VirtualRouter> virtual_routers;

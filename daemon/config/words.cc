@@ -22,6 +22,16 @@ constexpr std::array kChecksums = {
     Choice{std::to_underlying(Checksum::kRfc5798), "rfc5798", "with a pseudo-header (keepalived, FRR)", ""},
 };
 
+constexpr std::array kSendBys = {
+    Choice{
+        std::to_underlying(SendBy::kAuto), "auto",
+        "by AF_XDP where the kernel has it and no shaper (a queueing discipline of the operator's) would be passed by",
+        ""},
+    Choice{std::to_underlying(SendBy::kAfXdp), "af_xdp", "by AF_XDP wherever it can be opened", "xdp"},
+    Choice{std::to_underlying(SendBy::kPacketSocket), "packet_socket",
+           "by AF_PACKET, through the queueing discipline and seen by tcpdump", "af_packet"},
+};
+
 constexpr std::array kProtocols = {
     Choice{std::to_underlying(Protocol::kTcp), "tcp", "connections with their states", ""},
     Choice{std::to_underlying(Protocol::kUdp), "udp", "a flow lives as long as it is used", ""},
@@ -130,6 +140,9 @@ constexpr std::array kDnsTypes = {
 std::span<const Choice> checksum_choices() {
   return kChecksums;
 }
+std::span<const Choice> send_by_choices() {
+  return kSendBys;
+}
 std::span<const Choice> protocol_choices() {
   return kProtocols;
 }
@@ -145,6 +158,9 @@ std::span<const Choice> no_server_choices() {
 
 std::string_view word(Checksum checksum) {
   return word_in(kChecksums, std::to_underlying(checksum));
+}
+std::string_view word(SendBy send_by) {
+  return word_in(kSendBys, std::to_underlying(send_by));
 }
 std::string_view word(Protocol protocol) {
   return word_in(kProtocols, std::to_underlying(protocol));

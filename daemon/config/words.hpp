@@ -17,6 +17,7 @@ struct Choice {
 };
 
 std::span<const Choice> checksum_choices();
+std::span<const Choice> send_by_choices();
 std::span<const Choice> protocol_choices();
 std::span<const Choice> forward_choices();
 std::span<const Choice> scheduler_choices();
@@ -37,6 +38,7 @@ std::span<const CheckTypeWord> check_type_words();
 
 // As it is written in the site file: "tcp", "dr", "wlc", "reject", "https".
 std::string_view word(Checksum checksum);
+std::string_view word(SendBy send_by);
 std::string_view word(Protocol protocol);
 std::string_view word(ForwardMethod method);
 std::string_view word(Scheduler scheduler);

@@ -143,6 +143,10 @@ std::optional<Link> parse_link(const nlmsghdr& header) {
   link.name.assign(text, strnlen(text, name.size()));
   link.mac = to_mac(attributes.bytes(IFLA_ADDRESS));
   link.mtu = attributes.number<uint32_t>(IFLA_MTU).value_or(0);
+  if (const Bytes qdisc = attributes.bytes(IFLA_QDISC); !qdisc.empty()) {
+    const auto* word = reinterpret_cast<const char*>(qdisc.data());
+    link.qdisc.assign(word, strnlen(word, qdisc.size()));
+  }
   link.up = (attributes.fixed().ifi_flags & IFF_UP) != 0;
   link.carrier = (attributes.fixed().ifi_flags & IFF_LOWER_UP) != 0;
   return link;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <mutex>
+#include <set>
 #include <utility>
 
 #include "daemon/base/assert.hpp"
@@ -154,9 +155,9 @@ void Forwarder::look_around() {
       stay.insert(static_cast<uint32_t>(interface.index));
       open_port(interface);
     }
-  std::erase_if(ports_, [&](uint32_t ifindex) {
-    if (stay.contains(ifindex)) return false;
-    worker_->remove_port(ifindex);
+  std::erase_if(ports_, [&](const auto& port) {
+    if (stay.contains(port.first)) return false;
+    worker_->remove_port(port.first);
     return true;
   });
 }
@@ -172,8 +173,46 @@ void Forwarder::open_port(const PacketInterface& interface) {
     return;
   }
   worker_->add_port(std::move(*port));
-  ports_.insert(ifindex);
-  say(bus::Severity::kInfo, "FORWARDING_PORT_OPEN", interface.name, "Packets of this interface are served.");
+  choose_sender_of(interface, ports_[ifindex] = Port{.name = interface.name}, true);
+}
+
+void Forwarder::choose_sender_of(const PacketInterface& interface, Port& port, bool first) {
+  if (port.by_xdp) return;
+  SenderChoice choice = choose_sender(interface, send_by_);
+  port.by_xdp = choice.sender != nullptr;
+  port.try_again = choice.try_again;
+  if (port.by_xdp) worker_->send_by(static_cast<uint32_t>(interface.index), std::move(choice.sender));
+  if (!first && !port.by_xdp) return;
+  // An interface that went down and up again still has its former socket, for a moment.
+  const bool disappoints = send_by_ == SendBy::kAfXdp && !port.by_xdp && !port.try_again;
+  say(disappoints ? bus::Severity::kWarning : bus::Severity::kInfo, "FORWARDING_PORT_OPEN", interface.name,
+      port.by_xdp ? "Packets of this interface are served; finished frames leave by AF_XDP."
+                  : "Packets of this interface are served; all leave by the packet socket: " + choice.reason + ".");
+}
+
+void Forwarder::choose_senders(bool only_those_to_try_again) {
+  for (auto& [ifindex, port] : ports_) {
+    if (only_those_to_try_again && !port.try_again) continue;
+    const auto link = netlink::find_link(connection_, static_cast<int>(ifindex));
+    if (!link) continue;  // it is just going
+    const PacketInterface interface{
+        .index = static_cast<int>(ifindex), .name = port.name, .qdisc = link->qdisc, .up = link->up};
+    choose_sender_of(interface, port, false);
+  }
+}
+
+void Forwarder::set_send_by(SendBy wish) {
+  if (std::exchange(send_by_, wish) == wish || !worker_) return;
+  if (wish != SendBy::kAfXdp) {
+    // What may stay so is opened anew, by the rules of the new wish.
+    for (auto& [ifindex, port] : ports_) {
+      if (!port.by_xdp) continue;
+      port.by_xdp = false;
+      port.try_again = wish == SendBy::kAuto;
+      worker_->send_by(ifindex, nullptr);
+    }
+  }
+  choose_senders(false);
 }
 
 void Forwarder::on_change(const netlink::Change& change, bool& look) {
@@ -223,6 +262,7 @@ void Forwarder::on_port_broken(uint32_t ifindex) {
 void Forwarder::every_second() {
   server_hops_.confirm(loop::monotonic_now());
   if (!is_standing()) look_around();
+  choose_senders(true);
 }
 
 void Forwarder::stop() {

@@ -8,9 +8,9 @@
 #include <expected>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -21,6 +21,7 @@
 #include "forwarding/io/flow_file.hpp"
 #include "forwarding/io/plan.hpp"
 #include "forwarding/io/ruleset_watch.hpp"
+#include "forwarding/io/sender_choice.hpp"
 #include "forwarding/io/server_hops.hpp"
 #include "forwarding/io/silence.hpp"
 #include "forwarding/io/surroundings.hpp"
@@ -51,6 +52,8 @@ class Forwarder {
   // Brings everything to these settings; at the first call also starts. When it returns, filters and ports stand, or
   // is_standing() says no and every_second() goes on trying.
   TableChanges apply(const std::vector<ServiceSetting>& settings);
+  // By which socket finished frames leave; also of ports that are open.
+  void set_send_by(SendBy wish);
   void hear_latency(const std::string& service, const std::string& server, uint32_t us);
   void set_standing(const std::string& service, const std::string& server, const ServerStanding& standing);
   void set_active(const std::string& service, bool active);
@@ -76,12 +79,20 @@ class Forwarder {
   size_t port_count() const { return ports_.size(); }
 
  private:
+  struct Port {
+    std::string name;
+    bool by_xdp = false;
+    bool try_again = false;
+  };
   Forwarder(FlowFile file, KernelNetwork network, netlink::Connection connection, netlink::Monitor monitor,
             RulesetWatch ruleset_watch, ForwarderCallbacks callbacks);
   void start_worker();
   // Opens and closes ports, and moves the filters, to what is there now.
   void look_around();
   void open_port(const PacketInterface& interface);
+  // Says what came of it when it was asked the first time, or when AF_XDP is used after all.
+  void choose_sender_of(const PacketInterface& interface, Port& port, bool first);
+  void choose_senders(bool only_those_to_try_again);
   void apply_silence(const SilenceRules& rules);
   void write_hops(const std::vector<HopChange>& changes);
   void on_change(const netlink::Change& change, bool& look);
@@ -102,7 +113,8 @@ class Forwarder {
   bool silent_ = false;     // the filters are as they should be
   bool all_ports_ = false;  // so are the ports
   bool complained_ = false;
-  std::set<uint32_t> ports_;
+  std::map<uint32_t, Port> ports_;  // by interface
+  SendBy send_by_ = SendBy::kAuto;
   std::unique_ptr<Worker> worker_;
 };
 

@@ -63,9 +63,9 @@ void print_counters(const Forwarder& forwarder) {
   const WorkerStats worker = forwarder.worker_stats();
   std::cout << "port_received " << worker.ports.received << "\nport_receive_dropped " << worker.ports.receive_dropped
             << "\nport_receive_malformed " << worker.ports.receive_malformed << "\nport_sent " << worker.ports.sent
-            << "\nport_send_retried " << worker.ports.send_retried << "\nport_send_dropped "
-            << worker.ports.send_dropped << "\nlookups " << worker.hops.lookups << "\nheld " << worker.hops.held
-            << "\ndrop_next_hop_unresolved " << worker.hops.dropped_waiting << "\ndrop_no_route "
+            << "\nport_sent_by_xdp " << worker.ports.sent_by_xdp << "\nport_send_retried " << worker.ports.send_retried
+            << "\nport_send_dropped " << worker.ports.send_dropped << "\nlookups " << worker.hops.lookups << "\nheld "
+            << worker.hops.held << "\ndrop_next_hop_unresolved " << worker.hops.dropped_waiting << "\ndrop_no_route "
             << worker.hops.dropped_no_route << "\ndrop_no_port " << worker.dropped_no_port << "\ndrop_too_long "
             << worker.dropped_too_long << "\nflows " << forwarder.engine().flow_count() << std::endl;
 }
@@ -106,6 +106,7 @@ int run(const char* site_path, const char* run_directory) {
   std::cerr << (forwarder.file().taken_up() ? "flows taken up" : "new flows: " + forwarder.file().reason()) << '\n';
   auto site = read_file(site_path);
   if (!site) return 1;
+  forwarder.set_send_by(send_by_of(*site));
   forwarder.apply(settings_of(*site, all_well(*site)));
   std::cout << "ready" << std::endl;
 
@@ -134,7 +135,10 @@ int run(const char* site_path, const char* run_directory) {
       continue;
     }
     if (signal.ssi_signo != SIGHUP) break;
-    if ((site = read_file(site_path))) forwarder.apply(settings_of(*site, all_well(*site)));
+    if ((site = read_file(site_path))) {
+      forwarder.set_send_by(send_by_of(*site));
+      forwarder.apply(settings_of(*site, all_well(*site)));
+    }
     std::cout << "reloaded" << std::endl;
   }
   print_counters(forwarder);

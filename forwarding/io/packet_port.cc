@@ -6,17 +6,21 @@
 #include <linux/if_packet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
+#include <deque>
+#include <span>
+#include <utility>
+#include <vector>
 
-#include "daemon/base/assert.hpp"
+#include "daemon/loop/fd.hpp"
+#include "forwarding/io/receive_ring.hpp"
 
 namespace tandem::forwarding {
 namespace {
 
-// A burst of full super-packets while the worker is not scheduled for some milliseconds.
+// For frames longer than a place of the ring: a burst of super-packets while the worker is not scheduled for some milliseconds.
 constexpr int kReceiveQueueBytes = 32 << 20;
 constexpr int kSendQueueBytes = 8 << 20;
 constexpr size_t kWaitingFrames = 128;
@@ -47,20 +51,20 @@ const std::array<sock_filter, 17> kWanted = {{
 
 class PacketSocket final : public PacketPort {
  public:
-  PacketSocket(uint32_t ifindex, int fd) : ifindex_(ifindex), fd_(fd) {
+  PacketSocket(uint32_t ifindex, loop::UniqueFd fd) : ifindex_(ifindex), fd_(std::move(fd)) {
     outgoing_.reserve(2 * FrameBatch::kFrames);
-    waiting_.resize(0);
   }
-  ~PacketSocket() override { close(fd_); }
-  PacketSocket(const PacketSocket&) = delete;
-  PacketSocket& operator=(const PacketSocket&) = delete;
+  // 0, or errno.
+  int prepare();
 
   uint32_t ifindex() const override { return ifindex_; }
-  int fd() const override { return fd_; }
+  int fd() const override { return fd_.get(); }
   Receive receive(FrameBatch& batch) override;
-  void send(Bytes frame, const VnetHeader& offload) override;
+  void release() override { ring_.release(); }
+  void send(Bytes frame, const VnetHeader& offload) override { outgoing_.push_back({frame, offload}); }
   void flush() override;
-  bool has_waiting() const override { return !waiting_.empty(); }
+  bool has_waiting() const override { return !waiting_.empty() || (sender_ && sender_->has_waiting()); }
+  void send_by(std::unique_ptr<XdpSender> sender) override;
   PortCounters counters() override;
 
  private:
@@ -73,60 +77,71 @@ class PacketSocket final : public PacketPort {
     VnetHeader offload;
   };
 
+  bool is_for_xdp(const Outgoing& frame) const {
+    return sender_ && frame.offload.flags == 0 && frame.offload.gso_type == 0 &&
+           frame.bytes.size() <= XdpSender::kLongest;
+  }
   // How many of `frames` are dealt with: sent, or refused by the kernel for good and counted.
   size_t transmit(std::span<Outgoing> frames);
+  size_t transmit_by_socket(std::span<Outgoing> frames);
+  size_t transmit_by_xdp(std::span<Outgoing> frames);
   void keep_for_later(const Outgoing& frame);
 
   uint32_t ifindex_;
-  int fd_;
+  loop::UniqueFd fd_;
+  ReceiveRing ring_;
+  std::unique_ptr<XdpSender> sender_;
   PortCounters counters_;
+  uint64_t dropped_ = 0;  // by the kernel: the ring was full
   std::vector<Outgoing> outgoing_;
   std::deque<Waiting> waiting_;
   size_t waiting_bytes_ = 0;
 };
 
 PacketPort::Receive PacketSocket::receive(FrameBatch& batch) {
-  std::array<mmsghdr, FrameBatch::kFrames> messages;
-  std::array<std::array<iovec, 2>, FrameBatch::kFrames> parts;
-  std::array<VnetHeader, FrameBatch::kFrames> offloads;
-  for (size_t i = 0; i < FrameBatch::kFrames; ++i) {
-    parts[i][0] = {.iov_base = &offloads[i], .iov_len = sizeof offloads[i]};
-    parts[i][1] = {.iov_base = batch.place(i), .iov_len = FrameBatch::kRoom};
-    messages[i] = {.msg_hdr = {.msg_iov = parts[i].data(), .msg_iovlen = 2}};
-  }
   batch.clear();
-  // MSG_TRUNC: the true length also of a frame that did not fit.
-  const int got = recvmmsg(fd_, messages.data(), FrameBatch::kFrames, MSG_DONTWAIT | MSG_TRUNC, nullptr);
-  if (got < 0) {
-    switch (errno) {
-      case EAGAIN:
-      case EINTR:
-        return Receive::kDone;
-      case EINVAL:  // an offload that virtio's header cannot express (tunnels; UDP segmentation before Linux 6.2)
-      case ENOBUFS:
-      case ENOMEM:
-        ++counters_.receive_malformed;
-        return Receive::kMore;
-      default:  // ENETDOWN, ENXIO, ENODEV
-        return Receive::kBroken;
-    }
-  }
-  for (size_t i = 0; i < static_cast<size_t>(got); ++i) {
-    const size_t length = messages[i].msg_len;
-    ++counters_.received;
-    if (length < sizeof offloads[i] + ETH_HLEN || length > sizeof offloads[i] + FrameBatch::kRoom)
-      ++counters_.receive_malformed;
-    else
-      batch.take(i, length - sizeof offloads[i], offloads[i]);
-  }
-  return static_cast<size_t>(got) == FrameBatch::kFrames ? Receive::kMore : Receive::kDone;
+  if (!ring_.receive(batch)) return Receive::kMore;
+  if (!batch.frames().empty()) return Receive::kDone;
+  // Woken up without a frame: the interface may have gone.
+  int why = 0;
+  socklen_t length = sizeof why;
+  if (getsockopt(fd(), SOL_SOCKET, SO_ERROR, &why, &length) != 0 || why != 0) return Receive::kBroken;
+  return Receive::kDone;
 }
 
-void PacketSocket::send(Bytes frame, const VnetHeader& offload) {
-  outgoing_.push_back({frame, offload});
+void PacketSocket::send_by(std::unique_ptr<XdpSender> sender) {
+  sender_ = std::move(sender);
 }
 
+// Of one kind after another: a connection's packets must not overtake each other.
 size_t PacketSocket::transmit(std::span<Outgoing> frames) {
+  size_t done = 0;
+  while (done < frames.size()) {
+    const bool by_xdp = is_for_xdp(frames[done]);
+    size_t end = done + 1;
+    while (end < frames.size() && is_for_xdp(frames[end]) == by_xdp) ++end;
+    const auto run = frames.subspan(done, end - done);
+    const size_t sent = by_xdp ? transmit_by_xdp(run) : transmit_by_socket(run);
+    done += sent;
+    if (sent < run.size()) break;
+  }
+  return done;
+}
+
+size_t PacketSocket::transmit_by_xdp(std::span<Outgoing> frames) {
+  size_t done = 0;
+  for (const Outgoing& frame : frames) {
+    if (!sender_->add(frame.bytes)) break;
+    ++done;
+  }
+  counters_.sent += done;
+  counters_.sent_by_xdp += done;
+  sender_->flush();  // what it cannot send now it keeps, in order
+  return done;
+}
+
+size_t PacketSocket::transmit_by_socket(std::span<Outgoing> frames) {
+  if (sender_ && sender_->has_waiting() && !sender_->flush()) return 0;
   constexpr size_t kAtOnce = FrameBatch::kFrames;
   std::array<mmsghdr, kAtOnce> messages;
   std::array<std::array<iovec, 2>, kAtOnce> parts;
@@ -139,7 +154,7 @@ size_t PacketSocket::transmit(std::span<Outgoing> frames) {
       parts[i][1] = {.iov_base = const_cast<std::byte*>(frame.bytes.data()), .iov_len = frame.bytes.size()};
       messages[i] = {.msg_hdr = {.msg_iov = parts[i].data(), .msg_iovlen = 2}};
     }
-    const int sent = sendmmsg(fd_, messages.data(), static_cast<unsigned>(count), MSG_DONTWAIT);
+    const int sent = sendmmsg(fd(), messages.data(), static_cast<unsigned>(count), MSG_DONTWAIT);
     if (sent > 0) {
       done += static_cast<size_t>(sent);
       counters_.sent += static_cast<uint64_t>(sent);
@@ -165,6 +180,7 @@ void PacketSocket::keep_for_later(const Outgoing& frame) {
 }
 
 void PacketSocket::flush() {
+  if (sender_ && sender_->has_waiting()) sender_->flush();
   // Older frames first, or a connection's packets would overtake each other.
   while (!waiting_.empty()) {
     Outgoing oldest{waiting_.front().bytes, waiting_.front().offload};
@@ -181,9 +197,12 @@ void PacketSocket::flush() {
 PortCounters PacketSocket::counters() {
   tpacket_stats since_last{};
   socklen_t length = sizeof since_last;
-  if (getsockopt(fd_, SOL_PACKET, PACKET_STATISTICS, &since_last, &length) == 0)
-    counters_.receive_dropped += since_last.tp_drops;
-  return counters_;
+  if (getsockopt(fd(), SOL_PACKET, PACKET_STATISTICS, &since_last, &length) == 0) dropped_ += since_last.tp_drops;
+  PortCounters counters = counters_;
+  counters.received = ring_.counters().received;
+  counters.receive_malformed = ring_.counters().malformed;
+  counters.receive_dropped = dropped_ + ring_.counters().dropped;
+  return counters;
 }
 
 template <class Value>
@@ -191,45 +210,35 @@ bool set_option(int fd, int level, int name, const Value& value) {
   return setsockopt(fd, level, name, &value, sizeof value) == 0;
 }
 
-bool prepare(int fd, uint32_t ifindex) {
+int PacketSocket::prepare() {
   const sock_fprog program = {.len = kWanted.size(), .filter = const_cast<sock_filter*>(kWanted.data())};
-  if (!set_option(fd, SOL_SOCKET, SO_ATTACH_FILTER, program)) return false;
-  if (!set_option(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)) return false;
-  if (!set_option(fd, SOL_PACKET, PACKET_VNET_HDR, 1)) return false;
+  if (!set_option(fd(), SOL_SOCKET, SO_ATTACH_FILTER, program)) return errno;
+  if (!set_option(fd(), SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)) return errno;
+  if (!ring_.open(fd())) return errno;
   // Without CAP_NET_ADMIN in the first namespace the forcing fails, and the system's limits hold.
-  if (!set_option(fd, SOL_SOCKET, SO_RCVBUFFORCE, kReceiveQueueBytes))
-    set_option(fd, SOL_SOCKET, SO_RCVBUF, kReceiveQueueBytes);
-  if (!set_option(fd, SOL_SOCKET, SO_SNDBUFFORCE, kSendQueueBytes))
-    set_option(fd, SOL_SOCKET, SO_SNDBUF, kSendQueueBytes);
+  if (!set_option(fd(), SOL_SOCKET, SO_RCVBUFFORCE, kReceiveQueueBytes))
+    set_option(fd(), SOL_SOCKET, SO_RCVBUF, kReceiveQueueBytes);
+  if (!set_option(fd(), SOL_SOCKET, SO_SNDBUFFORCE, kSendQueueBytes))
+    set_option(fd(), SOL_SOCKET, SO_SNDBUF, kSendQueueBytes);
   const sockaddr_ll where = {.sll_family = AF_PACKET,
                              .sll_protocol = htons(ETH_P_ALL),
-                             .sll_ifindex = static_cast<int>(ifindex),
+                             .sll_ifindex = static_cast<int>(ifindex_),
                              .sll_hatype = 0,
                              .sll_pkttype = 0,
                              .sll_halen = 0,
                              .sll_addr = {}};
-  return bind(fd, reinterpret_cast<const sockaddr*>(&where), sizeof where) == 0;
+  return bind(fd(), reinterpret_cast<const sockaddr*>(&where), sizeof where) == 0 ? 0 : errno;
 }
 
 }  // namespace
 
-FrameBatch::FrameBatch() : memory_(std::make_unique_for_overwrite<std::byte[]>(kFrames * kStride)) {}
-
-void FrameBatch::take(size_t place_index, size_t length, const VnetHeader& offload) {
-  TANDEM_ASSERT(count_ < kFrames && place_index < kFrames && length <= kRoom);
-  frames_[count_++] = {.bytes = {place(place_index), length}, .offload = offload};
-}
-
 std::expected<std::unique_ptr<PacketPort>, int> open_packet_socket(uint32_t ifindex) {
   // Protocol 0: nothing is received before the filter and the interface are set.
-  const int fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return std::unexpected(errno);
-  if (!prepare(fd, ifindex)) {
-    const int why = errno;
-    close(fd);
-    return std::unexpected(why);
-  }
-  return std::make_unique<PacketSocket>(ifindex, fd);
+  loop::UniqueFd fd(socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd) return std::unexpected(errno);
+  auto port = std::make_unique<PacketSocket>(ifindex, std::move(fd));
+  if (const int why = port->prepare(); why != 0) return std::unexpected(why);
+  return port;
 }
 
 }  // namespace tandem::forwarding

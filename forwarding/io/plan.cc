@@ -114,6 +114,10 @@ std::vector<ServiceSetting> settings_of(const config::Site& site, const Knowledg
   return settings;
 }
 
+SendBy send_by_of(const config::Site& site) {
+  return static_cast<SendBy>(site.send_by);
+}
+
 SilenceRules silence_of(const std::vector<ServiceSetting>& settings) {
   SilenceRules rules;
   for (const ServiceSetting& service : settings) {

@@ -7,6 +7,7 @@
 
 #include "daemon/bus/messages.hpp"
 #include "daemon/config/site.hpp"
+#include "forwarding/io/sender_choice.hpp"
 #include "forwarding/io/silence.hpp"
 #include "forwarding/service_table.hpp"
 
@@ -27,6 +28,8 @@ bool is_active(const config::Service& service, const Knowledge& knowledge);
 // Services and servers that are not IPv4 are left out; `left_out` gets their names.
 std::vector<ServiceSetting> settings_of(const config::Site& site, const Knowledge& knowledge,
                                         std::vector<std::string>* left_out = nullptr);
+
+SendBy send_by_of(const config::Site& site);
 
 // The endpoints to be silenced: of every service, active or not. The interfaces are added by who knows them.
 SilenceRules silence_of(const std::vector<ServiceSetting>& settings);

@@ -183,6 +183,7 @@ void StatsTeller::tell_engine() {
   add("port_receive_dropped", worker.ports.receive_dropped);
   add("port_receive_malformed", worker.ports.receive_malformed);
   add("port_sent", worker.ports.sent);
+  add("port_sent_by_xdp", worker.ports.sent_by_xdp);
   add("port_send_retried", worker.ports.send_retried);
   add("port_send_dropped", worker.ports.send_dropped);
   add("next_hop_lookups", worker.hops.lookups);

@@ -23,7 +23,7 @@ netlink::Outcome<Surroundings> look_around(netlink::Connection& connection) {
   for (const netlink::Link& link : *links) {
     // Without a MAC address (lo, tun, ppp) there are no Ethernet headers to read and write.
     if (link.mac.is_zero() || !with_address.contains(link.index)) continue;
-    found.interfaces.push_back({.index = link.index, .name = link.name, .up = link.up});
+    found.interfaces.push_back({.index = link.index, .name = link.name, .qdisc = link.qdisc, .up = link.up});
   }
   return found;
 }

@@ -13,6 +13,7 @@ namespace tandem::forwarding {
 struct PacketInterface {
   int index = 0;
   std::string name;
+  std::string qdisc;  // the root queueing discipline
   bool up = false;
   bool operator==(const PacketInterface&) const = default;
 };

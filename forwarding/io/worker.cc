@@ -75,6 +75,7 @@ void add(PortCounters& sum, const PortCounters& more) {
   sum.receive_dropped += more.receive_dropped;
   sum.receive_malformed += more.receive_malformed;
   sum.sent += more.sent;
+  sum.sent_by_xdp += more.sent_by_xdp;
   sum.send_retried += more.send_retried;
   sum.send_dropped += more.send_dropped;
 }
@@ -127,6 +128,9 @@ void Worker::add_port(std::unique_ptr<PacketPort> port) {
 }
 void Worker::remove_port(uint32_t ifindex) {
   post(RemovePort{ifindex});
+}
+void Worker::send_by(uint32_t ifindex, std::unique_ptr<XdpSender> sender) {
+  post(SendBy{ifindex, std::move(sender)});
 }
 void Worker::neighbour_changed(const netlink::NeighbourChange& change) {
   post(change);
@@ -197,6 +201,9 @@ void Worker::open(Letter& letter) {
       ports_[ifindex] = std::move(add_port->port);
   } else if (const auto* remove = std::get_if<RemovePort>(&letter)) {
     close_port(remove->ifindex);
+  } else if (auto* send_by = std::get_if<SendBy>(&letter)) {
+    if (const auto port = ports_.find(send_by->ifindex); port != ports_.end())
+      port->second->send_by(std::move(send_by->sender));
   } else if (const auto* neighbour = std::get_if<netlink::NeighbourChange>(&letter)) {
     hops_.on_neighbour(neighbour->neighbour, neighbour->removed, send_);
   } else if (const auto* route = std::get_if<RouteChanged>(&letter)) {
@@ -225,6 +232,7 @@ void Worker::serve(uint32_t ifindex) {
       return;
     }
     handle_batch(*port->second);
+    port->second->release();
     if (outcome == PacketPort::Receive::kDone) return;
     now_ = loop::monotonic_now();
   }

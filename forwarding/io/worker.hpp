@@ -58,6 +58,7 @@ class Worker {
   // From any thread, carried out between two batches.
   void add_port(std::unique_ptr<PacketPort> port);
   void remove_port(uint32_t ifindex);
+  void send_by(uint32_t ifindex, std::unique_ptr<XdpSender> sender);
   void neighbour_changed(const netlink::NeighbourChange& change);
   void route_changed(const Prefix& destination);
   void forget_next_hops();
@@ -72,11 +73,15 @@ class Worker {
   struct RemovePort {
     uint32_t ifindex;
   };
+  struct SendBy {
+    uint32_t ifindex;
+    std::unique_ptr<XdpSender> sender;
+  };
   struct RouteChanged {
     Prefix destination;
   };
   struct ForgetNextHops {};
-  using Letter = std::variant<AddPort, RemovePort, netlink::NeighbourChange, RouteChanged, ForgetNextHops>;
+  using Letter = std::variant<AddPort, RemovePort, SendBy, netlink::NeighbourChange, RouteChanged, ForgetNextHops>;
 
   void post(Letter letter);
   void run();

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -196,3 +197,83 @@ def test_a_reload_that_takes_a_service_away_gives_its_port_back(world):
     assert refused == ""
     assert bench.seen("tcp[tcpflags] & tcp-rst != 0 and src port 80"), "now the kernel answers"
     assert "9000" in bench.director.run("nft", "list", "table", "netdev", "tandem")
+
+
+def finished_frames(bench):
+    """Ends of the wire finish their frames themselves, as real cards' traffic is."""
+    for host in (bench.client, *(server.host for server in bench.site.servers.values())):
+        host.run("ethtool", "-K", "eth0", "tx", "off", "tso", "off", "gso", "off", "gro", "off")
+
+
+def counted(bench):
+    time.sleep(0.3)  # the worker's counters are as of 100 ms ago
+    bench.stop()
+    return {words[0]: int(words[1]) for words in map(str.split, bench.log.splitlines()) if len(words) == 2 and words[1].isdigit()}
+
+
+@pytest.mark.parametrize("method", ["nat", "dr", "tun"])
+def test_finished_frames_leave_by_af_xdp(world, method):
+    bench = Bench(world, method)
+    finished_frames(bench)
+    assert bench.log.count("finished frames leave by AF_XDP") == 2
+    bench.fetch(5 << 20, 5 << 20)
+    assert echo_once(bench, "x" * 1400) == "x" * 1400
+    bench.no_kernel_interference()
+    counters = counted(bench)
+    assert counters["port_sent_by_xdp"] > 3000
+    assert counters["port_sent_by_xdp"] > counters["port_sent"] * 9 // 10
+    assert counters["port_send_dropped"] == 0
+
+
+def test_super_packets_between_finished_frames_stay_in_order(world):
+    """The client sends super-packets with unfilled checksums, the servers finished frames: one director sends by both sockets."""
+    bench = Bench(world, "nat")
+    for server in bench.site.servers.values():
+        server.host.run("ethtool", "-K", "eth0", "tx", "off", "tso", "off", "gso", "off", "gro", "off")
+    bench.fetch(20 << 20, 20 << 20)
+    counters = counted(bench)
+    assert 0 < counters["port_sent_by_xdp"] < counters["port_sent"]
+    assert counters["port_receive_malformed"] == 0
+
+
+def test_the_site_file_may_want_the_packet_socket_and_change_its_mind(world):
+    bench = Bench(world, "nat")
+    finished_frames(bench)
+    bench.site.document["send_by"] = "packet_socket"
+    bench.site.write()
+    bench.process.send_signal(signal.SIGHUP)
+    wait_until("reloaded", lambda: "reloaded" in bench.log, 10)
+    assert bench.get("who")
+    bench.site.document["send_by"] = "af_xdp"
+    bench.site.write()
+    before = bench.log.count("finished frames leave by AF_XDP")
+    bench.process.send_signal(signal.SIGHUP)
+    wait_until("AF_XDP again on both", lambda: bench.log.count("finished frames leave by AF_XDP") == before + 2, 10)
+    bench.fetch(1 << 20, 1 << 20)
+    assert counted(bench)["port_sent_by_xdp"] > 0
+
+
+def test_a_shaper_is_not_passed_by(world):
+    bench = Bench(world, "nat")
+    finished_frames(bench)
+    bench.stop()
+    bench.director.run("tc", "qdisc", "add", "dev", "eth1", "root", "tbf", "rate", "200mbit", "burst", "256k", "latency", "50ms")
+    bench.start()
+    assert "eth1: Packets of this interface are served; all leave by the packet socket: AF_XDP would pass by its queueing discipline tbf" in bench.log
+    assert bench.get("who")
+    bench.fetch(1 << 20, 1 << 20)
+
+
+def test_af_xdp_is_used_again_after_the_interface_was_down_and_its_mtu_changed(world):
+    bench = Bench(world, "nat")
+    finished_frames(bench)
+    opened = bench.log.count("eth1: Packets of this interface are served; finished frames leave by AF_XDP")
+    bench.director.ip("link", "set", "eth1", "down")
+    time.sleep(0.3)
+    bench.director.ip("link", "set", "eth1", "mtu", "1400")
+    bench.director.ip("link", "set", "eth1", "up")
+    wait_until("AF_XDP is used again", lambda: bench.log.count(
+        "eth1: Packets of this interface are served; finished frames leave by AF_XDP") > opened, 10)
+    wait_until("it answers again", lambda: bench.client.run(
+        "curl", "-sS", "-m", "2", f"http://{VIP}/who", check=False).strip() in {"web1", "web2", "web3"}, 15)
+    assert counted(bench)["port_sent_by_xdp"] > 0
