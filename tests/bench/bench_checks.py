@@ -36,8 +36,8 @@ class Bench:
         for kind in (Keepalived, Tandem):
             self.contestants.append(kind(Track(world, kind.title[0].lower())))
 
-    def begin(self, contestant, kind, interval, servers=None, dead=0):
-        contestant.track.plant(interval)
+    def begin(self, contestant, kind, interval, servers=None, dead=0, near=False):
+        contestant.track.plant(interval, near)
         contestant.write(kind, servers or self.servers, interval, dead)
         contestant.start()
 
@@ -65,7 +65,7 @@ class Bench:
                 figures = {c.title: [] for c in self.contestants}
                 if interval == 10:
                     for contestant in self.contestants:
-                        self.begin(contestant, kind, interval)
+                        self.begin(contestant, kind, interval, near=True)
                     time.sleep(interval + 3)
                     for _ in range(self.options.rounds):
                         for contestant, each in zip(self.contestants, self.window(self.contestants, self.options.seconds)):
@@ -74,7 +74,7 @@ class Bench:
                 else:
                     for _ in range(self.options.rounds):
                         for contestant in self.contestants:
-                            self.begin(contestant, kind, interval)
+                            self.begin(contestant, kind, interval, near=True)
                             time.sleep(4 * interval)
                             figures[contestant.title] += self.window([contestant], self.options.seconds)
                             self.end(contestant)
