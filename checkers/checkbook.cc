@@ -9,7 +9,7 @@
 namespace tandem::checkers {
 
 Actions Checkbook::on(const Event& event, const Moment& now) {
-  Actions actions;
+  Actions actions = std::exchange(spare_, {});
   std::visit(
       [&](const auto& e) {
         using E = std::decay_t<decltype(e)>;
@@ -31,6 +31,13 @@ Actions Checkbook::on(const Event& event, const Moment& now) {
   start_due(now.at, actions);
   publish_counters(now.at, actions);
   return actions;
+}
+
+void Checkbook::give_back(Actions actions) {
+  constexpr size_t kMostKept = 256;  // a reload's tens of thousands are not kept for ever
+  if (actions.capacity() > kMostKept) return;
+  actions.clear();
+  spare_ = std::move(actions);
 }
 
 std::optional<TimePoint> Checkbook::deadline() const {

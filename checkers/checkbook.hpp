@@ -46,6 +46,8 @@ class Checkbook {
 
   // REQUIRES: `now` does not go back.
   Actions on(const Event& event, const Moment& now);
+  // Actions that have been carried out, for their memory; whoever does not return them pays for new memory with each event.
+  void give_back(Actions actions);
   // When to be called again with DeadlineReached.
   std::optional<TimePoint> deadline() const;
 
@@ -179,6 +181,7 @@ class Checkbook {
   size_t used_slots_ = 0;
   std::vector<Ask> asks_;
   std::vector<AskId> free_asks_;
+  Actions spare_;  // empty, for its memory
   uint64_t attempts_started_ = 0;
   uint64_t generation_ = 0;
   std::unordered_map<std::string, Override> overrides_;  // by SERVICE/SERVER

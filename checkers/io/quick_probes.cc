@@ -70,19 +70,20 @@ QuickProbes::~QuickProbes() {
     if (attempt.fd >= 0) close(attempt.fd);
 }
 
-void QuickProbes::start(AttemptId id, const Target& target, TimePoint deadline) {
+void QuickProbes::start(AttemptId id, Target target, TimePoint deadline) {
+  TANDEM_ASSERT(id != 0 && makes(*target.check));
   if (free_.empty()) {
     free_.push_back(static_cast<Slot>(attempts_.size()));
     attempts_.emplace_back();
+    ids_.push_back(0);
   }
   const Slot slot = free_.back();
   free_.pop_back();
   Attempt& attempt = attempts_[slot];
-  attempt.id = id;
+  ids_[slot] = id;
   attempt.stage = Stage::kConnect;
   attempt.begin = loop::monotonic_now();
-  attempt.target = target;
-  TANDEM_ASSERT(slot_of_.emplace(id, slot).second);
+  attempt.target = std::move(target);
   if (auto outcome = begin(slot)) return finish_later(slot, std::move(*outcome));
   deadlines_.plan(slot, deadline);
   arm();
@@ -106,9 +107,10 @@ std::optional<Outcome> QuickProbes::begin(Slot slot) {
 }
 
 bool QuickProbes::cancel(AttemptId id) {
-  const auto found = slot_of_.find(id);
-  if (found == slot_of_.end()) return false;
-  finish_later(found->second, {.reason = Reason::kCancelled, .stage = attempts_[found->second].stage});
+  const auto found = std::ranges::find(ids_, id);
+  if (found == ids_.end()) return false;
+  const auto slot = static_cast<Slot>(found - ids_.begin());
+  finish_later(slot, {.reason = Reason::kCancelled, .stage = attempts_[slot].stage});
   return true;
 }
 
@@ -204,15 +206,14 @@ void QuickProbes::drain(int fd) {
 
 QuickProbes::Told QuickProbes::take_out(Slot slot, Outcome outcome) {
   Attempt& attempt = attempts_[slot];
-  const AttemptId id = attempt.id;
+  const AttemptId id = std::exchange(ids_[slot], 0);
   outcome.took = loop::monotonic_now() - attempt.begin;
   if (attempt.fd >= 0) close(std::exchange(attempt.fd, -1));  // leaves the epoll set, too
   ++attempt.turn;
   attempt.request = {};
   attempt.answer.reset();  // before the check that it refers to
-  attempt.target = {};
+  attempt.target.check.reset();
   deadlines_.drop(slot);
-  slot_of_.erase(id);
   free_.push_back(slot);
   return {id, std::move(outcome)};
 }

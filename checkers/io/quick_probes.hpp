@@ -10,7 +10,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -37,8 +36,8 @@ class QuickProbes {
   // Whether this kind of attempt is made here.
   static bool makes(const Check& check) { return check.kind == CheckKind::kTcp || check.kind == CheckKind::kHttp; }
 
-  // REQUIRES: makes(*target.check); no other attempt of this id is under way.
-  void start(AttemptId id, const Target& target, TimePoint deadline);
+  // REQUIRES: makes(*target.check); `id` is not 0, and no other attempt of this id is under way.
+  void start(AttemptId id, Target target, TimePoint deadline);
   // Ends it with kCancelled. False: there is none of that id.
   bool cancel(AttemptId id);
 
@@ -47,7 +46,6 @@ class QuickProbes {
  private:
   using Slot = Schedule::Id;
   struct Attempt {
-    AttemptId id = 0;
     int fd = -1;
     uint32_t turn = 0;  // how often the slot was used: an event of a former user is none of ours
     Stage stage = Stage::kConnect;
@@ -79,7 +77,7 @@ class QuickProbes {
   boost::asio::posix::stream_descriptor ready_;  // the epoll set
   std::vector<Attempt> attempts_;
   std::vector<Slot> free_;
-  std::unordered_map<AttemptId, Slot> slot_of_;
+  std::vector<AttemptId> ids_;  // by slot, 0: free. Only cancel() looks for one, through all of them: that is rare
   Schedule deadlines_;
   std::optional<TimePoint> armed_;
   std::vector<Told> untold_;  // ended where nobody may be told

@@ -109,7 +109,9 @@ class Room {
 
   void tell(const Event& event) {
     const Moment now{loop::monotonic_now(), loop::unix_ms_now()};
-    for (const Action& action : book_.on(event, now)) std::visit([this](const auto& a) { carry_out(a); }, action);
+    Actions actions = book_.on(event, now);
+    for (Action& action : actions) std::visit([this](auto& a) { carry_out(a); }, action);
+    book_.give_back(std::move(actions));
     set_timer();
   }
 
@@ -120,8 +122,9 @@ class Room {
     timer_.set(deadline ? std::optional(std::max(*deadline, last_turn_ + kTurn)) : std::nullopt);
   }
 
-  void carry_out(const StartAttempt& start) {
-    if (QuickProbes::makes(*start.target.check)) return quick_.start(start.attempt, start.target, start.deadline);
+  void carry_out(StartAttempt& start) {
+    if (QuickProbes::makes(*start.target.check))
+      return quick_.start(start.attempt, std::move(start.target), start.deadline);
     auto& cancel = under_way_[start.attempt];
     cancel = std::make_unique<asio::cancellation_signal>();
     asio::co_spawn(io_, probe(io_, start.target, start.deadline, trust_),
