@@ -135,7 +135,7 @@ int run(const Options& options) {
     --left;
     ++under_way;
     const TimePoint deadline = loop::monotonic_now() + options.target.check->timeout;
-    if (QuickProbes::makes(*options.target.check)) return quick.start(left, options.target, deadline);
+    if (QuickProbes::makes(*options.target.check)) return quick.start(left + 1, options.target, deadline);
     boost::asio::co_spawn(io, probe(io, options.target, deadline, trust),
                           [&](std::exception_ptr, const Outcome& outcome) { ended(outcome); });
   };

@@ -25,6 +25,10 @@ from world import World, require_root, wait_until  # noqa: E402
 PARTS = ("cost", "parse", "reload", "dead", "startup")
 
 
+def tell(what, who, words):
+    print(f"{what:<28} {who:<10} {words}", flush=True)
+
+
 def middle(values):
     return statistics.median(values)
 
@@ -41,13 +45,15 @@ class Bench:
         contestant.write(kind, servers or self.servers, interval, dead)
         contestant.start()
 
-    def end(self, *contestants):
+    @staticmethod
+    def end(*contestants):
         for contestant in contestants:
             contestant.stop()
             contestant.track.uproot()
 
     # ---- cost
-    def window(self, contestants, seconds):
+    @staticmethod
+    def window(contestants, seconds):
         """Of each: share of a core, us a check, MB, share of a core of the whole daemon."""
         before = [(c.track.seen(), c.spent()) for c in contestants]
         time.sleep(seconds)
@@ -79,11 +85,10 @@ class Bench:
                             figures[contestant.title] += self.window([contestant], self.options.seconds)
                             self.end(contestant)
                 middles = {title: [middle(column) for column in zip(*rows)] for title, rows in figures.items()}
-                words = [f"{title} {cpu:5.1f} % of a core {us:5.1f} us a check {mb:5.1f} MB "
-                         f"(whole daemon {whole:.1f} %, {rate:.0f}/s)"
-                         for title, (cpu, us, mb, whole, rate) in middles.items()]
-                print(f"{kind:4} every {interval:2} s  {'   '.join(words)}   "
-                      f"a check, Tandem to keepalived: {middles['Tandem'][1] / middles['keepalived'][1]:.2f}", flush=True)
+                for title, (cpu, us, mb, whole, rate) in middles.items():
+                    tell(f"{kind} every {interval} s", title, f"{cpu:.1f} % of a core, {us:.1f} us a check, {mb:.1f} MB "
+                         f"(the whole daemon {whole:.1f} %; {rate:.0f} checks/s)")
+                tell("", "a check, Tandem to keepalived", f"{middles['Tandem'][1] / middles['keepalived'][1]:.2f}")
 
     # ---- parse
     def parse(self):
@@ -95,42 +100,50 @@ class Bench:
                 for contestant in self.contestants:
                     took[contestant.title].append(timed(contestant.parse()))
             middles = {title: middle(values) for title, values in took.items()}
-            words = [f"{title} {seconds * 1000:.0f} ms" for title, seconds in middles.items()]
-            print(f"{kind:4} file read and validated  {'   '.join(words)}   Tandem to keepalived: "
-                  f"{middles['Tandem'] / middles['keepalived']:.2f}", flush=True)
+            for title, seconds in middles.items():
+                tell(f"{kind} file read and validated", title, f"{seconds * 1000:.0f} ms")
+            tell("", "Tandem to keepalived", f"{middles['Tandem'] / middles['keepalived']:.2f}")
 
     # ---- lateness
-    def lateness(self, title, seen):
+    @staticmethod
+    def lateness(what, title, seen, more=""):
         values = [[s[key] for s in seen] for key in ("pause_ms", "late_ms", "again_within_ms", "advert_pause_ms")]
         pause, late, most, adverts = ((middle(v), max(v)) for v in values)
-        return (f"{title} no check for {pause[0]:.0f} (at most {pause[1]:.0f}) ms, latest by {late[0]:.0f} ({late[1]:.0f}) ms, "
-                f"99.9 % by {most[0]:.0f} ms, adverts {adverts[0] - ADVERTS * 1000:.0f} ({adverts[1] - ADVERTS * 1000:.0f}) ms late")
+        tell(what, title, f"no check for {pause[0]:.0f} (at most {pause[1]:.0f}) ms; the latest is late by {late[0]:.0f} ({late[1]:.0f}) ms, "
+             f"of a thousand 999 by {most[0]:.0f} ms; adverts by {adverts[0] - ADVERTS * 1000:.0f} ({adverts[1] - ADVERTS * 1000:.0f}) "
+             f"ms{more}")
+
+    def watch(self, contestant, seconds, patience=60):
+        """What is seen in so many seconds, and then until the checks go on."""
+        begin, seen = time.monotonic(), []
+        while True:
+            time.sleep(1)
+            seen.append(contestant.track.seen())
+            passed = time.monotonic() - begin
+            if passed > patience or (passed > seconds and seen[-1]["checks"] > self.servers / 2):
+                return {key: max(s[key] for s in seen) for key in seen[0]}
 
     def reload(self):
         for kind in ("tcp", "http"):
-            words = []
             for contestant in self.contestants:
                 self.begin(contestant, kind, 1)
                 time.sleep(5)
                 contestant.track.seen()
-                time.sleep(2)
-                undisturbed = contestant.track.seen()
+                undisturbed = self.watch(contestant, 3)
                 seen = []
                 for number in range(self.options.rounds):
                     contestant.write(kind, self.servers, 1, weight=2 + number)
                     time.sleep(1.5)  # writing the file took a whole processor
                     contestant.track.seen()
                     contestant.reload()
-                    time.sleep(10 if isinstance(contestant, Keepalived) else 4)
-                    seen.append(contestant.track.seen())
+                    seen.append(self.watch(contestant, 4))
+                    self.watch(contestant, 1)
                 self.end(contestant)
-                words.append(self.lateness(contestant.title, seen) + f" (undisturbed {undisturbed['pause_ms']:.0f}, "
-                             f"{undisturbed['late_ms']:.0f} ms)")
-            print(f"{kind:4} reload  {'   '.join(words)}", flush=True)
+                self.lateness(f"{kind} reload", contestant.title, seen,
+                              f" (before it {undisturbed['pause_ms']:.0f}, {undisturbed['late_ms']:.0f} ms)")
 
     def dead(self):
         for kind in ("tcp", "http"):
-            words = []
             for contestant in self.contestants:
                 self.begin(contestant, kind, 1, dead=self.servers // 2)
                 time.sleep(8)  # everybody has been found out
@@ -141,34 +154,31 @@ class Bench:
                     seen.append(contestant.track.seen())
                 cpu = self.window([contestant], 2)[0]
                 self.end(contestant)
-                words.append(self.lateness(contestant.title, seen) + f", {cpu[0]:.0f} % of a core, {cpu[2]:.1f} MB")
-            print(f"{kind:4} half of the servers dead  {'   '.join(words)}", flush=True)
+                self.lateness(f"{kind} half of the servers dead", contestant.title, seen, f"; {cpu[0]:.0f} % of a core, {cpu[2]:.1f} MB")
 
     # ---- startup
     def startup(self):
         servers, interval = 5 * self.servers, 10
-        words = []
         for contestant in self.contestants:
-            last, busiest, heard, memory = [], [], [], []
+            begun, last, busiest, heard, memory, up = [], [], [], [], [], []
             for _ in range(max(1, self.options.rounds // 2)):
-                self.begin(contestant, "tcp", interval, servers)
                 begin = time.monotonic()
+                self.begin(contestant, "tcp", interval, servers)
                 wait_until("a first check", lambda c=contestant: c.track.seen()["checks"], 60)
+                begun.append(time.monotonic() - begin)
                 time.sleep(interval + 1)
                 seen = contestant.track.seen()
                 last.append(seen["new_s"])
                 busiest.append(seen["busiest"])
                 heard.append(seen["servers"])
                 memory.append(contestant.memory())
-                waited = time.monotonic() - begin - interval - 1
                 if isinstance(contestant, Tandem):
-                    up = sum(m["up"] for m in contestant.messages("ServerHealth"))
-                    print(f"     of Tandem's {servers} servers {up} are up", flush=True)
+                    up.append(sum(m["up"] for m in contestant.messages("ServerHealth")))
                 self.end(contestant)
-            words.append(f"{contestant.title} first check {waited:.1f} s after the start, the last server's first "
-                         f"{middle(last):.1f} s later, {min(heard)} servers within {interval + 1} s, busiest tenth of a second "
-                         f"{max(busiest)} (evenly {servers * 0.1 / interval:.0f}), {middle(memory):.1f} MB")
-        print(f"tcp  {servers} servers start  {'   '.join(words)}", flush=True)
+            tell(f"{servers} servers start", contestant.title,
+                 f"first check {middle(begun):.1f} s after the start, the last server's first {middle(last):.1f} s later; "
+                 f"{min(heard)} servers asked within {interval + 1} s" + (f", {min(up)} up" if up else "") +
+                 f"; busiest tenth of a second {max(busiest)} (evenly {servers * 0.1 / interval:.0f}); {middle(memory):.1f} MB")
 
 
 def main():

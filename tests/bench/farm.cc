@@ -5,7 +5,7 @@
 // On every address of its namespace: TCP_PORT accepts and closes, HTTP_PORT answers a request with 200 and closes. A line on standard
 // input, whatever is in it, is answered with one line of JSON about the time since the last one:
 //   seconds, checks, servers  how long, how many connections, to how many different addresses
-//   pause_ms        the longest time without any connection
+//   pause_ms        the longest time without any connection that ended since or goes on
 //   late_ms         the longest time between two connections to one address, less the interval and its tenth (the jitter)
 //   again_within_ms its 99.9th percentile, the same way
 //   new_s           when the last address was seen for the first time, in seconds since the first connection ever
@@ -131,7 +131,7 @@ class Farm {
 
   void checked(uint32_t address, double at) {
     ++checks_;
-    if (last_check_ > 0) pause_ = std::max(pause_, at - std::max(last_check_, begin_));
+    if (last_check_ > 0) pause_ = std::max(pause_, at - last_check_);
     last_check_ = at;
     if (const auto tenth = static_cast<int64_t>(at * 10); tenth != tenth_) {
       tenth_ = tenth;
@@ -163,7 +163,7 @@ class Farm {
     std::array<char, 64> word;
     if (read(STDIN_FILENO, word.data(), word.size()) <= 0) return false;
     const double at = now();
-    if (last_check_ > 0) pause_ = std::max(pause_, at - std::max(last_check_, begin_));
+    if (last_check_ > 0) pause_ = std::max(pause_, at - last_check_);
     std::ranges::sort(gaps_);
     const auto late = [&](double share) {
       if (gaps_.empty()) return 0.0;
