@@ -6,9 +6,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <iterator>
 #include <map>
+#include <memory>
 #include <tuple>
 #include <utility>
 
@@ -71,6 +73,26 @@ int hex_digit(char c) {
   return -1;
 }
 
+bool others_may_change(const struct stat& status) {
+  return (status.st_mode & 022) != 0 || (status.st_uid != 0 && status.st_uid != geteuid());
+}
+
+// Whether a folder on the way, as it is written and as the kernel goes it, is somebody else's to change. In one with the sticky
+// bit (/tmp) nobody can take away what is root's.
+bool others_may_replace(const std::string& path) {
+  const std::unique_ptr<char, decltype(&std::free)> real(realpath(path.c_str(), nullptr), std::free);
+  for (std::string way : {path, real ? std::string(real.get()) : path}) {
+    for (size_t slash = way.rfind('/'); slash != std::string::npos; slash = way.rfind('/')) {
+      way.erase(slash);
+      struct stat folder{};
+      if (stat(way.empty() ? "/" : way.c_str(), &folder) != 0) return true;
+      folder.st_mode &= (folder.st_mode & S_ISVTX) != 0 ? ~mode_t{022} : ~mode_t{0};
+      if (others_may_change(folder)) return true;
+    }
+  }
+  return false;
+}
+
 std::optional<FileError> wrong_unless(bool good, FileError error) {
   return good ? std::nullopt : std::optional(error);
 }
@@ -89,9 +111,8 @@ std::optional<FileError> what_is_wrong(const NamedFile& file) {
     if (S_ISDIR(status.st_mode)) return FileError::kDirectory;
     if (!S_ISREG(status.st_mode)) return FileError::kNotRegular;
     if ((status.st_mode & 0111) == 0) return FileError::kNotExecutable;
-    if ((status.st_mode & 022) != 0 || (status.st_uid != 0 && status.st_uid != geteuid()))
-      return FileError::kWritableByOthers;
-    return std::nullopt;
+    if (others_may_change(status)) return FileError::kWritableByOthers;
+    return wrong_unless(!others_may_replace(file.path), FileError::kFolderWritableByOthers);
   }
   const auto loaded = load(file.path, kCertificateFileLimit);
   if (!loaded) return loaded.error();
@@ -126,6 +147,8 @@ std::string describe(FileError error, const std::string& path) {
       return path + " is not executable; chmod 755 " + path;
     case FileError::kWritableByOthers:
       return path + " can be changed by others than root, who could make it do anything; chown root and chmod go-w";
+    case FileError::kFolderWritableByOthers:
+      return path + " lies in a folder that others than root can change, who could put anything in its place";
     case FileError::kNoCertificate:
       return path + " holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)";
     case FileError::kNoRevocationList:

@@ -28,7 +28,8 @@ enum class FileError : uint8_t {
   kNotAKey,       // keys: something else than 64 hex digits and at most one newline
   kNotExecutable,
   kWritableByOthers,
-  kNoCertificate,  // certificates: nothing in PEM form in it
+  kFolderWritableByOthers,  // scripts: somebody else could put another in its place
+  kNoCertificate,           // certificates: nothing in PEM form in it
   kNoRevocationList,
   kNoPrivateKey,
   kOpenToEveryone,  // a check's private key: others than owner and group have a right to it (mode & 007)

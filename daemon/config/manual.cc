@@ -61,7 +61,8 @@ a `peer_link` and a director without `peer_address`; the same `peer_address` twi
 a priority for a director that does not exist; a quorum that all servers together do not reach, or that a service that is
 down could not reach again; more checks needed than count; shares of weights (`slow_start`, `weight: latency`,
 `weight_when_down`) with a scheduler that does not deal by weight; `passive` where answers are not seen, or for a server
-without a check; a key file that is missing, can be read by others or holds no key.
+without a check; a key file that is missing, can be read by others or holds no key; a script that is missing, not
+executable, or that others than root can change or replace.
 
 These are warnings: two directors with the same priority; `preempt: false` with different priorities; a `peer_link` with
 one director; a service at an address that no virtual router has; a service without servers; different weights with

@@ -133,7 +133,7 @@ def hostile(run, world):
         run.note("hostile servers", sum(1 for name in last if not name.startswith("good")), at_least=CROWD // 9 * 9)
         run.note("memory grew by KB", room.memory_kb() - memory, at_most=20_000)
         run.note("the good one, alone, was asked late by", alone)
-        run.note("the good one, beside them, was asked late by", late, at_most=0.1 + settings.noise)
+        run.note("the good one, beside them, was asked late by", late, at_most=alone + 0.1 + settings.noise)
         run.note("times it was asked", asked, at_least=round(seconds / 0.22 * 0.9))
         run.must("the good one is up", last["good0"]["up"])
         run.must("no strain is told", "CHECK_STRAINED" not in room.events())

@@ -129,6 +129,26 @@ def test_a_checks_program_is_looked_at_before_it_is_ever_run(programs, tmp_path,
     assert f"command: {script} {words}" in done.stderr + done.stdout, done
 
 
+def test_a_checks_program_in_a_folder_of_others_is_refused(programs, tmp_path):
+    """Whoever may change the folder may put another program in its place; so may who owns what a link goes through."""
+    folder = tmp_path / "open"
+    folder.mkdir()
+    script = folder / "ask"
+    script.write_text("#!/bin/sh\n")
+    script.chmod(0o755)
+    link = tmp_path / "link"
+    link.symlink_to(script)
+    path = tmp_path / "site.yaml"
+    for mode, refused in ((0o755, False), (0o777, True), (0o775, True), (0o1777, False)):
+        folder.chmod(mode)
+        for program in (script, link):
+            path.write_text(spoiled(**{"services/web/check": {"exec": {"command": str(program)}}}))
+            done = check(programs, path)
+            assert (done.returncode != 0) is refused, (oct(mode), done)
+            if refused:
+                assert f"command: {program} lies in a folder that others than root can change" in done.stderr + done.stdout
+
+
 def test_what_a_check_cannot_be_is_refused_with_its_line(programs, tmp_path):
     checks = {"a": {"gopher": {}}, "b": {"http": {"body_regex": "ready("}}, "c": {"https": {"ca_file": "/no/ca.pem"}},
               "d": {"https": {"certificate": "/no/me.pem", "key": "/no/me.key"}}, "e": {"tls": {"crl_file": "/no/crl.pem"}},
