@@ -127,13 +127,14 @@ class Room {
       return quick_.start(start.attempt, std::move(start.target), start.deadline);
     auto& cancel = under_way_[start.attempt];
     cancel = std::make_unique<asio::cancellation_signal>();
-    asio::co_spawn(io_, probe(io_, start.target, start.deadline, trust_),
-                   asio::bind_cancellation_slot(
-                       cancel->slot(), [this, attempt = start.attempt](std::exception_ptr escaped, Outcome outcome) {
-                         if (escaped) outcome = ended_by(escaped);
-                         under_way_.erase(attempt);
-                         tell(AttemptEnded{attempt, std::move(outcome)});
-                       }));
+    asio::co_spawn(
+        io_, probe(io_, start.target, start.deadline, trust_),
+        asio::bind_cancellation_slot(
+            cancel->slot(), [this, attempt = start.attempt](const std::exception_ptr& escaped, Outcome outcome) {
+              if (escaped) outcome = ended_by(escaped);
+              under_way_.erase(attempt);
+              tell(AttemptEnded{attempt, std::move(outcome)});
+            }));
   }
 
   void carry_out(const CancelAttempt& cancel) {

@@ -25,6 +25,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
@@ -81,6 +82,7 @@ class Farm {
  private:
   static int listen_on(uint16_t port) {
     const int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    if (fd < 0) fail("socket");
     const int yes = 1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
     sockaddr_in any{};
@@ -199,7 +201,7 @@ class Farm {
 
 int main(int argc, char** argv) {
   if (argc != 5) return 2;
-  return Farm(static_cast<uint16_t>(std::atoi(argv[1])), static_cast<uint16_t>(std::atoi(argv[2])), argv[3],
-              std::atof(argv[4]) / 1000)
+  return Farm(static_cast<uint16_t>(std::stoi(argv[1])), static_cast<uint16_t>(std::stoi(argv[2])), argv[3],
+              std::stod(argv[4]) / 1000)
       .run();
 }
