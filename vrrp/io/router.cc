@@ -326,10 +326,22 @@ void Router::feed(const Event& event) {
     });
   // An active router's words change by a reload, with its address, and with the checksum its peers use.
   if (was_active != active() || (active() && !std::holds_alternative<DeadlineReached>(event))) house_.will_changed();
-  timer_.set(machine_.deadline());
+  timer_.set(wake_at());
   // An active router's own deadline changes nothing that is told, unless it changes the state.
   const bool may_have_moved = !std::holds_alternative<DeadlineReached>(event) || !was_active || !active();
   if (started_ && may_have_moved) reporter_.publish(machine_, down_, Reporter::What::kMoves);
+}
+
+// Active routers of one pace, which began at the same time, advertise in one wake-up: a process that wakes costs more than
+// the advert. The step divides the interval, so this moves the adverts once and then keeps their pace. A backup's timer is
+// not touched.
+std::optional<TimePoint> Router::wake_at() const {
+  const auto due = machine_.deadline();
+  if (!due || !active()) return due;
+  constexpr int kSteps = 16;
+  const Duration step = std::min<Duration>(1ms, settings().advert_interval / kSteps);
+  const Duration over = due->time_since_epoch() % step;
+  return over == Duration::zero() ? due : *due + (step - over);
 }
 
 void Router::carry_out(const Action& action) {

@@ -85,6 +85,7 @@ class Router : public std::enable_shared_from_this<Router> {
 
  private:
   void feed(const Event& event);
+  std::optional<TimePoint> wake_at() const;
   void carry_out(const Action& action);
   void on_deadline();
   void measure_lateness(TimePoint now, bool at_deadline);
