@@ -15,9 +15,16 @@ constexpr uint8_t kAnswerTtl = 64;
 constexpr uint8_t kErrorTos = 0xc0;
 // RFC 1812, 4.3.2.3: as much of the packet as fits into 576 bytes.
 constexpr size_t kErrorBytes = 576;
+// RFC 4443, 2.4 (c): what every link carries.
+constexpr size_t kErrorBytes6 = 1280;
 
 // RFC 1122, 3.2.2: an answer goes to one host or to nobody.
-bool is_one_host(Ipv4Address address) {
+bool is_one_host(const IpAddress& either) {
+  if (!either.is_v4()) {
+    static constexpr Ipv6Address kLoopback{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}};
+    return either.v6.bytes[0] != 0xff && either.v6 != Ipv6Address{} && either.v6 != kLoopback;
+  }
+  const Ipv4Address address = either.v4;
   return !address.is_unspecified() && !address.is_loopback() && !address.is_multicast() && address.value >> 28 != 0xf &&
          address.value >> 24 != 0;
 }
@@ -27,8 +34,22 @@ struct Made {
   MutableBytes bytes;
   MutableBytes payload;
 };
-std::optional<Made> make_packet(Outputs& outputs, Ipv4Address source, Ipv4Address destination, uint8_t protocol,
-                                uint8_t tos, size_t payload) {
+std::optional<Made> make_packet(Outputs& outputs, const IpAddress& source, const IpAddress& destination,
+                                uint8_t protocol, uint8_t tos, size_t payload) {
+  TANDEM_ASSERT(source.family == destination.family);
+  if (!source.is_v4()) {
+    const auto room = outputs.make_room(sizeof(Ipv6Header) + payload);
+    if (!room) return std::nullopt;
+    Ipv6Header ip;
+    ip.first = (6u << 28) | (uint32_t{tos} << 20);
+    ip.payload_length = static_cast<uint16_t>(payload);
+    ip.next_header = protocol;
+    ip.hop_limit = kAnswerTtl;
+    ip.source = source.v6.bytes;
+    ip.destination = destination.v6.bytes;
+    std::memcpy(room->data(), &ip, sizeof(ip));
+    return Made{*room, room->subspan(sizeof(ip))};
+  }
   const auto room = outputs.make_room(sizeof(Ipv4Header) + payload);
   if (!room) return std::nullopt;
   Ipv4Header ip;
@@ -38,11 +59,20 @@ std::optional<Made> make_packet(Outputs& outputs, Ipv4Address source, Ipv4Addres
   ip.flags_and_offset = Ipv4Header::kDontFragment;
   ip.ttl = kAnswerTtl;
   ip.protocol = protocol;
-  ip.source = source.value;
-  ip.destination = destination.value;
+  ip.source = source.v4.value;
+  ip.destination = destination.v4.value;
   ip.checksum = internet_checksum(bytes_of(ip));
   std::memcpy(room->data(), &ip, sizeof(ip));
   return Made{*room, room->subspan(sizeof(ip))};
+}
+
+// RFC 7915, 4.2, read as a table of what means the same.
+IcmpError in_icmp6(const IcmpError& error) {
+  if (error.type == icmp::kTimeExceeded) return {icmp6::kTimeExceeded, error.code, 0};
+  if (error.code == icmp::kFragmentationNeeded) return {icmp6::kPacketTooBig, 0, error.mtu};
+  constexpr uint8_t kAddressUnreachable = 3, kPortUnreachable = 4;  // RFC 4443, 3.1
+  const bool port = error.code == kIcmpPortUnreachable.code;
+  return {icmp6::kDestinationUnreachable, port ? kPortUnreachable : kAddressUnreachable, 0};
 }
 
 }  // namespace
@@ -85,7 +115,7 @@ bool Answers::reset(const Packet& packet, TimePoint now, Outputs& outputs) {
     reset.flags = kRst | kAck;
   }
   std::memcpy(made->payload.data(), &reset, sizeof(reset));
-  fill_transport_checksum(made->bytes, sizeof(Ipv4Header), kTcp);
+  fill_transport_checksum(made->bytes, made->bytes.size() - made->payload.size(), kTcp);
   outputs.add(made->bytes, {}, ToAddress{packet.source});
   return true;
 }
@@ -105,12 +135,14 @@ bool Answers::reset_onward(const Packet& packet, TimePoint now, Outputs& outputs
   reset.sequence = tcp.sequence;
   reset.flags = kRst;
   std::memcpy(made->payload.data(), &reset, sizeof(reset));
-  fill_transport_checksum(made->bytes, sizeof(Ipv4Header), kTcp);
+  fill_transport_checksum(made->bytes, made->bytes.size() - made->payload.size(), kTcp);
   outputs.add(made->bytes, {}, ToAddress{packet.destination});
   return true;
 }
 
-bool Answers::icmp(const Packet& packet, const IcmpError& error, Ipv4Address source, TimePoint now, Outputs& outputs) {
+bool Answers::icmp(const Packet& packet, const IcmpError& error, const IpAddress& source, TimePoint now,
+                   Outputs& outputs) {
+  if (packet.is_ipv6()) return icmp6(packet, in_icmp6(error), source, now, outputs);
   // RFC 1812, 4.3.2.7: never about an ICMP error, a later fragment, or what was for many.
   const bool about_error = packet.protocol == kIcmp && packet.icmp_type != 0 && packet.icmp_type != 8;
   const auto& ip = *wire_at<Ipv4Header>(Bytes(packet.bytes));
@@ -128,6 +160,26 @@ bool Answers::icmp(const Packet& packet, const IcmpError& error, Ipv4Address sou
   std::memcpy(made->payload.data(), &header, sizeof(header));
   std::memcpy(made->payload.data() + sizeof(header), packet.bytes.data(), quoted);
   wire_at<IcmpHeader>(made->payload)->checksum = internet_checksum(made->payload);
+  outputs.add(made->bytes, {}, ToAddress{packet.source});
+  return true;
+}
+
+// RFC 4443, 2.4 (e): never about an error or a redirect, nor about what came from or went to many.
+bool Answers::icmp6(const Packet& packet, const IcmpError& error, const IpAddress& source, TimePoint now,
+                    Outputs& outputs) {
+  const bool about_error =
+      packet.protocol == kIcmp6 && (packet.icmp_type < 128 || packet.icmp_type == icmp6::kRedirect);
+  if (about_error || !is_one_host(packet.source) || !is_one_host(packet.destination) || !icmp_.take(now)) return false;
+  const size_t quoted = std::min(packet.bytes.size(), kErrorBytes6 - sizeof(Ipv6Header) - sizeof(IcmpHeader));
+  const auto made = make_packet(outputs, source, packet.source, kIcmp6, 0, sizeof(IcmpHeader) + quoted);
+  if (!made) return false;
+  IcmpHeader header;
+  header.type = error.type;
+  header.code = error.code;
+  header.mtu = error.mtu;
+  std::memcpy(made->payload.data(), &header, sizeof(header));
+  std::memcpy(made->payload.data() + sizeof(header), packet.bytes.data(), quoted);
+  fill_transport_checksum(made->bytes, sizeof(Ipv6Header), kIcmp6);
   outputs.add(made->bytes, {}, ToAddress{packet.source});
   return true;
 }

@@ -1,5 +1,5 @@
 // Packets we make ourselves, from the packet they answer: a TCP reset (RFC 9293, 3.5.2) and ICMP
-// errors (RFC 792, RFC 1812 4.3.2). All of them are rate-limited, so that nobody is flooded through
+// errors (RFC 792, RFC 1812 4.3.2; RFC 4443). All of them are rate-limited, so that nobody is flooded through
 // us.
 #pragma once
 
@@ -32,6 +32,7 @@ struct AnswerLimits {
   uint32_t icmp_burst = 200;
 };
 
+// In the numbers of ICMP. Answers say the one of ICMPv6 that means the same to an IPv6 packet's sender.
 struct IcmpError {
   uint8_t type = 0;
   uint8_t code = 0;
@@ -54,9 +55,12 @@ class Answers {
   bool reset_onward(const Packet& packet, TimePoint now, Outputs& outputs);
   bool reset(const Packet& packet, TimePoint now, Outputs& outputs);
   // `source` is who we say we are: the VIP.
-  bool icmp(const Packet& packet, const IcmpError& error, Ipv4Address source, TimePoint now, Outputs& outputs);
+  bool icmp(const Packet& packet, const IcmpError& error, const IpAddress& source, TimePoint now, Outputs& outputs);
 
  private:
+  // `error` in the numbers of ICMPv6.
+  bool icmp6(const Packet& packet, const IcmpError& error, const IpAddress& source, TimePoint now, Outputs& outputs);
+
   TokenBucket resets_;
   TokenBucket icmp_;
 };

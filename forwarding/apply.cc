@@ -2,20 +2,11 @@
 
 #include "daemon/base/assert.hpp"
 #include "daemon/base/checksum.hpp"
+#include "forwarding/recipe.hpp"
 #include "forwarding/wire.hpp"
 
 namespace tandem::forwarding {
 namespace {
-
-Ipv4Header& ip_of(Packet& packet) {
-  return *wire_at<Ipv4Header>(packet.bytes);
-}
-
-// Changes an address of the IP header and the header's own checksum.
-void set_address(Ipv4Header& ip, be32& field, uint32_t after) {
-  ip.checksum = checksum_update32(ip.checksum, field, after);
-  field = after;
-}
 
 // The checksum field of the packet's own TCP or UDP header.
 be16& transport_checksum(Packet& packet) {
@@ -23,121 +14,161 @@ be16& transport_checksum(Packet& packet) {
   return *wire_at<be16>(packet.bytes, packet.header_length + offset);
 }
 
+// The checksum over something after an address that it covers changed. REQUIRES: both of one family.
+uint16_t update_for(uint16_t checksum, const IpAddress& before, const IpAddress& after) {
+  if (before.is_v4()) return checksum_update32(checksum, before.v4.value, after.v4.value);
+  const Bytes was = std::as_bytes(std::span(before.v6.bytes)), is = std::as_bytes(std::span(after.v6.bytes));
+  for (size_t at = 0; at < sizeof(Ipv6Address); at += sizeof(be32))
+    checksum = checksum_update32(checksum, *wire_at<be32>(was, at), *wire_at<be32>(is, at));
+  return checksum;
+}
+
 // What changes in a TCP or UDP packet that is sent on under another address and port.
 struct Rewrite {
-  uint32_t address_before, address_after;
+  IpAddress address_before, address_after;
   uint16_t port_before, port_after;
 };
 
 void update_transport_checksum(be16& field, uint8_t protocol, bool unfilled, const Rewrite& change) {
   if (unfilled) {
     const auto complement = static_cast<uint16_t>(~field.value());
-    field = static_cast<uint16_t>(~checksum_update32(complement, change.address_before, change.address_after));
+    field = static_cast<uint16_t>(~update_for(complement, change.address_before, change.address_after));
     return;
   }
-  if (protocol == kUdp && field == 0) return;  // RFC 768: the sender made none
-  uint16_t checksum = checksum_update32(field, change.address_before, change.address_after);
+  if (protocol == kUdp && field == 0) return;  // RFC 768, RFC 6935: the sender made none
+  uint16_t checksum = update_for(field, change.address_before, change.address_after);
   checksum = checksum_update16(checksum, change.port_before, change.port_after);
   if (protocol == kUdp && checksum == 0) checksum = 0xffff;  // RFC 768
   field = checksum;
 }
 
-// Changes 16-bit words of an ICMP message and its checksum with them.
+enum class Side : uint8_t { kSource, kDestination };
+
+// Writes an address into the IP header at `offset`, and IPv4's own checksum with it.
+void set_address(MutableBytes bytes, size_t offset, Side side, const IpAddress& address) {
+  if (address.is_v4()) {
+    auto& ip = *wire_at<Ipv4Header>(bytes, offset);
+    be32& field = side == Side::kSource ? ip.source : ip.destination;
+    ip.checksum = checksum_update32(ip.checksum, field, address.v4.value);
+    field = address.v4.value;
+  } else {
+    auto& ip = *wire_at<Ipv6Header>(bytes, offset);
+    (side == Side::kSource ? ip.source : ip.destination) = address.v6.bytes;
+  }
+}
+
+// An ICMP message under change, and its checksum with it.
 class IcmpPatch {
  public:
-  explicit IcmpPatch(Packet& packet) : packet_(packet) {
-    checksum_ = &wire_at<IcmpHeader>(packet.bytes, packet.header_length)->checksum;
+  explicit IcmpPatch(Packet& packet)
+      : unfilled_(packet.offload.checksum_unfilled),
+        checksum_(wire_at<IcmpHeader>(packet.bytes, packet.header_length)->checksum) {}
+
+  // A field that is to be filled holds nothing of the message yet, only the pseudo-header's sum.
+  void changed16(uint16_t before, uint16_t after) {
+    if (!unfilled_) checksum_ = checksum_update16(checksum_, before, after);
   }
-  void set16(be16& field, uint16_t after) {
-    update(field, after);
-    field = after;
+  void changed(const IpAddress& before, const IpAddress& after) {
+    if (!unfilled_) checksum_ = update_for(checksum_, before, after);
   }
-  void set32(be32& field, uint32_t after) {
-    const uint32_t before = field;
-    update(static_cast<uint16_t>(before >> 16), static_cast<uint16_t>(after >> 16));
-    update(static_cast<uint16_t>(before), static_cast<uint16_t>(after));
-    field = after;
+  // An address of the packet that carries the message: ICMPv6 has a pseudo-header (RFC 4443, 2.3), ICMP has none.
+  void changed_outside(const IpAddress& before, const IpAddress& after) {
+    if (before.is_v4()) return;
+    if (unfilled_)
+      checksum_ = static_cast<uint16_t>(~update_for(static_cast<uint16_t>(~checksum_.value()), before, after));
+    else
+      changed(before, after);
   }
 
  private:
-  void update(uint16_t before, uint16_t after) {
-    // ICMP has no pseudo-header: a field that is to be filled holds nothing of the message yet.
-    if (packet_.offload.checksum_unfilled) return;
-    *checksum_ = checksum_update16(*checksum_, before, after);
-  }
-  Packet& packet_;
-  be16* checksum_;
+  bool unfilled_;
+  be16& checksum_;
 };
 
 // Rewrites one side of the quoted packet: its address, port, and what of its checksums is quoted.
-void rewrite_quoted(Packet& packet, bool source_side, uint32_t address, uint16_t port) {
+void rewrite_quoted(Packet& packet, Side side, const IpAddress& address, uint16_t port) {
   const Quoted& quoted = *packet.quoted;
   IcmpPatch patch(packet);
-  auto& ip = *wire_at<Ipv4Header>(packet.bytes, quoted.offset);
   auto& ports = *wire_at<PortsAndMore>(packet.bytes, quoted.transport_offset);
-  be32& address_field = source_side ? ip.source : ip.destination;
-  be16& port_field = source_side ? ports.source_port : ports.destination_port;
-  const Rewrite change{address_field, address, port_field, port};
+  be16& port_field = side == Side::kSource ? ports.source_port : ports.destination_port;
+  const IpAddress& before = side == Side::kSource ? quoted.source : quoted.destination;
+  const Rewrite change{before, address, port_field, port};
 
-  patch.set16(ip.checksum, checksum_update32(ip.checksum, address_field, address));
-  patch.set32(address_field, address);
-  patch.set16(port_field, port);
+  // IPv4's own checksum takes up the difference its address makes; what the message's sum sees of both is the header's.
+  const auto header_checksum = [&] {
+    return before.is_v4() ? wire_at<Ipv4Header>(packet.bytes, quoted.offset)->checksum.value() : uint16_t{0};
+  };
+  const uint16_t header_before = header_checksum();
+  set_address(packet.bytes, quoted.offset, side, address);
+  patch.changed16(header_before, header_checksum());
+  patch.changed(before, address);
+  patch.changed16(port_field, port);
+  port_field = port;
   const size_t offset = quoted.protocol == kTcp ? offsetof(TcpHeader, checksum) : offsetof(UdpHeader, checksum);
   if (auto* field = wire_at<be16>(packet.bytes, quoted.transport_offset + offset)) {
     be16 after = *field;
     update_transport_checksum(after, quoted.protocol, false, change);
-    patch.set16(*field, after);
+    patch.changed16(*field, after);
+    *field = after;
   }
+}
+
+// The packet's own address and port, on one side.
+void rewrite(Packet& packet, Side side, const IpAddress& address, uint16_t port) {
+  TANDEM_ASSERT(packet.ports_known);
+  const bool source = side == Side::kSource;
+  IpAddress& own = source ? packet.source : packet.destination;
+  TANDEM_ASSERT(own.family == address.family);
+  auto& ports = *wire_at<PortsAndMore>(packet.bytes, packet.header_length);
+  be16& port_field = source ? ports.source_port : ports.destination_port;
+  update_transport_checksum(transport_checksum(packet), packet.protocol, packet.offload.checksum_unfilled,
+                            {own, address, port_field, port});
+  set_address(packet.bytes, 0, side, address);
+  port_field = port;
+  own = address;
+  (source ? packet.source_port : packet.destination_port) = port;
+}
+
+// An address of the packet around an ICMP message.
+void rewrite_around(Packet& packet, Side side, const IpAddress& address) {
+  IpAddress& own = side == Side::kSource ? packet.source : packet.destination;
+  IcmpPatch(packet).changed_outside(own, address);
+  set_address(packet.bytes, 0, side, address);
+  own = address;
 }
 
 }  // namespace
 
 void decrement_ttl(Packet& packet) {
-  Ipv4Header& ip = ip_of(packet);
-  TANDEM_ASSERT(ip.ttl > 1);
+  TANDEM_ASSERT(packet.ttl > 1);
+  --packet.ttl;
+  if (packet.is_ipv6()) {
+    wire_at<Ipv6Header>(packet.bytes)->hop_limit = packet.ttl;
+    return;
+  }
+  Ipv4Header& ip = *wire_at<Ipv4Header>(packet.bytes);
   const auto word = [&ip] { return static_cast<uint16_t>((ip.ttl << 8) | ip.protocol); };
   const uint16_t before = word();
-  --ip.ttl;
+  ip.ttl = packet.ttl;
   ip.checksum = checksum_update16(ip.checksum, before, word());
-  packet.ttl = ip.ttl;
 }
 
 void nat_to_server(Packet& packet, const tandem_recipe& recipe) {
-  TANDEM_ASSERT(packet.ports_known);
-  Ipv4Header& ip = ip_of(packet);
-  auto& ports = *wire_at<PortsAndMore>(packet.bytes, packet.header_length);
-  const Rewrite change{ip.destination, recipe.server_address, ports.destination_port, recipe.server_port};
-  update_transport_checksum(transport_checksum(packet), packet.protocol, packet.offload.checksum_unfilled, change);
-  set_address(ip, ip.destination, recipe.server_address);
-  ports.destination_port = recipe.server_port;
-  packet.destination = {recipe.server_address};
-  packet.destination_port = recipe.server_port;
+  rewrite(packet, Side::kDestination, server_address(recipe), recipe.server_port);
 }
 
 void nat_to_client(Packet& packet, const tandem_recipe& recipe) {
-  TANDEM_ASSERT(packet.ports_known);
-  Ipv4Header& ip = ip_of(packet);
-  auto& ports = *wire_at<PortsAndMore>(packet.bytes, packet.header_length);
-  const Rewrite change{ip.source, recipe.virtual_address, ports.source_port, recipe.virtual_port};
-  update_transport_checksum(transport_checksum(packet), packet.protocol, packet.offload.checksum_unfilled, change);
-  set_address(ip, ip.source, recipe.virtual_address);
-  ports.source_port = recipe.virtual_port;
-  packet.source = {recipe.virtual_address};
-  packet.source_port = recipe.virtual_port;
+  rewrite(packet, Side::kSource, virtual_address(recipe), recipe.virtual_port);
 }
 
 void nat_error_to_server(Packet& packet, const tandem_recipe& recipe) {
-  rewrite_quoted(packet, true, recipe.server_address, recipe.server_port);
-  Ipv4Header& ip = ip_of(packet);
-  set_address(ip, ip.destination, recipe.server_address);
-  packet.destination = {recipe.server_address};
+  rewrite_quoted(packet, Side::kSource, server_address(recipe), recipe.server_port);
+  rewrite_around(packet, Side::kDestination, server_address(recipe));
 }
 
 void nat_error_to_client(Packet& packet, const tandem_recipe& recipe) {
-  rewrite_quoted(packet, false, recipe.virtual_address, recipe.virtual_port);
-  Ipv4Header& ip = ip_of(packet);
-  set_address(ip, ip.source, recipe.virtual_address);
-  packet.source = {recipe.virtual_address};
+  rewrite_quoted(packet, Side::kDestination, virtual_address(recipe), recipe.virtual_port);
+  rewrite_around(packet, Side::kSource, virtual_address(recipe));
 }
 
 }  // namespace tandem::forwarding

@@ -13,17 +13,17 @@
 
 namespace tandem::forwarding {
 
-// RFC 1812, 5.3.1. REQUIRES: the TTL is above 1.
+// RFC 1812, 5.3.1; of IPv6 the hop limit (RFC 8200, 3). REQUIRES: the TTL is above 1.
 void decrement_ttl(Packet& packet);
 
 // client -> VIP becomes client -> server; server -> client becomes VIP -> client.
-// REQUIRES: packet.ports_known.
+// REQUIRES: packet.ports_known; the packet, the VIP and the server are of one family.
 void nat_to_server(Packet& packet, const tandem_recipe& recipe);
 void nat_to_client(Packet& packet, const tandem_recipe& recipe);
 
 // The same for an ICMP error and the packet it quotes: one about an answer goes on to the server,
 // one about a client's packet goes back to the client and comes from the VIP.
-// REQUIRES: packet.quoted is TCP or UDP.
+// REQUIRES: packet.quoted is TCP or UDP; the packet, the VIP and the server are of one family.
 void nat_error_to_server(Packet& packet, const tandem_recipe& recipe);
 void nat_error_to_client(Packet& packet, const tandem_recipe& recipe);
 

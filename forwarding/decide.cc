@@ -2,6 +2,7 @@
 
 #include <mutex>
 
+#include "forwarding/recipe.hpp"
 #include "forwarding/tcp_state.hpp"
 
 namespace tandem::forwarding {
@@ -144,8 +145,7 @@ Decision Decider::place(const Packet& packet, const Facet& facet, Flow* former, 
     counters_.add(Counter::kRescheduled);
     index = before.index;
   } else {
-    const uint64_t key = tandem_flow_key(packet.source.value, packet.source_port, facet.slot);
-    const auto inserted = flows_.insert(packet.protocol, key, value);
+    const auto inserted = flows_.insert(packet.protocol, packet.source, packet.source_port, facet.slot, value);
     if (inserted.evicted.key != TANDEM_KEY_EMPTY) {
       forget(inserted.evicted);
       counters_.add(Counter::kEvicted);
@@ -200,9 +200,9 @@ std::optional<Decision> Decider::from_server(const Packet& packet, TimePoint now
 Decision Decider::about_flow(const Packet& packet) {
   const Quoted& quoted = *packet.quoted;
   // Our own outer header, on the way to a tunnel's end.
-  if (quoted.protocol == kIpInIp) {
+  if (quoted.protocol == kIpInIp || quoted.protocol == kIp6InIp) {
     const Server* server = services_.find_tunnel(quoted.destination);
-    if (server == nullptr || services_.recipe(server->slot).tunnel_source != quoted.source.value ||
+    if (server == nullptr || tunnel_source(services_.recipe(server->slot)) != quoted.source ||
         packet.destination != quoted.source)
       return {};
     return {Step::kTunnelError, Counter::kErrorsRelayed, server->slot};

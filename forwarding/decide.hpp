@@ -65,9 +65,9 @@ class Decider {
   // What a NAT server sent, or would have sent: from `server` and its port to a client.
   struct Answer {
     uint8_t protocol = 0;
-    Ipv4Address server;
+    IpAddress server;
     uint16_t server_port = 0;
-    Ipv4Address client;
+    IpAddress client;
     uint16_t client_port = 0;
   };
   // The flow it is an answer of. `ours` says whether a NAT server of that address and port is in force at all.

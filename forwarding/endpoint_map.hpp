@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <utility>
 #include <vector>
 
@@ -12,9 +13,14 @@
 
 namespace tandem::forwarding {
 
-// Never 0: bit 63 is set.
-inline uint64_t endpoint_key(uint8_t protocol, Ipv4Address address, uint16_t port) {
-  return (1ULL << 63) | (uint64_t{protocol} << 48) | (uint64_t{address.value} << 16) | port;
+// Never 0: bit 63 is set. An IPv4 endpoint's key is the endpoint; of an IPv6 endpoint it is 62 bits of a hash, so what is found
+// by it is compared with what was looked for.
+inline uint64_t endpoint_key(uint8_t protocol, const IpAddress& address, uint16_t port) {
+  if (address.is_v4()) return (1ULL << 63) | (uint64_t{protocol} << 48) | (uint64_t{address.v4.value} << 16) | port;
+  uint64_t words[2];
+  std::memcpy(words, address.v6.bytes.data(), sizeof words);
+  const uint64_t hash = tandem_mix(tandem_mix(words[0]) ^ words[1]);
+  return (3ULL << 62) | tandem_mix(hash + ((uint64_t{protocol} << 16) | port));
 }
 
 class EndpointMap {

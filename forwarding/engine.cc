@@ -8,6 +8,9 @@
 namespace tandem::forwarding {
 namespace {
 
+// RFC 8200, 5: nobody sends less for a smaller MTU than this.
+constexpr size_t kSmallestMtu6 = 1280;
+
 // Bytes of IP that all the packets a (super-)packet becomes have together.
 uint64_t wire_bytes(const Packet& packet) {
   return packet.bytes.size() + (packet.wire_packets() - 1) * packet.payload_offset;
@@ -17,7 +20,8 @@ uint64_t wire_bytes(const Packet& packet) {
 size_t size_limit(const tandem_recipe& recipe) {
   if ((recipe.flags & TANDEM_RECIPE_NEIGHBOUR_KNOWN) == 0) return 0;
   if (recipe.method != TANDEM_TUN) return recipe.mtu;
-  return recipe.mtu > kTunnelOverhead ? size_t{recipe.mtu} - kTunnelOverhead : 0;
+  const uint16_t overhead = tunnel_overhead(recipe);
+  return recipe.mtu > overhead ? size_t{recipe.mtu} - overhead : 0;
 }
 
 }  // namespace
@@ -70,8 +74,13 @@ Verdict Engine::handle(const FrameIn& frame, TimePoint now, Outputs& outputs) {
 
 // A frame that does not hold what it says. Only what claims to be for a service is ours to count.
 Verdict Engine::malformed(const FrameIn& frame, ParseError error) {
-  const auto* ip = wire_at<Ipv4Header>(Bytes(frame.buffer).subspan(frame.ip_offset, frame.ip_length));
-  if (error != ParseError::kNotIpv4 && ip != nullptr && services_.is_vip(ip->protocol, {ip->destination})) {
+  const Bytes bytes = Bytes(frame.buffer).subspan(frame.ip_offset, frame.ip_length);
+  const auto* four = wire_at<Ipv4Header>(bytes);
+  const auto* six = wire_at<Ipv6Header>(bytes);
+  const bool claims_vip =
+      (four != nullptr && four->version() == 4 && services_.is_vip(four->protocol, Ipv4Address{four->destination})) ||
+      (six != nullptr && six->version() == 6 && services_.is_vip(six->next_header, Ipv6Address{six->destination}));
+  if (claims_vip) {
     counters_.add(error == ParseError::kBadOffload ? Counter::kDropBadOffload : Counter::kDropBadLength);
     return Verdict::kTaken;
   }
@@ -79,7 +88,7 @@ Verdict Engine::malformed(const FrameIn& frame, ParseError error) {
   return Verdict::kNotOurs;
 }
 
-void Engine::say(const Packet& packet, const IcmpError& error, Ipv4Address source, Counter made, TimePoint now,
+void Engine::say(const Packet& packet, const IcmpError& error, const IpAddress& source, Counter made, TimePoint now,
                  Outputs& outputs) {
   const bool said = answers_.icmp(packet, error, source, now, outputs);
   counters_.add(said ? made : Counter::kDropAnswerLimited);
@@ -109,7 +118,7 @@ const tandem_recipe& Engine::recipe_for(const Packet& packet, const Decision& de
   if ((recipe.flags & TANDEM_RECIPE_MANY_FRONTS) == 0) return recipe;
   own = recipe;
   if (const Facet* facet = services_.facet(decision.facet)) {
-    own.virtual_address = facet->front.address.value;
+    put_address(facet->front.address, own.virtual_address, own.virtual_address6);
     own.virtual_port = facet->front.first_port;
   }
   if (recipe.server_port != 0) return own;
@@ -126,7 +135,7 @@ const tandem_recipe& Engine::recipe_for(const Packet& packet, const Decision& de
 void Engine::forward(Packet& packet, const Decision& decision, TimePoint now, Outputs& outputs) {
   tandem_recipe own;
   const tandem_recipe& recipe = recipe_for(packet, decision, own);
-  const Ipv4Address vip{recipe.virtual_address};
+  const IpAddress vip = virtual_address(recipe);
   if (packet.ttl <= 1) {
     dropped(decision.facet, Counter::kDropTtl);
     say(packet, kIcmpTimeExceeded, vip, Counter::kTimeExceeded, now, outputs);
@@ -137,7 +146,8 @@ void Engine::forward(Packet& packet, const Decision& decision, TimePoint now, Ou
   const bool too_big = limit != 0 && packet.wire_size() > limit;
   if (too_big && packet.dont_fragment) {
     dropped(decision.facet, Counter::kDropTooBig);
-    say(packet, fragmentation_needed(static_cast<uint16_t>(limit)), vip, Counter::kTooBigSaid, now, outputs);
+    const size_t fits = packet.is_ipv6() ? std::max(limit, kSmallestMtu6) : limit;
+    say(packet, fragmentation_needed(static_cast<uint16_t>(fits)), vip, Counter::kTooBigSaid, now, outputs);
     return;
   }
 
@@ -200,7 +210,7 @@ void Engine::into_tunnel(Packet& packet, uint16_t server, size_t limit, Outputs&
   complete_checksum(packet);
   if (limit != 0) {
     settle(fragment(packet, limit, outputs, emit), Counter::kFragmented);
-  } else if (packet.bytes.size() + kTunnelOverhead > 65535) {
+  } else if (packet.bytes.size() + tunnel_overhead(recipe) > 65535) {
     counters_.add(Counter::kDropTooBig);
   } else {
     emit(packet.bytes);

@@ -61,7 +61,7 @@ class Engine {
   void in_pieces(Packet& packet, uint16_t server, size_t limit, Outputs& outputs);
   void into_tunnel(Packet& packet, uint16_t server, size_t limit, Outputs& outputs);
   void tunnel_error(const Packet& packet, TimePoint now, Outputs& outputs);
-  void say(const Packet& packet, const IcmpError& error, Ipv4Address source, Counter made, TimePoint now,
+  void say(const Packet& packet, const IcmpError& error, const IpAddress& source, Counter made, TimePoint now,
            Outputs& outputs);
   void settle(Cut cut, Counter done);
 

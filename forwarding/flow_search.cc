@@ -12,17 +12,6 @@ Duration duration_of(uint32_t ticks) {
 
 }  // namespace
 
-std::optional<FlowState> flow_state_named(std::string_view name) {
-  const auto same = [](char a, char b) {
-    return std::toupper(static_cast<unsigned char>(a)) == std::toupper(static_cast<unsigned char>(b));
-  };
-  for (uint8_t i = 0; i < kFlowStates; ++i) {
-    const auto state = static_cast<FlowState>(i);
-    if (std::ranges::equal(name, name_of(state), same)) return state;
-  }
-  return std::nullopt;
-}
-
 bool contains(const Prefix& prefix, const IpAddress& address) {
   if (prefix.address.family != address.family) return false;
   if (address.is_v4()) {
@@ -35,6 +24,17 @@ bool contains(const Prefix& prefix, const IpAddress& address) {
     if (((prefix.address.v6.bytes[bit / 8] ^ address.v6.bytes[bit / 8]) & mask) != 0) return false;
   }
   return true;
+}
+
+std::optional<FlowState> flow_state_named(std::string_view name) {
+  const auto same = [](char a, char b) {
+    return std::toupper(static_cast<unsigned char>(a)) == std::toupper(static_cast<unsigned char>(b));
+  };
+  for (uint8_t i = 0; i < kFlowStates; ++i) {
+    const auto state = static_cast<FlowState>(i);
+    if (std::ranges::equal(name, name_of(state), same)) return state;
+  }
+  return std::nullopt;
 }
 
 FlowSearch::FlowSearch(FlowTable& flows, ServiceTable& services, FlowFilter filter, Act act, size_t most_rows)
@@ -56,7 +56,10 @@ bool FlowSearch::step(TimePoint now, size_t slots) {
 
 bool FlowSearch::matches(const Flow& flow) const {
   if (act_ == Act::kKill && is_over(flow)) return false;
-  if (filter_.client && !contains(*filter_.client, flow.client())) return false;
+  if (filter_.client) {
+    const auto client = flows_.client_of(flow);
+    if (!client || !contains(*filter_.client, *client)) return false;
+  }
   if (filter_.client_port && *filter_.client_port != flow.client_port()) return false;
   if (filter_.state && static_cast<uint8_t>(*filter_.state) != flow.state()) return false;
   if (filter_.service.empty() && filter_.server.empty()) return true;
@@ -77,7 +80,7 @@ FlowRow FlowSearch::row_of(const Flow& flow, uint32_t now_tick) const {
   return {.service = service == nullptr ? "" : service->setting.name,
           .server = server == nullptr ? "" : server->name,
           .protocol = service == nullptr ? uint8_t{0} : service->setting.protocol,
-          .client = flow.client(),
+          .client = flows_.client_of(flow).value_or(IpAddress{}),
           .client_port = flow.client_port(),
           .state = state,
           .idle = duration_of(age),

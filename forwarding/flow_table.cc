@@ -38,6 +38,7 @@ tandem_flows_header layout_of(uint32_t bucket_count) {
   const uint64_t slots = uint64_t{bucket_count} * TANDEM_BUCKET_FLOWS;
   layout.occupied_words = (slots + 64 * TANDEM_CHUNK_FLOWS - 1) / (64 * TANDEM_CHUNK_FLOWS);
   layout.occupied_offset = place(layout.occupied_words * sizeof(uint64_t));
+  layout.addresses_offset = place(slots * sizeof(tandem_client6));
   layout.recipes_offset = place(uint64_t{TANDEM_SERVER_SLOTS} * sizeof(tandem_recipe));
   layout.services_offset = place(uint64_t{TANDEM_SERVICE_SLOTS} * sizeof(tandem_service_slot));
   layout.servers_offset = place(uint64_t{TANDEM_SERVER_SLOTS} * sizeof(tandem_server_slot));
@@ -61,6 +62,7 @@ FlowTable::FlowTable(std::byte* base) : base_(base), header_(reinterpret_cast<ta
   buckets_ = reinterpret_cast<tandem_bucket*>(base + header_->buckets_offset);
   dirty_ = reinterpret_cast<uint64_t*>(base + header_->dirty_offset);
   occupied_ = reinterpret_cast<uint64_t*>(base + header_->occupied_offset);
+  addresses_ = reinterpret_cast<tandem_client6*>(base + header_->addresses_offset);
 }
 
 uint64_t FlowTable::bytes_needed(uint32_t bucket_count) {
@@ -115,7 +117,17 @@ Result<FlowTable, FlowTableError> FlowTable::attach(MutableBytes mapping) {
   return table;
 }
 
-std::optional<Flow> FlowTable::find(uint8_t protocol, Ipv4Address client, uint16_t client_port,
+std::optional<IpAddress> FlowTable::client_of(const Flow& flow) const {
+  if (!flow.is_ipv6()) return Ipv4Address{tandem_key_client_address(flow.key)};
+  const tandem_client6 words = client6_at(flow.index);
+  __atomic_thread_fence(__ATOMIC_ACQUIRE);
+  if (load(slot(flow.index)->key) != flow.key) return std::nullopt;
+  Ipv6Address client;
+  std::memcpy(client.bytes.data(), words.words, sizeof words);
+  return client;
+}
+
+std::optional<Flow> FlowTable::find(uint8_t protocol, const IpAddress& client, uint16_t client_port,
                                     uint16_t service) const {
   const bool template_wanted = protocol == TANDEM_TEMPLATE_PROTOCOL;
   return find_if(protocol, client, client_port,
@@ -123,16 +135,17 @@ std::optional<Flow> FlowTable::find(uint8_t protocol, Ipv4Address client, uint16
 }
 
 // Takes an empty slot of the bucket: key 0 -> BUSY, the value, the key.
-std::optional<Flow> FlowTable::claim(size_t bucket, uint64_t key, uint64_t value) {
+std::optional<Flow> FlowTable::claim(size_t bucket, const Place& place, uint64_t key, uint64_t value) {
   for (size_t i = 0; i < TANDEM_BUCKET_FLOWS; ++i) {
-    tandem_flow& place = buckets_[bucket].flows[i];
+    tandem_flow& room = buckets_[bucket].flows[i];
     uint64_t empty = TANDEM_KEY_EMPTY;
-    if (__atomic_load_n(&place.key, __ATOMIC_RELAXED) != TANDEM_KEY_EMPTY) continue;
-    if (!__atomic_compare_exchange_n(&place.key, &empty, TANDEM_KEY_BUSY, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+    if (__atomic_load_n(&room.key, __ATOMIC_RELAXED) != TANDEM_KEY_EMPTY) continue;
+    if (!__atomic_compare_exchange_n(&room.key, &empty, TANDEM_KEY_BUSY, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
       continue;
-    __atomic_store_n(&place.value, value, __ATOMIC_RELAXED);
-    __atomic_store_n(&place.key, key, __ATOMIC_SEQ_CST);
     const size_t index = bucket * TANDEM_BUCKET_FLOWS + i;
+    put_client(index, place);
+    __atomic_store_n(&room.value, value, __ATOMIC_RELAXED);
+    __atomic_store_n(&room.key, key, __ATOMIC_SEQ_CST);
     mark_occupied(index);
     return Flow{index, key, value};
   }
@@ -140,7 +153,8 @@ std::optional<Flow> FlowTable::claim(size_t bucket, uint64_t key, uint64_t value
 }
 
 // Takes the slot of the flow that is worth least in the two full buckets.
-std::optional<Flow> FlowTable::evict(size_t first, size_t second, uint64_t key, uint64_t value, Flow& evicted) {
+std::optional<Flow> FlowTable::evict(size_t first, size_t second, const Place& place, uint64_t key, uint64_t value,
+                                     Flow& evicted) {
   const uint32_t now_tick = tandem_value_last_seen(value);
   bool found = false, victim_settled = true;
   uint32_t victim_age = 0;
@@ -158,24 +172,26 @@ std::optional<Flow> FlowTable::evict(size_t first, size_t second, uint64_t key, 
     }
   }
   if (!found) return std::nullopt;
-  tandem_flow* place = slot(victim.index);
+  tandem_flow* room = slot(victim.index);
   uint64_t expected = victim.key;
-  if (!__atomic_compare_exchange_n(&place->key, &expected, TANDEM_KEY_BUSY, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+  if (!__atomic_compare_exchange_n(&room->key, &expected, TANDEM_KEY_BUSY, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
     return std::nullopt;
-  victim.value = __atomic_exchange_n(&place->value, value, __ATOMIC_RELAXED);
+  put_client(victim.index, place);
+  victim.value = __atomic_exchange_n(&room->value, value, __ATOMIC_RELAXED);
   evicted = victim;
-  __atomic_store_n(&place->key, key, __ATOMIC_SEQ_CST);
+  __atomic_store_n(&room->key, key, __ATOMIC_SEQ_CST);
   return Flow{victim.index, key, value};
 }
 
 // Another slot with this flow's key. Two threads may have put the same key in at the same moment. Both look at the whole
 // of both buckets after writing, so at least the one that wrote last sees the other. Neither can know whether it was seen:
 // whoever sees a twin takes its own flow back and begins again.
-bool FlowTable::has_twin(size_t first, size_t second, const Flow& flow) const {
+bool FlowTable::has_twin(size_t first, size_t second, const Place& place, const Flow& flow) const {
   for (const size_t bucket : {first, second}) {
     for (size_t i = 0; i < TANDEM_BUCKET_FLOWS; ++i) {
       const size_t index = bucket * TANDEM_BUCKET_FLOWS + i;
       if (index == flow.index || __atomic_load_n(&slot(index)->key, __ATOMIC_SEQ_CST) != flow.key) continue;
+      if (!is_of({.index = index, .key = flow.key}, place)) continue;  // another address with one hash
       // A template and a flow from port 0 may have one key.
       const bool is_template = tandem_value_state(load(slot(index)->value)) == TANDEM_STATE_TEMPLATE;
       if (is_template == flow.is_template()) return true;
@@ -184,13 +200,13 @@ bool FlowTable::has_twin(size_t first, size_t second, const Flow& flow) const {
   return false;
 }
 
-FlowTable::Inserted FlowTable::insert(uint8_t protocol, uint64_t key, uint64_t value) {
+FlowTable::Inserted FlowTable::insert(uint8_t protocol, const IpAddress& client, uint16_t client_port, uint16_t service,
+                                      uint64_t value) {
   using Outcome = Inserted::Outcome;
-  const Ipv4Address client{tandem_key_client_address(key)};
-  const uint16_t client_port = tandem_key_client_port(key);
-  const uint64_t hash = tandem_flow_hash(header_->seed, protocol, client.value, client_port);
-  const size_t first = tandem_first_bucket(hash, header_->bucket_count);
-  const size_t second = tandem_second_bucket(hash, header_->bucket_count);
+  const Place where = place_of(protocol, client, client_port);
+  const uint64_t key = where.key | service;
+  const size_t first = tandem_first_bucket(where.hash, header_->bucket_count);
+  const size_t second = tandem_second_bucket(where.hash, header_->bucket_count);
   const auto taken = [this](size_t bucket) {
     size_t count = 0;
     for (const tandem_flow& flow : buckets_[bucket].flows) count += load(flow.key) != TANDEM_KEY_EMPTY;
@@ -199,18 +215,18 @@ FlowTable::Inserted FlowTable::insert(uint8_t protocol, uint64_t key, uint64_t v
 
   Inserted result;
   while (true) {
-    if (const auto there = find(protocol, client, client_port, tandem_key_service(key))) {
+    if (const auto there = find(protocol, client, client_port, service)) {
       result.outcome = Outcome::kExists;
       result.flow = *there;
       return result;
     }
     const bool swap = taken(second) < taken(first);
-    std::optional<Flow> flow = claim(swap ? second : first, key, value);
-    if (!flow) flow = claim(swap ? first : second, key, value);
+    std::optional<Flow> flow = claim(swap ? second : first, where, key, value);
+    if (!flow) flow = claim(swap ? first : second, where, key, value);
     result.outcome = flow ? Outcome::kInserted : Outcome::kEvicted;
-    if (!flow) flow = evict(first, second, key, value, result.evicted);
+    if (!flow) flow = evict(first, second, where, key, value, result.evicted);
     if (!flow) continue;  // the buckets changed under us: look again
-    if (has_twin(first, second, *flow)) {
+    if (has_twin(first, second, where, *flow)) {
       remove(*flow);
       continue;
     }

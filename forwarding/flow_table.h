@@ -16,6 +16,11 @@
  * A reader that sees BUSY or another key has not found its flow. No lock, no system call, nothing to repair after a killed
  * process but BUSY slots, which attach clears.
  *
+ * IPv6. A client's address of 16 bytes does not fit into a flow. The flow has 32 bits of its seeded hash in the address's
+ * place and TANDEM_KEY_IPV6 beside the service; the address itself stands in the section "addresses", which has a place for each slot. It
+ * is written while the key is BUSY and compared on every hit. The section is sparse: where no IPv6 flow is, no page of it
+ * is touched, so an IPv4 flow still costs 16 bytes of table, an IPv6 flow 32.
+ *
  * Occupied. A bit for each chunk of 16 slots says that there may be flows in it. It is set after a key was stored, and
  * cleared by the sweep alone, which looks at the chunk again afterwards. So a walk over the table costs what the flows
  * cost, not what the table's size costs, and pages that hold no flow are never touched.
@@ -28,13 +33,14 @@
 #include "forwarding/recipe.h"
 
 #define TANDEM_FLOWS_MAGIC 0x776f6c666d646e74ULL /* "tndmflow" */
-#define TANDEM_FLOWS_VERSION 2u
+#define TANDEM_FLOWS_VERSION 3u
 #define TANDEM_BUCKET_FLOWS 4u
 #define TANDEM_CHUNK_FLOWS 16u     /* slots that share a bit of the section "occupied" */
 #define TANDEM_MAX_PEERS 4u        /* other directors of a site that are kept in step */
 #define TANDEM_SERVICE_SLOTS 4096u /* slot 0 means "no service" */
 #define TANDEM_SERVER_SLOTS 65536u /* slot 0 means "no server" */
 #define TANDEM_KEY_EMPTY 0ULL
+#define TANDEM_KEY_IPV6 0x8000u /* beside the service, whose numbers end below it */
 #define TANDEM_KEY_BUSY 0xffffULL /* service 0xffff, which no service has */
 #define TANDEM_TICK_SHIFT 27      /* a tick is 2^27 ns = 134 ms of CLOCK_BOOTTIME; 32 bits last 18 years */
 
@@ -55,10 +61,16 @@ enum tandem_flow_flags {
 #define TANDEM_STATE_TEMPLATE 12u
 
 /* key word:   client_address << 32 | client_port << 16 | service
+ *             hash of client_address << 32 | client_port << 16 | TANDEM_KEY_IPV6 | service
  * value word: last_seen << 32 | flags << 24 | state << 16 | server */
 struct tandem_flow {
   uint64_t key;
   uint64_t value;
+};
+
+/* The client's address of an IPv6 flow: its 16 bytes in network order, as two words. */
+struct tandem_client6 {
+  uint64_t words[2];
 };
 
 struct tandem_bucket {
@@ -76,6 +88,7 @@ struct tandem_flows_header {
   uint64_t dirty_words;     /* 64-bit words of one peer's bitmap */
   uint64_t occupied_offset; /* uint64_t[occupied_words]: one bit a chunk */
   uint64_t occupied_words;
+  uint64_t addresses_offset; /* struct tandem_client6[slots] */
   uint64_t recipes_offset;  /* struct tandem_recipe[TANDEM_SERVER_SLOTS] */
   uint64_t services_offset; /* struct tandem_service_slot[TANDEM_SERVICE_SLOTS] */
   uint64_t servers_offset;  /* struct tandem_server_slot[TANDEM_SERVER_SLOTS] */
@@ -96,8 +109,9 @@ struct tandem_service_slot {
   uint8_t in_use;
   uint8_t protocol;
   uint16_t port;
-  uint32_t address;
-  char name[64]; /* zero-terminated */
+  uint32_t address;     /* 0 where address6 is the one */
+  uint8_t address6[16]; /* network order; all zero where address is the one */
+  char name[64];        /* zero-terminated */
 };
 
 struct tandem_server_slot {
@@ -105,6 +119,7 @@ struct tandem_server_slot {
   uint8_t reserved;
   uint16_t service;
   uint32_t address;
+  uint8_t address6[16];
   uint16_t port;
   uint16_t reserved2;
   char name[64];
@@ -119,7 +134,8 @@ static inline uint64_t tandem_flow_key(uint32_t client_address, uint16_t client_
 }
 static inline uint32_t tandem_key_client_address(uint64_t key) { return (uint32_t)(key >> 32); }
 static inline uint16_t tandem_key_client_port(uint64_t key) { return (uint16_t)(key >> 16); }
-static inline uint16_t tandem_key_service(uint64_t key) { return (uint16_t)key; }
+static inline uint16_t tandem_key_service(uint64_t key) { return (uint16_t)(key & ~(uint64_t)TANDEM_KEY_IPV6); }
+static inline uint8_t tandem_key_is_ipv6(uint64_t key) { return (key & TANDEM_KEY_IPV6) != 0; }
 
 static inline uint64_t tandem_flow_value(uint16_t server, uint8_t state, uint8_t flags, uint32_t last_seen) {
   return ((uint64_t)last_seen << 32) | ((uint64_t)flags << 24) | ((uint64_t)state << 16) | server;
@@ -141,6 +157,14 @@ static inline uint64_t tandem_flow_hash(const uint64_t seed[2], uint8_t protocol
                                         uint16_t client_port) {
   const uint64_t tuple = ((uint64_t)client_address << 32) | ((uint64_t)client_port << 16) | protocol;
   return tandem_mix(tandem_mix(tuple ^ seed[0]) + seed[1]);
+}
+/* Of the client's address alone, for IPv6: the upper half stands in the key, all of it goes into the flow's hash. */
+static inline uint64_t tandem_client6_hash(const uint64_t seed[2], const uint64_t words[2]) {
+  return tandem_mix(tandem_mix(words[0] ^ seed[0]) ^ (words[1] + seed[1]));
+}
+static inline uint64_t tandem_flow_hash6(const uint64_t seed[2], uint8_t protocol, uint64_t client_hash,
+                                         uint16_t client_port) {
+  return tandem_mix((client_hash ^ ((uint64_t)client_port << 16 | protocol)) + seed[0]);
 }
 static inline uint32_t tandem_first_bucket(uint64_t hash, uint32_t bucket_count) {
   return (uint32_t)hash & (bucket_count - 1);

@@ -17,6 +17,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 
 #include "daemon/base/address.hpp"
@@ -46,7 +47,8 @@ struct Flow {
   uint64_t key = 0;
   uint64_t value = 0;
 
-  Ipv4Address client() const { return {tandem_key_client_address(key)}; }
+  // An IPv6 flow's client is asked of the table: FlowTable::client_of().
+  bool is_ipv6() const { return tandem_key_is_ipv6(key); }
   uint16_t client_port() const { return tandem_key_client_port(key); }
   uint16_t service() const { return tandem_key_service(key); }
   uint16_t server() const { return tandem_value_server(value); }
@@ -90,15 +92,18 @@ class FlowTable {
   static Result<FlowTable, FlowTableError> attach(MutableBytes mapping);
 
   // Of protocol TANDEM_TEMPLATE_PROTOCOL: templates only; of others: no templates.
-  std::optional<Flow> find(uint8_t protocol, Ipv4Address client, uint16_t client_port, uint16_t service) const;
+  std::optional<Flow> find(uint8_t protocol, const IpAddress& client, uint16_t client_port, uint16_t service) const;
 
   // The flow of this client side that `accept(const Flow&)` takes: how an answer, which does not
   // name its service, is matched.
   template <class Accept>
-  std::optional<Flow> find_if(uint8_t protocol, Ipv4Address client, uint16_t client_port, Accept accept) const;
+  std::optional<Flow> find_if(uint8_t protocol, const IpAddress& client, uint16_t client_port, Accept accept) const;
 
   // Of a client's address alone, by the table's seed.
-  uint64_t hash_of(Ipv4Address client) const { return tandem_flow_hash(header_->seed, 0, client.value, 0); }
+  uint64_t hash_of(const IpAddress& client) const { return place_of(0, client, 0).hash; }
+
+  // The flow's client; nothing when the slot has changed hands since it was read.
+  std::optional<IpAddress> client_of(const Flow& flow) const;
 
   struct Inserted {
     enum class Outcome : uint8_t {
@@ -113,7 +118,12 @@ class FlowTable {
   // Puts a flow in; does not mark it dirty. When both buckets are full the flow that is worth least
   // goes: not established before established, then the one not seen for longest.
   // While two threads put in one key at the same moment, a third may find it missing until both have returned.
-  Inserted insert(uint8_t protocol, uint64_t key, uint64_t value);
+  Inserted insert(uint8_t protocol, const IpAddress& client, uint16_t client_port, uint16_t service, uint64_t value);
+  // The same for an IPv4 client, by the finished key.
+  Inserted insert(uint8_t protocol, uint64_t key, uint64_t value) {
+    return insert(protocol, Ipv4Address{tandem_key_client_address(key)}, tandem_key_client_port(key),
+                  tandem_key_service(key), value);
+  }
 
   // Replaces the value, if the slot is still as `flow` has it; then `flow` has the new one.
   // Otherwise false and `flow` is stale: find it again.
@@ -183,33 +193,69 @@ class FlowTable {
   void mark_occupied(size_t index);
   void forget_if_empty(size_t chunk);
   bool is_empty(size_t chunk) const;
-  std::optional<Flow> claim(size_t bucket, uint64_t key, uint64_t value);
-  std::optional<Flow> evict(size_t first, size_t second, uint64_t key, uint64_t value, Flow& evicted);
-  bool has_twin(size_t first, size_t second, const Flow& flow) const;
+  // Where a client's flows may be, and what their keys have in common.
+  struct Place {
+    uint64_t hash = 0;
+    uint64_t key = 0;  // of service 0
+    bool six = false;
+    tandem_client6 client6{};  // set where `six`
+  };
+  Place place_of(uint8_t protocol, const IpAddress& client, uint16_t client_port) const {
+    if (client.is_v4())
+      return {.hash = tandem_flow_hash(header_->seed, protocol, client.v4.value, client_port),
+              .key = tandem_flow_key(client.v4.value, client_port, 0)};
+    Place place{.six = true};
+    std::memcpy(place.client6.words, client.v6.bytes.data(), sizeof place.client6);
+    const uint64_t hash = tandem_client6_hash(header_->seed, place.client6.words);
+    place.hash = tandem_flow_hash6(header_->seed, protocol, hash, client_port);
+    place.key = tandem_flow_key(static_cast<uint32_t>(hash >> 32), client_port, TANDEM_KEY_IPV6);
+    return place;
+  }
+  tandem_client6 client6_at(size_t index) const {
+    return {{__atomic_load_n(&addresses_[index].words[0], __ATOMIC_RELAXED),
+             __atomic_load_n(&addresses_[index].words[1], __ATOMIC_RELAXED)}};
+  }
+  // Whether the flow is this client's, when its key says it may be.
+  bool is_of(const Flow& flow, const Place& place) const {
+    if (!place.six) return true;
+    const tandem_client6 there = client6_at(flow.index);
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    return there.words[0] == place.client6.words[0] && there.words[1] == place.client6.words[1] &&
+           __atomic_load_n(&slot(flow.index)->key, __ATOMIC_RELAXED) == flow.key;
+  }
+  void put_client(size_t index, const Place& place) {
+    if (!place.six) return;
+    for (size_t i = 0; i < 2; ++i)
+      __atomic_store_n(&addresses_[index].words[i], place.client6.words[i], __ATOMIC_RELAXED);
+  }
+  std::optional<Flow> claim(size_t bucket, const Place& place, uint64_t key, uint64_t value);
+  std::optional<Flow> evict(size_t first, size_t second, const Place& place, uint64_t key, uint64_t value,
+                            Flow& evicted);
+  bool has_twin(size_t first, size_t second, const Place& place, const Flow& flow) const;
 
   std::byte* base_ = nullptr;
   tandem_flows_header* header_ = nullptr;
   tandem_bucket* buckets_ = nullptr;
   uint64_t* dirty_ = nullptr;
   uint64_t* occupied_ = nullptr;
+  tandem_client6* addresses_ = nullptr;
 };
 
 template <class Accept>
-std::optional<Flow> FlowTable::find_if(uint8_t protocol, Ipv4Address client, uint16_t client_port,
+std::optional<Flow> FlowTable::find_if(uint8_t protocol, const IpAddress& client, uint16_t client_port,
                                        Accept accept) const {
-  const uint64_t hash = tandem_flow_hash(header_->seed, protocol, client.value, client_port);
-  const uint64_t wanted = tandem_flow_key(client.value, client_port, 0);
-  const uint32_t first = tandem_first_bucket(hash, header_->bucket_count);
-  const uint32_t second = tandem_second_bucket(hash, header_->bucket_count);
+  const Place place = place_of(protocol, client, client_port);
+  const uint32_t first = tandem_first_bucket(place.hash, header_->bucket_count);
+  const uint32_t second = tandem_second_bucket(place.hash, header_->bucket_count);
   // Half of the flows are in the second: its cache miss runs beside the first's.
   __builtin_prefetch(&buckets_[second]);
   for (const uint32_t bucket : {first, second}) {
     for (size_t i = 0; i < TANDEM_BUCKET_FLOWS; ++i) {
       const size_t index = size_t{bucket} * TANDEM_BUCKET_FLOWS + i;
       const uint64_t key = __atomic_load_n(&slot(index)->key, __ATOMIC_ACQUIRE);
-      if ((key & ~uint64_t{0xffff}) != wanted) continue;
+      if ((key & ~uint64_t{TANDEM_KEY_IPV6 - 1}) != place.key) continue;
       const auto flow = at(index);
-      if (flow && flow->key == key && accept(*flow)) return flow;
+      if (flow && flow->key == key && is_of(*flow, place) && accept(*flow)) return flow;
     }
   }
   return std::nullopt;

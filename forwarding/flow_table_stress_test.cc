@@ -30,7 +30,7 @@ void churn(FlowTable& flows, uint32_t seed, std::atomic<uint64_t>& foreign) {
     const uint32_t client = 1 + below(40);
     const auto port = static_cast<uint16_t>(1 + below(3));
     const uint64_t key = tandem_flow_key(client, port, 1);
-    auto flow = flows.find(kTcp, {client}, port, 1);
+    auto flow = flows.find(kTcp, Ipv4Address{client}, port, 1);
     if (flow && !belongs(*flow)) ++foreign;
     switch (below(4)) {
       case 0:
@@ -110,7 +110,7 @@ TEST(FlowTableStress, PutsAKeyInOnceWhenTwoThreadsComeAtOnce) {
     other.join();
     size_t present = 0;
     flows.scan(0, flows.slots(), [&](const Flow&) { ++present; });
-    for (uint32_t client = 1; client <= kKeys; ++client) lost += !flows.find(kTcp, {client}, 1, 1);
+    for (uint32_t client = 1; client <= kKeys; ++client) lost += !flows.find(kTcp, Ipv4Address{client}, 1, 1);
     ASSERT_EQ(present, kKeys);
     ASSERT_EQ(inserted, kKeys);
     ASSERT_EQ(lost, 0u);

@@ -22,7 +22,7 @@ struct Table {
     return flows.insert(kTcp, tandem_flow_key(client, port, service), value);
   }
   std::optional<Flow> find(uint32_t client, uint16_t port, uint16_t service = 1) {
-    return flows.find(kTcp, {client}, port, service);
+    return flows.find(kTcp, Ipv4Address{client}, port, service);
   }
   Mapping mapping;
   FlowTable flows;
@@ -198,7 +198,7 @@ TEST(FlowTable, IsFoundAgainByTheNextProcess) {
   table.insert(100, 1, 77);
   auto again = FlowTable::attach(table.mapping.bytes());
   ASSERT_TRUE(again);
-  ASSERT_TRUE(again->find(kTcp, {100}, 1, 1));
+  ASSERT_TRUE(again->find(kTcp, Ipv4Address{100}, 1, 1));
   EXPECT_EQ(again->header().seed[0], table.flows.header().seed[0]);
 }
 

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "daemon/base/assert.hpp"
+#include "forwarding/recipe.hpp"
 
 namespace tandem::forwarding {
 namespace {
@@ -29,17 +30,17 @@ void set_name(Slot& slot, std::string_view name) {
 }
 
 // Everything that makes a service or a server the same one, as a key. A name holds no zero byte.
-std::string identity(std::string_view name, uint32_t scope, uint32_t address, uint16_t port) {
+std::string identity(std::string_view name, uint32_t scope, const IpAddress& address, uint16_t port) {
   std::string key(name);
   key += '\0';
-  key += std::to_string(scope) + ' ' + std::to_string(address) + ' ' + std::to_string(port);
+  key += std::to_string(scope) + ' ' + address.text() + ' ' + std::to_string(port);
   return key;
 }
 std::string identity_of(const tandem_service_slot& slot) {
-  return identity(name_in(slot), slot.protocol, slot.address, slot.port);
+  return identity(name_in(slot), slot.protocol, address_of(slot), slot.port);
 }
 std::string identity_of(const tandem_server_slot& slot) {
-  return identity(name_in(slot), slot.service, slot.address, slot.port);
+  return identity(name_in(slot), slot.service, address_of(slot), slot.port);
 }
 
 bool is_good_name(std::string_view name) {
@@ -124,29 +125,29 @@ Numbering::Numbering(std::span<tandem_service_slot, TANDEM_SERVICE_SLOTS> servic
   take_up(servers_);
 }
 
-std::optional<uint16_t> Numbering::take_service(std::string_view name, uint8_t protocol, Ipv4Address address,
+std::optional<uint16_t> Numbering::take_service(std::string_view name, uint8_t protocol, const IpAddress& address,
                                                 uint16_t port) {
   if (!is_good_name(name)) return std::nullopt;
-  const auto number = slot_for(services_, identity(name, protocol, address.value, port));
+  const auto number = slot_for(services_, identity(name, protocol, address, port));
   if (!number) return std::nullopt;
   tandem_service_slot& slot = services_.slots[*number];
   slot.protocol = protocol;
   slot.port = port;
-  slot.address = address.value;
+  put_address(address, slot.address, slot.address6);
   set_name(slot, name);
   set_use(slot, SlotUse::kInUse);
   return number;
 }
 
-std::optional<uint16_t> Numbering::take_server(uint16_t service, std::string_view name, Ipv4Address address,
+std::optional<uint16_t> Numbering::take_server(uint16_t service, std::string_view name, const IpAddress& address,
                                                uint16_t port) {
   if (!is_good_name(name)) return std::nullopt;
-  const auto number = slot_for(servers_, identity(name, service, address.value, port));
+  const auto number = slot_for(servers_, identity(name, service, address, port));
   if (!number) return std::nullopt;
   tandem_server_slot& slot = servers_.slots[*number];
   slot.service = service;
   slot.port = port;
-  slot.address = address.value;
+  put_address(address, slot.address, slot.address6);
   set_name(slot, name);
   set_use(slot, SlotUse::kInUse);
   return number;

@@ -19,6 +19,7 @@
 
 #include "daemon/base/address.hpp"
 #include "forwarding/flow_table.h"
+#include "forwarding/recipe.hpp"
 
 namespace tandem::forwarding {
 
@@ -32,6 +33,13 @@ enum class SlotUse : uint8_t {
 
 inline constexpr size_t kMaxNameBytes = 63;
 
+// The address a slot stands for.
+template <class Slot>
+IpAddress address_of(const Slot& slot) {
+  const IpAddress six = address_in(true, 0, slot.address6);
+  return six == IpAddress(Ipv6Address{}) ? IpAddress(Ipv4Address{slot.address}) : six;
+}
+
 class Numbering {
  public:
   Numbering(std::span<tandem_service_slot, TANDEM_SERVICE_SLOTS> services,
@@ -39,8 +47,9 @@ class Numbering {
 
   // The number of this service or server, its old one where it had one. Nothing when all numbers
   // are taken or the name is empty or longer than kMaxNameBytes.
-  std::optional<uint16_t> take_service(std::string_view name, uint8_t protocol, Ipv4Address address, uint16_t port);
-  std::optional<uint16_t> take_server(uint16_t service, std::string_view name, Ipv4Address address, uint16_t port);
+  std::optional<uint16_t> take_service(std::string_view name, uint8_t protocol, const IpAddress& address,
+                                       uint16_t port);
+  std::optional<uint16_t> take_server(uint16_t service, std::string_view name, const IpAddress& address, uint16_t port);
   void retire_service(uint16_t slot);
   void retire_server(uint16_t slot);
   // Retires every number in use that was not taken since the construction: what an earlier process

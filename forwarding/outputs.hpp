@@ -24,7 +24,7 @@ struct ToServer {
 };
 // The shell asks the kernel's routes and neighbours.
 struct ToAddress {
-  Ipv4Address address;
+  IpAddress address;
   bool operator==(const ToAddress&) const = default;
 };
 using Destination = std::variant<ToServer, ToAddress>;

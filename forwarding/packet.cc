@@ -6,6 +6,12 @@
 namespace tandem::forwarding {
 namespace {
 
+// RFC 8200, 4.1.
+constexpr uint8_t kHopByHop = 0;
+constexpr uint8_t kRouting = 43;
+constexpr uint8_t kFragmentHeader = 44;
+constexpr uint8_t kDestinationOptions = 60;
+
 // The TCP or UDP header at packet.header_length; packet.bytes ends where the datagram ends.
 bool parse_transport(Packet& packet) {
   if (packet.protocol == kTcp) {
@@ -34,9 +40,83 @@ bool parse_transport(Packet& packet) {
   return true;
 }
 
-// RFC 792: the IP header and at least 64 bits of what follows. What is cut short is no error of
+// What stands behind the fixed header of IPv6, up to the first header that is no extension we walk over.
+struct Extensions {
+  uint8_t protocol = 0;
+  size_t end = 0;  // offset of that header
+  size_t fragment_offset = 0;
+  bool more_fragments = false;
+};
+
+// RFC 8200, 4. Nothing when a header does not fit, or when there are too many.
+std::optional<Extensions> walk_extensions(Bytes bytes, size_t at, uint8_t next) {
+  Extensions found{.protocol = next, .end = at};
+  for (size_t count = 0; count <= kMaxExtensions; ++count) {
+    const auto* extension = wire_at<Ipv6Extension>(bytes, found.end);
+    size_t length = 0;
+    switch (found.protocol) {
+      case kFragmentHeader: {
+        const auto* fragment = wire_at<Ipv6Fragment>(bytes, found.end);
+        if (fragment == nullptr) return std::nullopt;
+        found.fragment_offset = fragment->fragment_offset();
+        found.more_fragments = fragment->more_fragments();
+        length = sizeof(Ipv6Fragment);
+        break;
+      }
+      case kRouting: {
+        const auto* routing = wire_at<Ipv6Routing>(bytes, found.end);
+        if (routing == nullptr) return std::nullopt;
+        // Its destination is not the last one: no transport header we could speak for.
+        if (routing->segments_left != 0) return found;
+        length = (size_t{routing->length} + 1) * 8;
+        break;
+      }
+      case kHopByHop:
+      case kDestinationOptions:
+        if (extension == nullptr) return std::nullopt;
+        length = (size_t{extension->length} + 1) * 8;
+        break;
+      default:
+        return found;
+    }
+    if (length > bytes.size() - found.end) return std::nullopt;
+    found.protocol = extension->next_header;
+    found.end += length;
+    if (found.fragment_offset != 0) return found;  // what follows is a piece of something
+  }
+  return std::nullopt;
+}
+
+// RFC 792, RFC 4443: the IP header and at least 64 bits of what follows. What is cut short is no error of
 // ours to report; it then simply quotes nothing.
-std::optional<Quoted> parse_quoted(const Packet& packet) {
+std::optional<Quoted> with_ports(const Packet& packet, Quoted quoted) {
+  if (quoted.protocol == kTcp || quoted.protocol == kUdp) {
+    const auto* ports = wire_at<PortsAndMore>(Bytes(packet.bytes), quoted.transport_offset);
+    if (ports == nullptr) return std::nullopt;
+    quoted.source_port = ports->source_port;
+    quoted.destination_port = ports->destination_port;
+  } else if (quoted.protocol != kIpInIp && quoted.protocol != kIp6InIp) {
+    return std::nullopt;
+  }
+  return quoted;
+}
+
+std::optional<Quoted> parse_quoted6(const Packet& packet) {
+  const size_t offset = packet.header_length + sizeof(IcmpHeader);
+  const auto* ip = wire_at<Ipv6Header>(Bytes(packet.bytes), offset);
+  if (ip == nullptr || ip->version() != 6) return std::nullopt;
+  const auto chain = walk_extensions(Bytes(packet.bytes), offset + sizeof(Ipv6Header), ip->next_header);
+  if (!chain || chain->fragment_offset != 0) return std::nullopt;
+  Quoted quoted;
+  quoted.offset = static_cast<uint16_t>(offset);
+  quoted.transport_offset = static_cast<uint16_t>(chain->end);
+  quoted.protocol = chain->protocol;
+  quoted.source = Ipv6Address{ip->source};
+  quoted.destination = Ipv6Address{ip->destination};
+  return with_ports(packet, quoted);
+}
+
+std::optional<Quoted> parse_quoted4(const Packet& packet) {
   const size_t offset = packet.header_length + sizeof(IcmpHeader);
   const auto* ip = wire_at<Ipv4Header>(Bytes(packet.bytes), offset);
   if (ip == nullptr || ip->version() != 4) return std::nullopt;
@@ -46,21 +126,28 @@ std::optional<Quoted> parse_quoted(const Packet& packet) {
   quoted.offset = static_cast<uint16_t>(offset);
   quoted.transport_offset = static_cast<uint16_t>(offset + length);
   quoted.protocol = ip->protocol;
-  quoted.source = {ip->source};
-  quoted.destination = {ip->destination};
-  if (quoted.protocol == kTcp || quoted.protocol == kUdp) {
-    const auto* ports = wire_at<PortsAndMore>(Bytes(packet.bytes), offset + length);
-    if (ports == nullptr) return std::nullopt;
-    quoted.source_port = ports->source_port;
-    quoted.destination_port = ports->destination_port;
-  } else if (quoted.protocol != kIpInIp) {
-    return std::nullopt;
-  }
-  return quoted;
+  quoted.source = Ipv4Address{ip->source};
+  quoted.destination = Ipv4Address{ip->destination};
+  return with_ports(packet, quoted);
 }
 
-bool is_icmp_error(uint8_t type) {
+bool is_icmp_error(const Packet& packet) {
+  const uint8_t type = packet.icmp_type;
+  if (packet.is_ipv6()) return type >= icmp6::kDestinationUnreachable && type <= icmp6::kParameterProblem;
   return type == icmp::kDestinationUnreachable || type == icmp::kTimeExceeded || type == icmp::kParameterProblem;
+}
+
+// The header behind IP's, in a whole packet or a first fragment. `icmp` is the protocol that is ICMP to this version of IP.
+bool parse_content(Packet& packet, uint8_t icmp) {
+  if (packet.protocol == kTcp || packet.protocol == kUdp) return parse_transport(packet);
+  if (packet.protocol != icmp) return true;
+  const auto* header = wire_at<IcmpHeader>(Bytes(packet.bytes), packet.header_length);
+  if (header == nullptr) return false;
+  packet.icmp_type = header->type;
+  packet.icmp_code = header->code;
+  if (is_icmp_error(packet) && !packet.fragment)
+    packet.quoted = packet.is_ipv6() ? parse_quoted6(packet) : parse_quoted4(packet);
+  return true;
 }
 
 // What is to be filled in lies within the packet, and a super-packet is of a kind that its headers
@@ -69,7 +156,7 @@ bool offload_fits(const Packet& packet) {
   const Offload& offload = packet.offload;
   if (offload.checksum_unfilled) {
     const size_t field = size_t{offload.checksum_start} + offload.checksum_offset;
-    if (offload.checksum_start < sizeof(Ipv4Header) || field + 2 > packet.bytes.size()) return false;
+    if (offload.checksum_start < packet.header_length || field + 2 > packet.bytes.size()) return false;
     // The field must be this packet's own: it is rewritten as such.
     const size_t own = packet.protocol == kTcp ? offsetof(TcpHeader, checksum) : offsetof(UdpHeader, checksum);
     if (packet.ports_known && (offload.checksum_start != packet.header_length || offload.checksum_offset != own))
@@ -78,6 +165,8 @@ bool offload_fits(const Packet& packet) {
   if (!packet.is_super_packet()) return true;
   switch (offload.gso_kind()) {
     case Offload::kTcp4:
+    case Offload::kTcp6:
+      if ((offload.gso_kind() == Offload::kTcp6) != packet.is_ipv6()) return false;
       return packet.ports_known && packet.protocol == kTcp;
     case Offload::kUdpFragments:
     case Offload::kUdpSegments:
@@ -87,15 +176,10 @@ bool offload_fits(const Packet& packet) {
   }
 }
 
-}  // namespace
-
-Result<Packet, ParseError> parse(const FrameIn& frame) {
-  TANDEM_ASSERT(frame.ip_offset >= kHeadroom);
-  TANDEM_ASSERT(frame.ip_offset <= frame.buffer.size() && frame.ip_length <= frame.buffer.size() - frame.ip_offset);
-  const MutableBytes captured = frame.buffer.subspan(frame.ip_offset, frame.ip_length);
+// The IPv4 header; what the transport header is parsed by.
+Result<Packet, ParseError> parse_ipv4(const FrameIn& frame, MutableBytes captured) {
   const auto* ip = wire_at<Ipv4Header>(Bytes(captured));
   if (ip == nullptr) return Failure(ParseError::kBadIpHeader);
-  if (ip->version() != 4) return Failure(ParseError::kNotIpv4);
   const size_t header_length = ip->header_length();
   const size_t total_length = ip->total_length;
   if (header_length < sizeof(Ipv4Header) || total_length < header_length || total_length > captured.size())
@@ -105,27 +189,53 @@ Result<Packet, ParseError> parse(const FrameIn& frame) {
   packet.bytes = captured.first(total_length);
   packet.offload = frame.offload;
   packet.ifindex = frame.ifindex;
-  packet.source = {ip->source};
-  packet.destination = {ip->destination};
+  packet.source.v4 = {ip->source};
+  packet.destination.v4 = {ip->destination};
   packet.protocol = ip->protocol;
   packet.ttl = ip->ttl;
   packet.dont_fragment = ip->dont_fragment();
   packet.fragment = ip->fragment_offset() != 0 || ip->more_fragments();
   packet.header_length = static_cast<uint16_t>(header_length);
   packet.payload_offset = packet.header_length;
+  if (ip->fragment_offset() == 0 && !parse_content(packet, kIcmp)) return Failure(ParseError::kBadTransport);
+  return packet;
+}
 
-  if (ip->fragment_offset() == 0) {
-    if (packet.protocol == kTcp || packet.protocol == kUdp) {
-      if (!parse_transport(packet)) return Failure(ParseError::kBadTransport);
-    } else if (packet.protocol == kIcmp) {
-      const auto* header = wire_at<IcmpHeader>(Bytes(packet.bytes), header_length);
-      if (header == nullptr) return Failure(ParseError::kBadTransport);
-      packet.icmp_type = header->type;
-      packet.icmp_code = header->code;
-      if (is_icmp_error(header->type) && !packet.fragment) packet.quoted = parse_quoted(packet);
-    }
-  }
-  if (!offload_fits(packet)) return Failure(ParseError::kBadOffload);
+Result<Packet, ParseError> parse_ipv6(const FrameIn& frame, MutableBytes captured) {
+  const auto* ip = wire_at<Ipv6Header>(Bytes(captured));
+  if (ip == nullptr) return Failure(ParseError::kBadIpHeader);
+  const size_t total_length = sizeof(Ipv6Header) + ip->payload_length;
+  if (total_length > captured.size() || total_length > UINT16_MAX) return Failure(ParseError::kBadIpHeader);
+
+  Packet packet;
+  packet.bytes = captured.first(total_length);
+  packet.offload = frame.offload;
+  packet.ifindex = frame.ifindex;
+  packet.source = Ipv6Address{ip->source};
+  packet.destination = Ipv6Address{ip->destination};
+  packet.ttl = ip->hop_limit;
+  packet.dont_fragment = true;
+  const auto chain = walk_extensions(Bytes(packet.bytes), sizeof(Ipv6Header), ip->next_header);
+  if (!chain) return Failure(ParseError::kBadIpHeader);
+  packet.protocol = chain->protocol;
+  packet.fragment = chain->fragment_offset != 0 || chain->more_fragments;
+  packet.header_length = static_cast<uint16_t>(chain->end);
+  packet.payload_offset = packet.header_length;
+  if (chain->fragment_offset == 0 && !parse_content(packet, kIcmp6)) return Failure(ParseError::kBadTransport);
+  return packet;
+}
+
+}  // namespace
+
+Result<Packet, ParseError> parse(const FrameIn& frame) {
+  TANDEM_ASSERT(frame.ip_offset >= kHeadroom);
+  TANDEM_ASSERT(frame.ip_offset <= frame.buffer.size() && frame.ip_length <= frame.buffer.size() - frame.ip_offset);
+  const MutableBytes captured = frame.buffer.subspan(frame.ip_offset, frame.ip_length);
+  if (captured.empty()) return Failure(ParseError::kBadIpHeader);
+  const auto version = static_cast<uint8_t>(captured[0]) >> 4;
+  if (version != 4 && version != 6) return Failure(ParseError::kNotIp);
+  auto packet = version == 4 ? parse_ipv4(frame, captured) : parse_ipv6(frame, captured);
+  if (packet && !offload_fits(*packet)) return Failure(ParseError::kBadOffload);
   return packet;
 }
 

@@ -5,7 +5,10 @@
 // flow lookup serves 64 KB. Every length is checked here, once; the later stages trust the offsets
 // of a Packet and never look outside `bytes`.
 //
-// RFC 791 (IPv4), RFC 9293 (TCP), RFC 768 (UDP), RFC 792 (ICMP).
+// Of IPv6, extension headers are walked over, at most kMaxExtensions of them; what they hide a transport header behind (a routing
+// header under way, authentication, encryption) is not forwarding's.
+//
+// RFC 791 (IPv4), RFC 8200 (IPv6), RFC 9293 (TCP), RFC 768 (UDP), RFC 792 (ICMP), RFC 4443 (ICMPv6).
 #pragma once
 
 #include <cstdint>
@@ -21,10 +24,15 @@ inline constexpr uint8_t kIcmp = 1;
 inline constexpr uint8_t kIpInIp = 4;
 inline constexpr uint8_t kTcp = 6;
 inline constexpr uint8_t kUdp = 17;
+inline constexpr uint8_t kIp6InIp = 41;
+inline constexpr uint8_t kIcmp6 = 58;
 
-// Free bytes before every packet, in and out: room for an outer IPv4 header and for Ethernet with a
+// Free bytes before every packet, in and out: room for an outer IPv4 or IPv6 header and for Ethernet with a
 // VLAN tag.
 inline constexpr size_t kHeadroom = 64;
+
+// A sender that means well has no more than four (RFC 8200, 4.1).
+inline constexpr size_t kMaxExtensions = 8;
 
 // What is still to be done to a packet, with the meaning and the numbers of virtio_net_hdr, but
 // counted from the IP header and in host order.
@@ -33,6 +41,7 @@ struct Offload {
     kNone = 0,
     kTcp4 = 1,
     kUdpFragments = 3,
+    kTcp6 = 4,
     kUdpSegments = 5,
     kEcnBit = 0x80  // the first segment alone keeps CWR
   };
@@ -73,8 +82,8 @@ struct Quoted {
   uint16_t offset = 0;            // of the quoted IP header, from the outer IP header
   uint16_t transport_offset = 0;  // of the quoted TCP or UDP header
   uint8_t protocol = 0;
-  Ipv4Address source;
-  Ipv4Address destination;
+  IpAddress source;
+  IpAddress destination;
   uint16_t source_port = 0;
   uint16_t destination_port = 0;
 };
@@ -84,14 +93,14 @@ struct Packet {
   Offload offload;
   uint32_t ifindex = 0;
 
-  Ipv4Address source;
-  Ipv4Address destination;
-  uint8_t protocol = 0;
-  uint8_t ttl = 0;
-  bool dont_fragment = false;
+  IpAddress source;
+  IpAddress destination;
+  uint8_t protocol = 0;         // of IPv6: what stands behind the extension headers
+  uint8_t ttl = 0;              // or hop limit
+  bool dont_fragment = false;   // always so with IPv6
   bool fragment = false;        // part of a datagram; ports are known in the first part alone
   bool ports_known = false;     // TCP or UDP with its header here
-  uint16_t header_length = 0;   // of IP, bytes
+  uint16_t header_length = 0;   // of IP, bytes; extension headers included
   uint16_t payload_offset = 0;  // first byte after the TCP or UDP header
   uint16_t source_port = 0;
   uint16_t destination_port = 0;
@@ -101,6 +110,7 @@ struct Packet {
   uint8_t icmp_code = 0;
   std::optional<Quoted> quoted;  // of an ICMP error
 
+  bool is_ipv6() const { return !source.is_v4(); }
   size_t payload_length() const { return bytes.size() - payload_offset; }
   bool is_super_packet() const { return offload.gso_kind() != Offload::kNone && offload.gso_size > 0; }
   // Packets on the wire: more than one for a super-packet.
@@ -117,7 +127,7 @@ struct Packet {
 };
 
 enum class ParseError : uint8_t {
-  kNotIpv4,
+  kNotIp,
   kBadIpHeader,   // header length or total length does not fit what was captured
   kBadTransport,  // the TCP, UDP or ICMP header does not fit
   kBadOffload,    // what is to be filled in lies outside of the packet

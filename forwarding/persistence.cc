@@ -1,5 +1,7 @@
 #include "forwarding/persistence.hpp"
 
+#include <algorithm>
+
 #include "forwarding/tcp_state.hpp"
 
 namespace tandem::forwarding {
@@ -14,12 +16,20 @@ uint64_t value_of(const Server& server, TimePoint now) {
 
 }  // namespace
 
-Ipv4Address group_of(const PersistenceSetting& setting, Ipv4Address client) {
-  const uint32_t mask = setting.ipv4_prefix == 0 ? 0 : ~uint32_t{0} << (32 - setting.ipv4_prefix);
-  return {client.value & mask};
+IpAddress group_of(const PersistenceSetting& setting, const IpAddress& client) {
+  if (client.is_v4()) {
+    const uint32_t mask = setting.ipv4_prefix == 0 ? 0 : ~uint32_t{0} << (32 - setting.ipv4_prefix);
+    return Ipv4Address{client.v4.value & mask};
+  }
+  Ipv6Address group = client.v6;
+  for (size_t i = 0; i < group.bytes.size(); ++i) {
+    const size_t kept = setting.ipv6_prefix > i * 8 ? std::min<size_t>(setting.ipv6_prefix - i * 8, 8) : 0;
+    group.bytes[i] &= static_cast<uint8_t>(0xff00 >> kept);
+  }
+  return group;
 }
 
-std::optional<Flow> Persistence::find(const FlowTable& flows, const Service& service, Ipv4Address client) {
+std::optional<Flow> Persistence::find(const FlowTable& flows, const Service& service, const IpAddress& client) {
   return flows.find(TANDEM_TEMPLATE_PROTOCOL, group_of(service.setting.persistence, client), 0, service.slot);
 }
 
@@ -33,7 +43,7 @@ Server* Persistence::server_of(const Service& service, const Flow& found) const 
   return holds(service, server) ? server : nullptr;
 }
 
-Server* Persistence::recall(const Service& service, Ipv4Address client, TimePoint now) {
+Server* Persistence::recall(const Service& service, const IpAddress& client, TimePoint now) {
   const auto found = find(flows_, service, client);
   if (!found) return nullptr;
   Server* server = server_of(service, *found);
@@ -52,8 +62,8 @@ void Persistence::refresh(const Service& service, Flow found, TimePoint now) {
   if (learnt || begins_a_quarter(before, now_tick, service.setting.persistence.timeout)) flows_.mark_dirty(found.index);
 }
 
-Server* Persistence::remember(const Service& service, Ipv4Address client, Server& server, TimePoint now) {
-  const Ipv4Address group = group_of(service.setting.persistence, client);
+Server* Persistence::remember(const Service& service, const IpAddress& client, Server& server, TimePoint now) {
+  const IpAddress group = group_of(service.setting.persistence, client);
   const uint64_t value = value_of(server, now);
   // Only another worker or the peer link can make the first try fail.
   for (int attempt = 0; attempt < 4; ++attempt) {
@@ -64,7 +74,7 @@ Server* Persistence::remember(const Service& service, Ipv4Address client, Server
       flows_.mark_dirty(found->index);
       return &server;
     }
-    const auto inserted = flows_.insert(TANDEM_TEMPLATE_PROTOCOL, tandem_flow_key(group.value, 0, service.slot), value);
+    const auto inserted = flows_.insert(TANDEM_TEMPLATE_PROTOCOL, group, 0, service.slot, value);
     if (inserted.evicted.key != TANDEM_KEY_EMPTY) {
       if (Server* was = services_.server(inserted.evicted.server()))
         services_.counts().change(*was, inserted.evicted.index,

@@ -23,7 +23,7 @@
 namespace tandem::forwarding {
 
 // The client group of a template.
-Ipv4Address group_of(const PersistenceSetting& setting, Ipv4Address client);
+IpAddress group_of(const PersistenceSetting& setting, const IpAddress& client);
 
 class Persistence {
  public:
@@ -32,12 +32,12 @@ class Persistence {
 
   // The server a new connection of this client goes to by its template, or nullptr. The template then lasts again.
   // REQUIRES: the service is persistent.
-  Server* recall(const Service& service, Ipv4Address client, TimePoint now);
+  Server* recall(const Service& service, const IpAddress& client, TimePoint now);
   // The scheduler picked `server`: it becomes the template's. Another worker may have been quicker; then its server is
   // returned.
-  Server* remember(const Service& service, Ipv4Address client, Server& server, TimePoint now);
+  Server* remember(const Service& service, const IpAddress& client, Server& server, TimePoint now);
   // What recall() would say; changes nothing.
-  static std::optional<Flow> find(const FlowTable& flows, const Service& service, Ipv4Address client);
+  static std::optional<Flow> find(const FlowTable& flows, const Service& service, const IpAddress& client);
   static bool holds(const Service& service, const Server* server);
 
  private:

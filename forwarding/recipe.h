@@ -1,7 +1,8 @@
 /* The recipe: what to do with a packet, given (server, direction). Made once per server, not per flow; a flow only says
  * which server. Plain C, because eBPF reads the very same records.
  *
- * Addresses and ports are host-order numbers here; only apply() and the eBPF programs turn them into wire bytes.
+ * IPv4 addresses and ports are host-order numbers here; only apply() and the eBPF programs turn them into wire bytes. IPv6
+ * addresses are bytes as they are on the wire.
  */
 #ifndef TANDEM_FORWARDING_RECIPE_H
 #define TANDEM_FORWARDING_RECIPE_H
@@ -19,7 +20,7 @@ typedef __u64 uint64_t;
 enum tandem_method {
   TANDEM_NAT = 0, /* rewrite the destination to the server, and its answers back */
   TANDEM_DR = 1,  /* only the MAC changes; the server answers the client itself */
-  TANDEM_TUN = 2, /* IP in IP (RFC 2003) to the server; it answers the client itself */
+  TANDEM_TUN = 2, /* IP in IP (RFC 2003), IPv6 in IPv6 (RFC 2473) to the server; it answers the client itself */
 };
 
 enum tandem_recipe_flags {
@@ -28,9 +29,11 @@ enum tandem_recipe_flags {
   /* The service has several addresses or ports: virtual_address and virtual_port are only its first. What a flow's client
    * came to is its service number's address and port; with a range, and with server_port 0, ports stay as they are. */
   TANDEM_RECIPE_MANY_FRONTS = 4,
+  TANDEM_RECIPE_IPV6 = 8,         /* the virtual address is virtual_address6 */
+  TANDEM_RECIPE_SERVER_IPV6 = 16, /* the server's and the tunnel's are server_address6 and tunnel_source6 */
 };
 
-/* One cache line. */
+/* Two cache lines, of which IPv4 needs the first alone. */
 struct tandem_recipe {
   uint32_t server_address; /* RIP */
   uint32_t virtual_address; /* VIP */
@@ -47,13 +50,17 @@ struct tandem_recipe {
   uint8_t source_mac[6];    /* of that interface */
   uint8_t destination_mac[6]; /* of the next hop towards the server */
   uint8_t reserved1[24];
+  uint8_t server_address6[16];
+  uint8_t virtual_address6[16];
+  uint8_t tunnel_source6[16];
+  uint8_t reserved2[16];
 };
 
 #ifndef __bpf__
 #ifdef __cplusplus
-static_assert(sizeof(struct tandem_recipe) == 64, "one cache line");
+static_assert(sizeof(struct tandem_recipe) == 128, "two cache lines");
 #else
-_Static_assert(sizeof(struct tandem_recipe) == 64, "one cache line");
+_Static_assert(sizeof(struct tandem_recipe) == 128, "two cache lines");
 #endif
 #endif
 

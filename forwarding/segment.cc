@@ -15,14 +15,23 @@ void set_header_checksum(Ipv4Header& ip, Bytes header) {
 }  // namespace
 
 void fill_transport_checksum(MutableBytes ip_packet, size_t header_length, uint8_t protocol) {
-  const auto& ip = *wire_at<Ipv4Header>(Bytes(ip_packet));
-  const size_t offset = protocol == kTcp ? offsetof(TcpHeader, checksum) : offsetof(UdpHeader, checksum);
+  const size_t offset = protocol == kIcmp6 ? offsetof(IcmpHeader, checksum)
+                        : protocol == kTcp ? offsetof(TcpHeader, checksum)
+                                           : offsetof(UdpHeader, checksum);
   auto* field = wire_at<be16>(ip_packet, header_length + offset);
   TANDEM_ASSERT(field != nullptr);
   *field = 0;
   ChecksumSum sum;
-  sum.add32(ip.source);
-  sum.add32(ip.destination);
+  // The pseudo-header: RFC 9293, 3.1; RFC 8200, 8.1.
+  if (static_cast<uint8_t>(ip_packet[0]) >> 4 == 6) {
+    const auto& ip = *wire_at<Ipv6Header>(Bytes(ip_packet));
+    sum.add(std::as_bytes(std::span(ip.source)));
+    sum.add(std::as_bytes(std::span(ip.destination)));
+  } else {
+    const auto& ip = *wire_at<Ipv4Header>(Bytes(ip_packet));
+    sum.add32(ip.source);
+    sum.add32(ip.destination);
+  }
   sum.add16(protocol);
   sum.add16(static_cast<uint16_t>(ip_packet.size() - header_length));
   sum.add(ip_packet.subspan(header_length));
@@ -50,14 +59,18 @@ void write_segment(const Packet& packet, size_t offset, size_t index, bool last,
   std::memcpy(room.data(), packet.bytes.data(), headers);
   if (room.size() > headers)
     std::memcpy(room.data() + headers, packet.bytes.data() + headers + offset, room.size() - headers);
-  auto& ip = *wire_at<Ipv4Header>(room);
   auto& tcp = *wire_at<TcpHeader>(room, packet.header_length);
-  ip.total_length = static_cast<uint16_t>(room.size());
-  ip.id = static_cast<uint16_t>(ip.id + index);
+  if (packet.is_ipv6()) {
+    wire_at<Ipv6Header>(room)->payload_length = static_cast<uint16_t>(room.size() - sizeof(Ipv6Header));
+  } else {
+    auto& ip = *wire_at<Ipv4Header>(room);
+    ip.total_length = static_cast<uint16_t>(room.size());
+    ip.id = static_cast<uint16_t>(ip.id + index);
+    set_header_checksum(ip, room.first(packet.header_length));
+  }
   tcp.sequence = static_cast<uint32_t>(tcp.sequence + offset);
   if (!last) tcp.flags &= static_cast<uint8_t>(~(kFin | kPsh));
   if (index > 0) tcp.flags &= static_cast<uint8_t>(~kCwr);
-  set_header_checksum(ip, room.first(packet.header_length));
   fill_transport_checksum(room, packet.header_length, kTcp);
 }
 

@@ -11,7 +11,7 @@
 
 namespace tandem::forwarding {
 
-// Computes the checksum of the TCP or UDP packet in `ip_packet` anew (RFC 9293 3.1, RFC 768).
+// Computes the checksum of the TCP, UDP or ICMPv6 packet in `ip_packet` anew (RFC 9293 3.1, RFC 768, RFC 8200 8.1).
 // REQUIRES: its transport header lies within.
 void fill_transport_checksum(MutableBytes ip_packet, size_t header_length, uint8_t protocol);
 
@@ -29,7 +29,7 @@ Cut segment(const Packet& packet, size_t segment_size, Outputs& outputs, Emit em
 
 // Cuts a packet into IP fragments of at most `mtu` bytes (RFC 791, 3.2). Options are copied into
 // every fragment, which is allowed for all and required for some.
-// REQUIRES: its checksum is filled; DF is not set.
+// REQUIRES: IPv4; its checksum is filled; DF is not set.
 template <class Emit>
 Cut fragment(const Packet& packet, size_t mtu, Outputs& outputs, Emit emit);
 

@@ -56,7 +56,7 @@ struct Server {
   uint16_t service_slot = 0;
   uint8_t protocol = 0;
   uint16_t port = 0;
-  Ipv4Address address;
+  IpAddress address;
   uint32_t weight = 1;
   uint32_t last_weight = 1;  // the last one above 0; 0 when there was none
   bool up = true;

@@ -51,11 +51,11 @@ void ServiceTable::index_again() {
   vips_.assign(vips);
 }
 
-const Facet* ServiceTable::find_in_ranges(uint8_t protocol, Ipv4Address vip, uint16_t port) const {
+const Facet* ServiceTable::find_in_ranges(uint8_t protocol, const IpAddress& vip, uint16_t port) const {
   const uint32_t found = vips_.find(endpoint_key(protocol, vip, 0));
   if (found == 0) return nullptr;
   for (const Facet& facet : range_lists_[found - 1])
-    if (facet.front.has(port)) return &facet;
+    if (facet.front.has(port) && facet.front.address == vip) return &facet;
   return nullptr;
 }
 

@@ -4,6 +4,7 @@
 #include <unordered_set>
 
 #include "daemon/base/assert.hpp"
+#include "forwarding/recipe.hpp"
 
 namespace tandem::forwarding {
 
@@ -246,19 +247,21 @@ void ServiceTable::take_fronts(Service& service, TableChanges& changes) {
 // shell corrects it soon.
 void ServiceTable::write_recipe(const Service& service, const Server& server) {
   tandem_recipe& recipe = recipes_[server.slot];
-  recipe.server_address = server.address.value;
+  const auto mark = [&recipe](uint8_t flag, bool set) {
+    recipe.flags = static_cast<uint8_t>(set ? recipe.flags | flag : recipe.flags & ~flag);
+  };
+  put_address(server.address, recipe.server_address, recipe.server_address6);
+  put_address(service.setting.vip, recipe.virtual_address, recipe.virtual_address6);
+  mark(TANDEM_RECIPE_IPV6, !service.setting.vip.is_v4());
+  mark(TANDEM_RECIPE_SERVER_IPV6, !server.address.is_v4());
   recipe.server_port = server.port;
-  recipe.virtual_address = service.setting.vip.value;
   recipe.virtual_port = service.setting.port;
   recipe.service = service.slot;
   recipe.protocol = service.setting.protocol;
   recipe.method = static_cast<uint8_t>(service.setting.method);
   recipe.flags |= TANDEM_RECIPE_IN_USE;
   const bool one_front = service.setting.other_fronts.empty() && service.setting.last_port == 0 && server.port != 0;
-  if (one_front)
-    recipe.flags &= static_cast<uint8_t>(~TANDEM_RECIPE_MANY_FRONTS);
-  else
-    recipe.flags |= TANDEM_RECIPE_MANY_FRONTS;
+  mark(TANDEM_RECIPE_MANY_FRONTS, !one_front);
 }
 
 bool ServiceTable::set_standing(std::string_view service_name, std::string_view server_name,
@@ -301,7 +304,7 @@ void ServiceTable::set_next_hop(uint16_t server_slot, const NextHop& hop) {
   tandem_recipe& recipe = recipes_[server_slot];
   recipe.ifindex = hop.ifindex;
   recipe.mtu = hop.mtu;
-  recipe.tunnel_source = hop.tunnel_source.value;
+  put_address(hop.tunnel_source, recipe.tunnel_source, recipe.tunnel_source6);
   std::copy(hop.source_mac.bytes.begin(), hop.source_mac.bytes.end(), recipe.source_mac);
   std::copy(hop.destination_mac.bytes.begin(), hop.destination_mac.bytes.end(), recipe.destination_mac);
   recipe.flags |= TANDEM_RECIPE_NEIGHBOUR_KNOWN;
@@ -311,12 +314,12 @@ void ServiceTable::forget_next_hop(uint16_t server_slot) {
   recipes_[server_slot].flags &= static_cast<uint8_t>(~TANDEM_RECIPE_NEIGHBOUR_KNOWN);
 }
 
-void ServiceTable::set_own_addresses(std::vector<Ipv4Address> addresses) {
+void ServiceTable::set_own_addresses(std::vector<IpAddress> addresses) {
   std::sort(addresses.begin(), addresses.end());
   own_addresses_ = std::move(addresses);
 }
 
-bool ServiceTable::is_own(Ipv4Address address) const {
+bool ServiceTable::is_own(const IpAddress& address) const {
   return std::binary_search(own_addresses_.begin(), own_addresses_.end(), address);
 }
 

@@ -47,7 +47,7 @@ enum class FlowsOnDown : uint8_t {
 
 struct ServerSetting {
   std::string name;  // at most 63 bytes
-  Ipv4Address address;
+  IpAddress address;
   uint16_t port = 0;    // 0: the one the client came to; always so with a range
   uint32_t weight = 1;  // the one in force: 0 takes no new flows
   bool up = true;       // false: known to be dead, so UDP flows leave it
@@ -69,7 +69,7 @@ struct PersistenceSetting {
 
 // Where clients come to: an address, and a port or a range of them.
 struct Front {
-  Ipv4Address address;
+  IpAddress address;
   uint16_t first_port = 0, last_port = 0;
   bool has(uint16_t port) const { return port >= first_port && port <= last_port; }
   bool is_range() const { return first_port != last_port; }
@@ -78,7 +78,7 @@ struct Front {
 
 struct ServiceSetting {
   std::string name;  // at most 63 bytes
-  Ipv4Address vip;
+  IpAddress vip;
   uint16_t port = 0;
   uint16_t last_port = 0;           // of a range; 0: `port` alone
   std::vector<Front> other_fronts;  // further addresses and ports of the same service
@@ -102,8 +102,8 @@ struct NextHop {
   uint32_t ifindex = 0;
   MacAddress source_mac;
   MacAddress destination_mac;
-  uint16_t mtu = 0;           // bytes of IP; 0: unknown, never too big
-  Ipv4Address tunnel_source;  // the outer source of a TUN server: this director's address there
+  uint16_t mtu = 0;         // bytes of IP; 0: unknown, never too big
+  IpAddress tunnel_source;  // the outer source of a TUN server: this director's address there
   bool operator==(const NextHop&) const = default;
 };
 
@@ -159,28 +159,29 @@ class ServiceTable {
   void forget_next_hop(uint16_t server_slot);
   // This director's own addresses: what a server sends them (answers to health checks) is the
   // kernel's.
-  void set_own_addresses(std::vector<Ipv4Address> addresses);
+  void set_own_addresses(std::vector<IpAddress> addresses);
 
   // ---- lookups
-  const Facet* find(uint8_t protocol, Ipv4Address vip, uint16_t port) const {
+  const Facet* find(uint8_t protocol, const IpAddress& vip, uint16_t port) const {
     const uint32_t found = by_vip_.find(endpoint_key(protocol, vip, port));
-    if (found != 0) return &facets_[found];
+    if (found != 0 && (vip.is_v4() || facets_[found].front.address == vip)) return &facets_[found];
     return range_lists_.size() > 1 ? find_in_ranges(protocol, vip, port) : nullptr;
   }
   Service* find(std::string_view name) const;
   // The first NAT server with this address and port; others follow by Server::next_same_endpoint. Port 0: the first that
   // has the port its clients came to.
-  Server* find_server(uint8_t protocol, Ipv4Address address, uint16_t port) const {
+  Server* find_server(uint8_t protocol, const IpAddress& address, uint16_t port) const {
     const uint32_t found = by_server_.find(endpoint_key(protocol, address, port));
-    return found == 0 ? nullptr : servers_[found].get();
+    if (found == 0 || (!address.is_v4() && servers_[found]->address != address)) return nullptr;
+    return servers_[found].get();
   }
   // The first TUN server with this address.
-  Server* find_tunnel(Ipv4Address address) const { return find_server(kIpInIp, address, 0); }
+  Server* find_tunnel(const IpAddress& address) const { return find_server(kIpInIp, address, 0); }
   // Some service of this protocol has this address.
-  bool is_vip(uint8_t protocol, Ipv4Address address) const {
+  bool is_vip(uint8_t protocol, const IpAddress& address) const {
     return vips_.find(endpoint_key(protocol, address, 0)) != 0;
   }
-  bool is_own(Ipv4Address address) const;
+  bool is_own(const IpAddress& address) const;
   // By number; nullptr when nothing in force has it.
   Service* service(uint16_t slot) const { return slot < facets_.size() ? facets_[slot].service : nullptr; }
   const Facet* facet(uint16_t slot) const {
@@ -220,7 +221,7 @@ class ServiceTable {
   std::span<tandem_recipe, TANDEM_SERVER_SLOTS> recipes_;
   Numbering numbering_;
   FlowCounts counts_;
-  const Facet* find_in_ranges(uint8_t protocol, Ipv4Address vip, uint16_t port) const;
+  const Facet* find_in_ranges(uint8_t protocol, const IpAddress& vip, uint16_t port) const;
   void take_fronts(Service& service, TableChanges& changes);
 
   std::vector<std::unique_ptr<Service>> services_;  // by slot
@@ -232,7 +233,7 @@ class ServiceTable {
   EndpointMap vips_;                             // to a list of ranges, by its place; list 0 is empty
   std::vector<std::vector<Facet>> range_lists_;  // each of one address, narrow ranges first
   bool has_servers_of_any_port_ = false;
-  std::vector<Ipv4Address> own_addresses_;  // sorted
+  std::vector<IpAddress> own_addresses_;  // sorted
 };
 
 }  // namespace tandem::forwarding

@@ -198,11 +198,11 @@ TEST(ServiceTable, FindsItsWayAmongTenThousandServers) {
   ServiceSetting big = web();
   big.servers.clear();
   for (uint32_t i = 0; i < 10'000; ++i)
-    big.servers.push_back({"s" + std::to_string(i), {0x0a000000 + i}, 8080, 1, true});
+    big.servers.push_back({"s" + std::to_string(i), Ipv4Address{0x0a000000 + i}, 8080, 1, true});
   director.apply({big});
   EXPECT_EQ(director.services.find(kTcp, big.vip, 80)->service->servers.size(), 10'000u);
   for (uint32_t i = 0; i < 10'000; i += 97)
-    EXPECT_EQ(director.services.find_server(kTcp, {0x0a000000 + i}, 8080)->name, "s" + std::to_string(i));
+    EXPECT_EQ(director.services.find_server(kTcp, Ipv4Address{0x0a000000 + i}, 8080)->name, "s" + std::to_string(i));
 }
 
 }  // namespace

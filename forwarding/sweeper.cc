@@ -113,7 +113,9 @@ bool Sweeper::visit_template(const Service& service, Flow flow, uint32_t now_tic
 }
 
 void Sweeper::keep_template_of(const Service& service, const Flow& flow, uint32_t now_tick) {
-  auto found = Persistence::find(flows_, service, flow.client());
+  const auto client = flows_.client_of(flow);
+  if (!client) return;
+  auto found = Persistence::find(flows_, service, *client);
   if (!found || (found->flags() & TANDEM_FLOW_EXPIRING) == 0) return;
   const auto flags = static_cast<uint8_t>(found->flags() & ~TANDEM_FLOW_EXPIRING);
   const uint32_t as_if_seen = now_tick - ticks_of(service.setting.persistence.timeout) + ticks_of(kAnotherMinute);

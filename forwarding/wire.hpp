@@ -1,6 +1,7 @@
 // The wire formats of forwarding, written once. Only parse, apply, segment and answers see them.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -33,6 +34,46 @@ struct Ipv4Header {
 };
 static_assert(sizeof(Ipv4Header) == 20 && alignof(Ipv4Header) == 1);
 
+// RFC 8200, 3.
+struct Ipv6Header {
+  be32 first;  // version (4 bits), traffic class (8), flow label (20)
+  be16 payload_length;
+  uint8_t next_header = 0;
+  uint8_t hop_limit = 0;
+  std::array<uint8_t, 16> source{};
+  std::array<uint8_t, 16> destination{};
+
+  uint8_t version() const { return static_cast<uint8_t>(first >> 28); }
+  uint8_t traffic_class() const { return static_cast<uint8_t>(first >> 20); }
+};
+static_assert(sizeof(Ipv6Header) == 40 && alignof(Ipv6Header) == 1);
+
+// RFC 8200, 4.2: what every extension header begins with, the fragment header excepted.
+struct Ipv6Extension {
+  uint8_t next_header = 0;
+  uint8_t length = 0;  // in units of eight bytes, the first not counted
+};
+
+// RFC 8200, 4.4.
+struct Ipv6Routing {
+  uint8_t next_header = 0;
+  uint8_t length = 0;
+  uint8_t type = 0;
+  uint8_t segments_left = 0;
+};
+
+// RFC 8200, 4.5.
+struct Ipv6Fragment {
+  uint8_t next_header = 0;
+  uint8_t reserved = 0;
+  be16 offset_and_flags;  // offset in units of eight bytes (13 bits), two reserved bits, more fragments
+  be32 id;
+
+  bool more_fragments() const { return (offset_and_flags & 1) != 0; }
+  size_t fragment_offset() const { return offset_and_flags & 0xfff8; }
+};
+static_assert(sizeof(Ipv6Fragment) == 8 && alignof(Ipv6Fragment) == 1);
+
 // RFC 9293, 3.1.
 struct TcpHeader {
   be16 source_port;
@@ -58,7 +99,7 @@ struct UdpHeader {
 };
 static_assert(sizeof(UdpHeader) == 8 && alignof(UdpHeader) == 1);
 
-// RFC 792.
+// RFC 792; RFC 4443, 2.1, where `unused` and `mtu` are one number of 32 bits (3.2).
 struct IcmpHeader {
   uint8_t type = 0;
   uint8_t code = 0;
@@ -76,6 +117,15 @@ inline constexpr uint8_t kTimeExceeded = 11;
 inline constexpr uint8_t kParameterProblem = 12;
 inline constexpr uint8_t kFragmentationNeeded = 4;  // code of kDestinationUnreachable
 }  // namespace icmp
+
+// RFC 4443. Types below 128 are errors.
+namespace icmp6 {
+inline constexpr uint8_t kDestinationUnreachable = 1;
+inline constexpr uint8_t kPacketTooBig = 2;
+inline constexpr uint8_t kTimeExceeded = 3;
+inline constexpr uint8_t kParameterProblem = 4;
+inline constexpr uint8_t kRedirect = 137;  // RFC 4861, 4.5
+}  // namespace icmp6
 
 // The first 64 bits of TCP and of UDP: all that an ICMP error must quote.
 struct PortsAndMore {

@@ -21,7 +21,7 @@ bool Witness::settle(Flow& flow) {
   return flows_.update(flow, tandem_flow_value(flow.server(), flow.state(), flags, flow.last_seen()));
 }
 
-uint64_t Witness::mark_of(Ipv4Address client) const {
+uint64_t Witness::mark_of(const IpAddress& client) const {
   return uint64_t{1} << (flows_.hash_of(client) >> 58);
 }
 

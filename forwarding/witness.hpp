@@ -33,7 +33,7 @@ class Witness {
  private:
   static bool is_open(const Flow& flow);
   bool settle(Flow& flow);
-  uint64_t mark_of(Ipv4Address client) const;
+  uint64_t mark_of(const IpAddress& client) const;
 
   FlowTable& flows_;
 };

@@ -47,7 +47,7 @@ TEST_F(FlowFileTest, FlowsOutliveWhoWroteThem) {
   auto file = FlowFile::open(path_, kBuckets);
   ASSERT_TRUE(file.has_value());
   EXPECT_TRUE(file->taken_up()) << file->reason();
-  const auto flow = file->table().find(6, {0xc0000201}, 1234, 1);
+  const auto flow = file->table().find(6, Ipv4Address{0xc0000201}, 1234, 1);
   ASSERT_TRUE(flow.has_value());
   EXPECT_EQ(flow->server(), 9);
 }

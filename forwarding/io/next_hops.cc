@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "forwarding/flow_search.hpp"
 #include "forwarding/flow_table.h"
 
 namespace tandem::forwarding {
@@ -14,7 +15,7 @@ netlink::Outcome<KernelNetwork> KernelNetwork::open() {
   return KernelNetwork(std::move(*connection));
 }
 
-std::optional<netlink::RouteAnswer> KernelNetwork::route_to(Ipv4Address destination) {
+std::optional<netlink::RouteAnswer> KernelNetwork::route_to(const IpAddress& destination) {
   auto answer = netlink::route_to(connection_, destination);
   if (!answer || answer->kind != netlink::RouteKind::kUnicast) return std::nullopt;
   return std::move(*answer);
@@ -37,21 +38,29 @@ std::optional<NetworkView::Interface> KernelNetwork::interface(int ifindex) {
   return Interface{.mac = link->mac, .mtu = link->mtu};
 }
 
+namespace {
+
+uint64_t word_of(const IpAddress& address) {
+  if (address.is_v4()) return address.v4.value;
+  uint64_t halves[2];
+  std::memcpy(halves, address.v6.bytes.data(), sizeof halves);
+  return tandem_mix(halves[0]) ^ halves[1];
+}
+uint64_t hash_of(const IpAddress& address) {
+  return tandem_mix(word_of(address));
+}
+
+}  // namespace
+
 size_t NextHops::HashHopKey::operator()(const HopKey& key) const {
-  uint64_t word = key.address.v4.value;
-  if (!key.address.is_v4()) {
-    uint64_t halves[2];
-    std::memcpy(halves, key.address.v6.bytes.data(), sizeof halves);
-    word = tandem_mix(halves[0]) ^ halves[1];
-  }
-  return tandem_mix(word ^ (static_cast<uint64_t>(key.ifindex) << 32));
+  return tandem_mix(word_of(key.address) ^ (static_cast<uint64_t>(key.ifindex) << 32));
 }
 
 NextHops::NextHops(NetworkView& network) : network_(network), routes_(std::make_unique<std::array<Route, kRoutes>>()) {}
 
-NextHops::Route NextHops::look_up(Ipv4Address destination, TimePoint now) {
+NextHops::Route NextHops::look_up(const IpAddress& destination, TimePoint now) {
   ++counters_.lookups;
-  Route result{.destination = destination.value, .generation = generation_, .asked = now};
+  Route result{.destination = destination, .generation = generation_, .asked = now};
   const auto route = network_.route_to(destination);
   if (!route) return result;
   result.mtu = route->mtu;
@@ -81,14 +90,14 @@ NextHops::Hop* NextHops::hop_of(const HopKey& key, TimePoint now) {
   return (hops_[key] = std::move(hop)).get();
 }
 
-NextHops::Route& NextHops::route_for(Ipv4Address destination, TimePoint now) {
-  const uint64_t set = tandem_mix(destination.value) % (kRoutes / kWays);
+NextHops::Route& NextHops::route_for(const IpAddress& destination, TimePoint now) {
+  const uint64_t set = hash_of(destination) % (kRoutes / kWays);
   Route* const places = &(*routes_)[set * kWays];
   Route* chosen = nullptr;
   for (Route* place = places; place != places + kWays; ++place) {
     if (place->generation != generation_) {
       if (chosen == nullptr) chosen = place;
-    } else if (place->destination == destination.value) {
+    } else if (place->destination == destination) {
       if (place->hop != nullptr || now - place->asked < kNoRouteFor) return *place;
       chosen = place;
       break;
@@ -98,7 +107,7 @@ NextHops::Route& NextHops::route_for(Ipv4Address destination, TimePoint now) {
   return *chosen = look_up(destination, now);
 }
 
-void NextHops::send(Ipv4Address destination, MutableBytes packet, const Offload& offload, TimePoint now,
+void NextHops::send(const IpAddress& destination, MutableBytes packet, const Offload& offload, TimePoint now,
                     const Send& send) {
   const Route& route = route_for(destination, now);
   if (route.hop == nullptr) {
@@ -152,10 +161,8 @@ void NextHops::on_neighbour(const netlink::Neighbour& neighbour, bool removed, c
 }
 
 void NextHops::forget_routes(const Prefix& changed) {
-  if (!changed.address.is_v4()) return;
-  const uint32_t mask = changed.length == 0 ? 0 : ~uint32_t{0} << (32 - changed.length);
   for (Route& place : *routes_)
-    if (((place.destination ^ changed.address.v4.value) & mask) == 0) place.generation = 0;
+    if (contains(changed, place.destination)) place.generation = 0;
 }
 
 void NextHops::forget_all() {

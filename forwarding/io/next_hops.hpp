@@ -38,7 +38,7 @@ class NetworkView {
   };
   virtual ~NetworkView() = default;
   // Nothing: no route, or not one that leaves this box.
-  virtual std::optional<netlink::RouteAnswer> route_to(Ipv4Address destination) = 0;
+  virtual std::optional<netlink::RouteAnswer> route_to(const IpAddress& destination) = 0;
   virtual std::optional<netlink::Neighbour> neighbour(int ifindex, const IpAddress& address) = 0;
   virtual void ask(int ifindex, const IpAddress& address) = 0;
   virtual std::optional<Interface> interface(int ifindex) = 0;
@@ -47,7 +47,7 @@ class NetworkView {
 class KernelNetwork final : public NetworkView {
  public:
   static netlink::Outcome<KernelNetwork> open();
-  std::optional<netlink::RouteAnswer> route_to(Ipv4Address destination) override;
+  std::optional<netlink::RouteAnswer> route_to(const IpAddress& destination) override;
   std::optional<netlink::Neighbour> neighbour(int ifindex, const IpAddress& address) override;
   void ask(int ifindex, const IpAddress& address) override;
   std::optional<Interface> interface(int ifindex) override;
@@ -94,7 +94,7 @@ class NextHops {
 
   // Sends `packet` by `send`, which is called within or, when the next hop must first be resolved, later with a copy,
   // which stays until forget_released(). kHeadroom bytes stand before the copy.
-  void send(Ipv4Address destination, MutableBytes packet, const Offload& offload, TimePoint now, const Send& send);
+  void send(const IpAddress& destination, MutableBytes packet, const Offload& offload, TimePoint now, const Send& send);
 
   void on_neighbour(const netlink::Neighbour& neighbour, bool removed, const Send& send);
   // A route to `changed` came or went: destinations inside of it are asked again when they are next needed.
@@ -132,7 +132,7 @@ class NextHops {
   };
   // A place of the routes table. Valid only in the generation it was written in.
   struct Route {
-    uint32_t destination = 0;
+    IpAddress destination;
     uint32_t generation = 0;
     Hop* hop = nullptr;  // none: no route, as of `asked`
     uint32_t mtu = 0;    // the route's own; 0: the interface's
@@ -140,8 +140,8 @@ class NextHops {
   };
   static constexpr size_t kWays = 4;
 
-  Route& route_for(Ipv4Address destination, TimePoint now);
-  Route look_up(Ipv4Address destination, TimePoint now);
+  Route& route_for(const IpAddress& destination, TimePoint now);
+  Route look_up(const IpAddress& destination, TimePoint now);
   Hop* hop_of(const HopKey& key, TimePoint now);
   void hold(Hop& hop, Bytes packet, const Offload& offload, TimePoint now);
   void release(Hop& hop, const Send& send);

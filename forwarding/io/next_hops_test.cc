@@ -26,7 +26,7 @@ const MacAddress kOther{{2, 0, 0, 0, 0, 3}};
 // One interface, 2, with a gateway to everything.
 class OneGateway final : public NetworkView {
  public:
-  std::optional<netlink::RouteAnswer> route_to(Ipv4Address) override {
+  std::optional<netlink::RouteAnswer> route_to(const IpAddress&) override {
     ++routes_asked;
     if (!has_route) return std::nullopt;
     netlink::RouteAnswer answer;

@@ -124,18 +124,18 @@ SilenceRules silence_of(const std::vector<ServiceSetting>& settings) {
     const std::vector<Front> fronts = service.fronts();
     for (const Front& front : fronts) {
       if (front.is_range())
-        rules.service_ranges.insert({service.protocol, front.address, front.first_port, front.last_port});
+        rules.service_ranges.insert({service.protocol, front.address.v4, front.first_port, front.last_port});
       else
-        rules.services.insert({service.protocol, front.address, front.first_port});
+        rules.services.insert({service.protocol, front.address.v4, front.first_port});
     }
     if (service.method != TANDEM_NAT) continue;
     for (const ServerSetting& server : service.servers) {
       if (server.port != 0) {
-        rules.nat_servers.insert({service.protocol, server.address, server.port});
+        rules.nat_servers.insert({service.protocol, server.address.v4, server.port});
         continue;
       }
       for (const Front& front : fronts)
-        rules.nat_server_ranges.insert({service.protocol, server.address, front.first_port, front.last_port});
+        rules.nat_server_ranges.insert({service.protocol, server.address.v4, front.first_port, front.last_port});
     }
   }
   return rules;

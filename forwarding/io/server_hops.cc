@@ -2,23 +2,16 @@
 
 #include <algorithm>
 
+#include "forwarding/flow_search.hpp"
+
 namespace tandem::forwarding {
-namespace {
-
-bool contains(const Prefix& prefix, Ipv4Address address) {
-  if (!prefix.address.is_v4()) return false;
-  if (prefix.length == 0) return true;
-  return ((prefix.address.v4.value ^ address.value) >> (32 - prefix.length)) == 0;
-}
-
-}  // namespace
 
 void ServerHops::tell(const Entry& entry, std::vector<HopChange>& changes) {
   for (const uint16_t slot : entry.slots) changes.push_back({slot, entry.hop, entry.known});
 }
 
 // True when something about the way changed.
-bool ServerHops::look_up(Ipv4Address server, Entry& entry, TimePoint now) {
+bool ServerHops::look_up(const IpAddress& server, Entry& entry, TimePoint now) {
   const NextHop hop_before = entry.hop;
   const bool known_before = entry.known;
   entry.hop = {};
@@ -31,8 +24,8 @@ bool ServerHops::look_up(Ipv4Address server, Entry& entry, TimePoint now) {
     entry.hop.ifindex = static_cast<uint32_t>(route->interface_index);
     entry.hop.source_mac = interface->mac;
     entry.hop.mtu = static_cast<uint16_t>(std::min<uint32_t>(mtu, 65535));
-    if (route->preferred_source && route->preferred_source->is_v4())
-      entry.hop.tunnel_source = route->preferred_source->v4;
+    if (route->preferred_source && route->preferred_source->family == server.family)
+      entry.hop.tunnel_source = *route->preferred_source;
     const auto neighbour = network_.neighbour(route->interface_index, entry.via);
     if (neighbour && neighbour->usable()) {
       entry.hop.destination_mac = neighbour->mac;
@@ -47,7 +40,7 @@ bool ServerHops::look_up(Ipv4Address server, Entry& entry, TimePoint now) {
 }
 
 std::vector<HopChange> ServerHops::set_servers(std::span<const Server* const> servers, TimePoint now) {
-  std::map<Ipv4Address, Entry> fresh;
+  std::map<IpAddress, Entry> fresh;
   for (const Server* server : servers) fresh[server->address].slots.push_back(server->slot);
   std::vector<HopChange> changes;
   for (auto& [address, entry] : fresh) {

@@ -52,11 +52,11 @@ class ServerHops {
     std::optional<TimePoint> asked;
   };
   std::vector<HopChange> on_route(const Prefix& destination, TimePoint now, bool all);
-  bool look_up(Ipv4Address server, Entry& entry, TimePoint now);
+  bool look_up(const IpAddress& server, Entry& entry, TimePoint now);
   static void tell(const Entry& entry, std::vector<HopChange>& changes);
 
   NetworkView& network_;
-  std::map<Ipv4Address, Entry> entries_;
+  std::map<IpAddress, Entry> entries_;
 };
 
 }  // namespace tandem::forwarding

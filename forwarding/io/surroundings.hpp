@@ -20,7 +20,7 @@ struct PacketInterface {
 
 struct Surroundings {
   std::vector<PacketInterface> interfaces;
-  std::vector<Ipv4Address> own_addresses;  // of every interface, VIPs that are here now among them
+  std::vector<IpAddress> own_addresses;  // of every interface, VIPs that are here now among them
   bool operator==(const Surroundings&) const = default;
 };
 

@@ -259,7 +259,7 @@ void Worker::handle_batch(PacketPort& port) {
       }
       const tandem_recipe& recipe = services_.recipe(to_server->slot);
       if ((recipe.flags & TANDEM_RECIPE_NEIGHBOUR_KNOWN) == 0) {
-        hops_.send({recipe.server_address}, out.packet, out.offload, now_, send_);
+        hops_.send(server_address(recipe), out.packet, out.offload, now_, send_);
         continue;
       }
       Way way{.ifindex = recipe.ifindex, .source = {}, .destination = {}, .mtu = recipe.mtu};

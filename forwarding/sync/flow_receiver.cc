@@ -9,10 +9,16 @@ namespace tandem::forwarding::sync {
 
 void FlowReceiver::merge(std::span<const FlowRecord> records, TimePoint now) {
   counts_.received += records.size();
-  for (const FlowRecord& record : records) merge_one(record, now);
+  for (const FlowRecord& record : records) merge_one(record, Ipv4Address{record.client_address}, now);
 }
 
-void FlowReceiver::merge_one(const FlowRecord& record, TimePoint now) {
+void FlowReceiver::merge(std::span<const FlowRecord6> records, TimePoint now) {
+  counts_.received += records.size();
+  for (const FlowRecord6& record : records) merge_one(record, Ipv6Address{record.client_address}, now);
+}
+
+template <class Record>
+void FlowReceiver::merge_one(const Record& record, const IpAddress& client, TimePoint now) {
   const NumberMap::Target target = numbers_.target(record.service, record.server);
   if (!target.known() || record.state >= kFlowStates) {
     ++counts_.refused;
@@ -29,7 +35,6 @@ void FlowReceiver::merge_one(const FlowRecord& record, TimePoint now) {
   }
   const uint32_t now_tick = tick_of(now);
   const uint32_t last_seen = now_tick - ticks_of(lifetime - remaining);
-  const uint64_t key = tandem_flow_key(record.client_address, record.client_port, target.service);
   const uint8_t flags = TANDEM_FLOW_LEARNT;  // the peer's own marks are not ours
   const uint64_t value = tandem_flow_value(target.server, record.state, flags, last_seen);
 
@@ -37,25 +42,25 @@ void FlowReceiver::merge_one(const FlowRecord& record, TimePoint now) {
   // after a few rounds in a row it is clearly this box that has the flow.
   constexpr int kRounds = 4;
   for (int round = 0; round < kRounds; ++round) {
-    auto ours = table_.find(protocol, {record.client_address}, record.client_port, target.service);
+    auto ours = table_.find(protocol, client, record.client_port, target.service);
     if (!ours) {
-      const auto inserted = table_.insert(protocol, key, value);
+      const auto inserted = table_.insert(protocol, client, record.client_port, target.service, value);
       if (inserted.outcome == FlowTable::Inserted::Outcome::kExists) continue;
       if (inserted.outcome == FlowTable::Inserted::Outcome::kEvicted) ++counts_.evicting;
       return;
     }
-    if (knows_better(*ours, record, last_seen, now_tick)) break;
+    if (knows_better(*ours, record.flags, last_seen, now_tick)) break;
     if (table_.update(*ours, value)) return;
   }
   ++counts_.kept;
 }
 
-bool FlowReceiver::knows_better(const Flow& ours, const FlowRecord& record, uint32_t told_last_seen,
+bool FlowReceiver::knows_better(const Flow& ours, uint8_t told_flags, uint32_t told_last_seen,
                                 uint32_t now_tick) const {
   const Duration age{static_cast<int64_t>(age_of(ours.last_seen(), now_tick)) << TANDEM_TICK_SHIFT};
   const bool alive = age < timeout_of(static_cast<FlowState>(ours.state()));
   const bool ours_is_learnt = (ours.flags() & TANDEM_FLOW_LEARNT) != 0;
-  const bool told_is_hearsay = (record.flags & TANDEM_FLOW_LEARNT) != 0;
+  const bool told_is_hearsay = (told_flags & TANDEM_FLOW_LEARNT) != 0;
   if (!alive || (ours_is_learnt && !told_is_hearsay)) return false;
   if (!ours_is_learnt && told_is_hearsay) return true;
   return static_cast<int32_t>(told_last_seen - ours.last_seen()) <= 0;

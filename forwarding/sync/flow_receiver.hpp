@@ -40,12 +40,14 @@ class FlowReceiver {
   const NumberMap& numbers() const { return numbers_; }
 
   void merge(std::span<const FlowRecord> records, TimePoint now);
+  void merge(std::span<const FlowRecord6> records, TimePoint now);
 
   const ReceiveCounts& counts() const { return counts_; }
 
  private:
-  void merge_one(const FlowRecord& record, TimePoint now);
-  bool knows_better(const Flow& ours, const FlowRecord& record, uint32_t told_last_seen, uint32_t now_tick) const;
+  template <class Record>
+  void merge_one(const Record& record, const IpAddress& client, TimePoint now);
+  bool knows_better(const Flow& ours, uint8_t told_flags, uint32_t told_last_seen, uint32_t now_tick) const;
 
   FlowTable& table_;
   NumberMap numbers_;

@@ -31,30 +31,61 @@ void FlowSender::end() {
 
 FlowSender::Batch FlowSender::collect(Buffer& out, TimePoint now) {
   batch_.clear();
+  batch6_.clear();
   if (at_begin()) table_.await_news(peer_);
   word_ = table_.take_dirty(peer_, word_, kBatchLimit, [&](const Flow& flow) {
+    if (flow.is_ipv6()) {
+      const auto client = table_.client_of(flow);  // none: it has just gone, and who came instead is dirty too
+      const FlowRecord6 record = record6_of(flow, client.value_or(IpAddress{}).v6, now);
+      if (client && record.remaining_ms != 0) batch6_.push_back(record);
+      return;
+    }
     const FlowRecord record = record_of(flow, now);
     if (record.remaining_ms != 0) batch_.push_back(record);  // what is over needs no telling
   });
   if (!batch_.empty()) encode(out, batch_);
-  flows_sent_ += batch_.size();
+  for (std::span<const FlowRecord6> rest(batch6_); !rest.empty();) {
+    const size_t count = std::min(rest.size(), kMaxFlows6PerFrame);
+    encode(out, rest.first(count));
+    rest = rest.subspan(count);
+  }
+  const size_t flows = batch_.size() + batch6_.size();
+  flows_sent_ += flows;
   const bool at_end = word_ == 0;
-  Batch batch{.flows = batch_.size(), .table_ended = at_end && whole_table_, .more = !at_end};
+  Batch batch{.flows = flows, .table_ended = at_end && whole_table_, .more = !at_end};
   if (at_end) whole_table_ = false;
   return batch;
 }
 
-FlowRecord record_of(const Flow& flow, TimePoint now) {
+namespace {
+
+uint32_t remaining_ms_of(const Flow& flow, TimePoint now) {
   const Duration whole = timeout_of(static_cast<FlowState>(flow.state()));
   const Duration age{static_cast<int64_t>(age_of(flow.last_seen(), tick_of(now))) << TANDEM_TICK_SHIFT};
   const auto remaining = std::chrono::ceil<std::chrono::milliseconds>(whole - age).count();
-  return {.client_address = flow.client().value,
+  return static_cast<uint32_t>(std::clamp<int64_t>(remaining, 0, UINT32_MAX));
+}
+
+}  // namespace
+
+FlowRecord record_of(const Flow& flow, TimePoint now) {
+  return {.client_address = tandem_key_client_address(flow.key),
           .client_port = flow.client_port(),
           .service = flow.service(),
           .server = flow.server(),
           .state = flow.state(),
           .flags = flow.flags(),
-          .remaining_ms = static_cast<uint32_t>(std::clamp<int64_t>(remaining, 0, UINT32_MAX))};
+          .remaining_ms = remaining_ms_of(flow, now)};
+}
+
+FlowRecord6 record6_of(const Flow& flow, const Ipv6Address& client, TimePoint now) {
+  return {.client_address = client.bytes,
+          .client_port = flow.client_port(),
+          .service = flow.service(),
+          .server = flow.server(),
+          .state = flow.state(),
+          .flags = flow.flags(),
+          .remaining_ms = remaining_ms_of(flow, now)};
 }
 
 }  // namespace tandem::forwarding::sync

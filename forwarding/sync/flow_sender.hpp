@@ -50,10 +50,12 @@ class FlowSender {
   size_t word_ = 0;           // where in the bitmap to go on
   bool whole_table_ = false;  // this pass is the one TABLE_END stands behind
   std::vector<FlowRecord> batch_;
+  std::vector<FlowRecord6> batch6_;
   uint64_t flows_sent_ = 0;
 };
 
 // The record of a flow as it stands; remaining_ms is 0 when its lifetime is over.
 FlowRecord record_of(const Flow& flow, TimePoint now);
+FlowRecord6 record6_of(const Flow& flow, const Ipv6Address& client, TimePoint now);
 
 }  // namespace tandem::forwarding::sync

@@ -154,7 +154,7 @@ TEST_F(Receiver, PutsATemplateWhereTemplatesAre) {
   told.client_port = 0;
   told.flags = TANDEM_FLOW_EXPIRING;
   merge(told);
-  const auto found = table_->find(TANDEM_TEMPLATE_PROTOCOL, {kClient}, 0, 1);
+  const auto found = table_->find(TANDEM_TEMPLATE_PROTOCOL, Ipv4Address{kClient}, 0, 1);
   ASSERT_TRUE(found);
   EXPECT_EQ(found->server(), 12);
   EXPECT_EQ(found->flags(), TANDEM_FLOW_LEARNT);
@@ -163,7 +163,7 @@ TEST_F(Receiver, PutsATemplateWhereTemplatesAre) {
   merge(record(FlowState::kEstablished));
   told.remaining_ms = told.remaining_ms.value() + 50'000;
   merge(told);
-  EXPECT_NEAR(age_of(table_->find(TANDEM_TEMPLATE_PROTOCOL, {kClient}, 0, 1)->last_seen(), tick_of(kBegin)),
+  EXPECT_NEAR(age_of(table_->find(TANDEM_TEMPLATE_PROTOCOL, Ipv4Address{kClient}, 0, 1)->last_seen(), tick_of(kBegin)),
               ticks_of(50s), 1);
   size_t all = 0;
   table_->scan(0, table_->slots(), [&](const Flow&) { ++all; });
@@ -260,12 +260,42 @@ TEST_F(Receiver, AFlowWithNothingLeftIsNotTakenUp) {
 TEST(NamesInTable, AreThoseInUse) {
   TestTable table;
   Numbering numbering(table->service_slots(), table->server_slots());
-  const auto service = numbering.take_service("web", kTcpNumber, {0xc633640a}, 443);
-  const auto kept = numbering.take_server(*service, "w1", {0x0a00010b}, 8443);
-  const auto gone = numbering.take_server(*service, "w2", {0x0a00010c}, 8443);
+  const auto service = numbering.take_service("web", kTcpNumber, Ipv4Address{0xc633640a}, 443);
+  const auto kept = numbering.take_server(*service, "w1", Ipv4Address{0x0a00010b}, 8443);
+  const auto gone = numbering.take_server(*service, "w2", Ipv4Address{0x0a00010c}, 8443);
   numbering.retire_server(*gone);
-  EXPECT_EQ(names_in(*table), (Names{.services = {{*service, kTcpNumber, 443, {0xc633640a}, "web"}},
-                                     .servers = {{*kept, *service, 8443, {0x0a00010b}, "w1"}}}));
+  EXPECT_EQ(names_in(*table), (Names{.services = {{*service, kTcpNumber, 443, Ipv4Address{0xc633640a}, "web"}},
+                                     .servers = {{*kept, *service, 8443, Ipv4Address{0x0a00010b}, "w1"}}}));
+}
+
+TEST(Ipv6Flows, AreToldToThePeerWithTheirWholeAddress) {
+  TestTable ours, theirs(256, 9);
+  const IpAddress client = *IpAddress::parse("2001:db8:c::7");
+  const uint64_t value = tandem_flow_value(11, static_cast<uint8_t>(FlowState::kEstablished), 0, tick_of(kBegin));
+  ours->mark_dirty(ours->insert(kTcpNumber, client, 1000, 1, value).flow.index);
+  ours.packet(kClient, 1000, 1, 12, FlowState::kEstablished, kBegin);
+  FlowSender sender(*ours, 1);
+  Buffer sent;
+  EXPECT_EQ(sender.collect(sent, kBegin).flows, 2U);
+
+  FlowReceiver receiver(*theirs);
+  receiver.numbers().set_own(test_names());
+  NamesPart all{.first = true, .last = true, .names = test_names()};
+  ASSERT_TRUE(receiver.numbers().take(all));
+  for (size_t at = 0; at < sent.size();) {
+    const auto* header = wire_at<FrameHeader>(Bytes(sent), at);
+    const auto frame = decode(header->type, Bytes(sent).subspan(at + sizeof(FrameHeader), header->length - 1));
+    ASSERT_TRUE(frame.has_value());
+    if (const auto* four = std::get_if<Flows>(&*frame)) receiver.merge(four->records, kBegin);
+    if (const auto* six = std::get_if<Flows6>(&*frame)) receiver.merge(six->records, kBegin);
+    at += sizeof(be32) + header->length;
+  }
+  EXPECT_EQ(receiver.counts().received, 2U);
+  const auto flow = theirs->find(kTcpNumber, client, 1000, 1);
+  ASSERT_TRUE(flow.has_value());
+  EXPECT_EQ(flow->server(), 11);
+  EXPECT_EQ(theirs->client_of(*flow), client);
+  ASSERT_TRUE(theirs.find(kClient, 1000, 1).has_value());
 }
 
 }  // namespace

@@ -23,7 +23,7 @@ Names names_in(const FlowTable& table) {
     names.services.push_back({.number = static_cast<uint16_t>(i),
                               .protocol = slot.protocol,
                               .port = slot.port,
-                              .address = {slot.address},
+                              .address = address_of(slot),
                               .name = name_of(slot.name)});
   }
   const auto servers = table.server_slots();
@@ -33,7 +33,7 @@ Names names_in(const FlowTable& table) {
     names.servers.push_back({.number = static_cast<uint16_t>(i),
                              .service = slot.service,
                              .port = slot.port,
-                             .address = {slot.address},
+                             .address = address_of(slot),
                              .name = name_of(slot.name)});
   }
   return names;

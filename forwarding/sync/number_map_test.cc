@@ -64,8 +64,8 @@ TEST(NumberMap, TheSameNameWithAnotherAddressIsAnotherThing) {
   NumberMap map;
   map.set_own(test_names());
   Names other = test_names();
-  other.services[0].address.value += 1;  // another VIP
-  other.servers[3].port = 9999;          // another RIP
+  other.services[0].address.v4.value += 1;  // another VIP
+  other.servers[3].port = 9999;             // another RIP
   ASSERT_TRUE(map.take(whole(other)));
   EXPECT_FALSE(map.target(1, 11).known());
   EXPECT_TRUE(map.target(2, 21).known());

@@ -190,6 +190,10 @@ void PeerMachine::receive(const Flows& flows, TimePoint now) {
   receiver_.merge(flows.records, now);
 }
 
+void PeerMachine::receive(const Flows6& flows, TimePoint now) {
+  receiver_.merge(flows.records, now);
+}
+
 void PeerMachine::receive(const TableEnd&, TimePoint) {
   if (in_step_) return;
   in_step_ = true;

@@ -271,7 +271,8 @@ TEST_F(Machine, NewNamesGoBeforeTheFlowsThatUseThem) {
 TEST_F(Machine, AsksForTheTableAgainWhenAReloadCanPlaceMore) {
   bring_up();
   Names more = test_names();
-  more.servers.push_back({.number = 13, .service = 1, .port = 8080, .address = {0x0a000103}, .name = "web3"});
+  more.servers.push_back(
+      {.number = 13, .service = 1, .port = 8080, .address = Ipv4Address{0x0a000103}, .name = "web3"});
   hear(0s, NamesPart{.first = true, .last = true, .names = more});
   EXPECT_EQ(machine_.status().unmatched, 1U);
   at(1ms, NamesChanged{std::make_shared<const Names>(more)});

@@ -144,8 +144,8 @@ Picture picture(Director& d, TimePoint now) {
   d.table->scan(0, d.table->slots(), [&](const Flow& flow) {
     const Duration age{int64_t{age_of(flow.last_seen(), tick_of(now))} << TANDEM_TICK_SHIFT};
     if (age > timeout_of(static_cast<FlowState>(flow.state())) - 2s) return;  // at the edge the two may differ
-    flows[{flow.client().value, flow.client_port(), flow.service() - d.offset}] = {flow.server() - d.offset,
-                                                                                   flow.state()};
+    flows[{tandem_key_client_address(flow.key), flow.client_port(), flow.service() - d.offset}] = {
+        flow.server() - d.offset, flow.state()};
   });
   return flows;
 }

@@ -30,12 +30,24 @@ struct ServerNameWire {
   be16 port;
   be32 address;  // then the name as counted text
 };
+struct ServiceName6Wire {
+  be16 number;
+  uint8_t protocol;
+  be16 port;
+  std::array<uint8_t, 16> address;
+};
+struct ServerName6Wire {
+  be16 number;
+  be16 service;
+  be16 port;
+  std::array<uint8_t, 16> address;
+};
 struct RouterReportWire {
   uint8_t state;
   uint8_t priority;  // then the name as counted text
 };
 static_assert(sizeof(HelloWire) == 10 && sizeof(NamesWire) == 5 && sizeof(ServiceNameWire) == 9);
-static_assert(sizeof(ServerNameWire) == 10);
+static_assert(sizeof(ServerNameWire) == 10 && sizeof(ServiceName6Wire) == 21 && sizeof(ServerName6Wire) == 22);
 
 constexpr uint8_t kFirst = 1;
 constexpr uint8_t kLast = 2;
@@ -102,33 +114,48 @@ Result<Frame, FrameError> decode_hello(Reader reader) {
   return finish(reader, std::move(hello), true);
 }
 
+IpAddress address_of(const be32& wire) {
+  return Ipv4Address{wire};
+}
+IpAddress address_of(const std::array<uint8_t, 16>& wire) {
+  return Ipv6Address{wire};
+}
+void put_address(const IpAddress& address, be32& wire) {
+  wire = address.v4.value;
+}
+void put_address(const IpAddress& address, std::array<uint8_t, 16>& wire) {
+  wire = address.v6.bytes;
+}
+
+template <class ServiceWire, class ServerWire>
 Result<Frame, FrameError> decode_names(Reader reader) {
   const auto wire = reader.read<NamesWire>();
   NamesPart part{.first = (wire.flags & kFirst) != 0, .last = (wire.flags & kLast) != 0};
   // The counts are only believed as far as the bytes reach: nothing is reserved by them.
   for (size_t i = 0; i < wire.services && reader.complete(); ++i) {
-    const auto service = reader.read<ServiceNameWire>();
+    const auto service = reader.read<ServiceWire>();
     part.names.services.push_back({.number = service.number,
                                    .protocol = service.protocol,
                                    .port = service.port,
-                                   .address = {service.address},
+                                   .address = address_of(service.address),
                                    .name = reader.read_name()});
   }
   for (size_t i = 0; i < wire.servers && reader.complete(); ++i) {
-    const auto server = reader.read<ServerNameWire>();
+    const auto server = reader.read<ServerWire>();
     part.names.servers.push_back({.number = server.number,
                                   .service = server.service,
                                   .port = server.port,
-                                  .address = {server.address},
+                                  .address = address_of(server.address),
                                   .name = reader.read_name()});
   }
   return finish(reader, std::move(part), false);
 }
 
+template <class FlowsFrame, class Record>
 Result<Frame, FrameError> decode_flows(Bytes body) {
-  if (body.size() % sizeof(FlowRecord) != 0) return Failure(FrameError::kMisshapen);
-  const auto* records = reinterpret_cast<const FlowRecord*>(body.data());
-  return Frame(Flows{{records, body.size() / sizeof(FlowRecord)}});
+  if (body.size() % sizeof(Record) != 0) return Failure(FrameError::kMisshapen);
+  const auto* records = reinterpret_cast<const Record*>(body.data());
+  return Frame(FlowsFrame{{records, body.size() / sizeof(Record)}});
 }
 
 Result<Frame, FrameError> decode_alive(Reader reader) {
@@ -182,9 +209,13 @@ Result<Frame, FrameError> decode(uint8_t type, Bytes body) {
     case FrameType::kHello:
       return decode_hello(Reader(body));
     case FrameType::kNames:
-      return decode_names(Reader(body));
+      return decode_names<ServiceNameWire, ServerNameWire>(Reader(body));
+    case FrameType::kNames6:
+      return decode_names<ServiceName6Wire, ServerName6Wire>(Reader(body));
     case FrameType::kFlows:
-      return decode_flows(body);
+      return decode_flows<Flows, FlowRecord>(body);
+    case FrameType::kFlows6:
+      return decode_flows<Flows6, FlowRecord6>(body);
     case FrameType::kTableEnd:
       return Frame(TableEnd{});
     case FrameType::kTableRequest:
@@ -207,23 +238,40 @@ void encode(Buffer& out, const Hello& hello) {
   writer.add_text(hello.digest);
 }
 
-void encode(Buffer& out, const NamesPart& part) {
-  Writer writer(out, FrameType::kNames);
+namespace {
+
+template <class ServiceWire, class ServerWire>
+void encode_names(Buffer& out, FrameType type, const NamesPart& part) {
+  Writer writer(out, type);
   writer.add(NamesWire{.flags = static_cast<uint8_t>((part.first ? kFirst : 0) | (part.last ? kLast : 0)),
                        .services = static_cast<uint16_t>(part.names.services.size()),
                        .servers = static_cast<uint16_t>(part.names.servers.size())});
   for (const ServiceName& service : part.names.services) {
-    writer.add(ServiceNameWire{.number = service.number,
-                               .protocol = service.protocol,
-                               .port = service.port,
-                               .address = service.address.value});
+    ServiceWire wire{.number = service.number, .protocol = service.protocol, .port = service.port, .address = {}};
+    put_address(service.address, wire.address);
+    writer.add(wire);
     writer.add_text(service.name);
   }
   for (const ServerName& server : part.names.servers) {
-    writer.add(ServerNameWire{
-        .number = server.number, .service = server.service, .port = server.port, .address = server.address.value});
+    ServerWire wire{.number = server.number, .service = server.service, .port = server.port, .address = {}};
+    put_address(server.address, wire.address);
+    writer.add(wire);
     writer.add_text(server.name);
   }
+}
+
+bool is_six(const Names& names) {
+  return (!names.services.empty() && !names.services.front().address.is_v4()) ||
+         (!names.servers.empty() && !names.servers.front().address.is_v4());
+}
+
+}  // namespace
+
+void encode(Buffer& out, const NamesPart& part) {
+  if (is_six(part.names))
+    encode_names<ServiceName6Wire, ServerName6Wire>(out, FrameType::kNames6, part);
+  else
+    encode_names<ServiceNameWire, ServerNameWire>(out, FrameType::kNames, part);
 }
 
 void encode(Buffer& out, const TableEnd&) {
@@ -254,6 +302,10 @@ void encode(Buffer& out, std::span<const FlowRecord> records) {
   Writer(out, FrameType::kFlows).add_bytes(std::as_bytes(records));
 }
 
+void encode(Buffer& out, std::span<const FlowRecord6> records) {
+  Writer(out, FrameType::kFlows6).add_bytes(std::as_bytes(records));
+}
+
 std::vector<NamesPart> parts_of(const Names& names) {
   constexpr size_t kRoom = kMaxFrameSent - sizeof(FrameHeader) - sizeof(NamesWire);
   std::vector<NamesPart> parts{NamesPart{.first = true}};
@@ -267,9 +319,21 @@ std::vector<NamesPart> parts_of(const Names& names) {
     return parts.back().names;
   };
   for (const ServiceName& service : names.services)
-    place(sizeof(ServiceNameWire) + 1 + service.name.size()).services.push_back(service);
+    if (service.address.is_v4()) place(sizeof(ServiceNameWire) + 1 + service.name.size()).services.push_back(service);
   for (const ServerName& server : names.servers)
-    place(sizeof(ServerNameWire) + 1 + server.name.size()).servers.push_back(server);
+    if (server.address.is_v4()) place(sizeof(ServerNameWire) + 1 + server.name.size()).servers.push_back(server);
+  // IPv6 in parts of its own, and an IPv4 part behind them, however empty: an older peer must see the end.
+  const size_t four = parts.size();
+  const auto place6 = [&](size_t size) -> Names& {
+    if (parts.size() == four) used = kRoom;
+    return place(size);
+  };
+  for (const ServiceName& service : names.services)
+    if (!service.address.is_v4())
+      place6(sizeof(ServiceName6Wire) + 1 + service.name.size()).services.push_back(service);
+  for (const ServerName& server : names.servers)
+    if (!server.address.is_v4()) place6(sizeof(ServerName6Wire) + 1 + server.name.size()).servers.push_back(server);
+  if (parts.size() > four) parts.emplace_back();
   parts.back().last = true;
   return parts;
 }

@@ -6,6 +6,8 @@
 //   HELLO          first on every connection: who I am, which start of me this is, which configuration I run
 //   NAMES          which service and server each of my slot numbers stands for; in parts, again whenever it changes
 //   FLOWS          records of 16 bytes: the current state of flows, never their history
+//   FLOWS6         the same of IPv6 clients: records of 28 bytes
+//   NAMES6         a part of NAMES whose services or servers have IPv6 addresses; stands between its first and its last part
 //   TABLE_END      every flow I had when we connected has now been said
 //   TABLE_REQUEST  say your whole table again (I can place flows now that I had to refuse)
 //   ALIVE          I live, and my virtual routers stand like this
@@ -14,13 +16,15 @@
 //   AFFIRM         I am active for this virtual router, in answer to INQUIRE; who is not says nothing
 //
 // To grow: a reader skips types it does not know, and ignores what follows the fields it knows in HELLO, TABLE_END,
-// TABLE_REQUEST, ALIVE, HANDOVER, INQUIRE and AFFIRM. IPv6 flows will be a type of their own. kVersion changes only when that does not suffice.
+// TABLE_REQUEST, ALIVE, HANDOVER, INQUIRE and AFFIRM. An older peer therefore skips FLOWS6 and NAMES6,
+// and learns the IPv4 flows as before. kVersion changes only when that does not suffice.
 //
 // Numbers of services and servers are each sender's own. They stay small on the wire, and because NAMES tells what they
 // mean, two directors never need to agree on them; during a reload the two sites differ for a while, and only the flows of
 // what one of them does not have are refused.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -51,6 +55,8 @@ enum class FrameType : uint8_t {
   kHandover = 7,
   kInquire = 8,
   kAffirm = 9,
+  kFlows6 = 10,
+  kNames6 = 11,
 };
 
 struct FrameHeader {
@@ -71,7 +77,19 @@ struct FlowRecord {
 };
 static_assert(sizeof(FlowRecord) == 16 && alignof(FlowRecord) == 1);
 
+struct FlowRecord6 {
+  std::array<uint8_t, 16> client_address;
+  be16 client_port;
+  be16 service;
+  be16 server;
+  uint8_t state;
+  uint8_t flags;
+  be32 remaining_ms;
+};
+static_assert(sizeof(FlowRecord6) == 28 && alignof(FlowRecord6) == 1);
+
 constexpr size_t kMaxFlowsPerFrame = (kMaxFrameSent - sizeof(FrameHeader)) / sizeof(FlowRecord);
+constexpr size_t kMaxFlows6PerFrame = (kMaxFrameSent - sizeof(FrameHeader)) / sizeof(FlowRecord6);
 
 struct Hello {
   uint16_t version = kVersion;
@@ -86,7 +104,7 @@ struct ServiceName {
   uint16_t number = 0;
   uint8_t protocol = 0;  // IPPROTO_*
   uint16_t port = 0;
-  Ipv4Address address;  // VIP
+  IpAddress address;  // VIP
   std::string name;
   bool operator==(const ServiceName&) const = default;
 };
@@ -95,12 +113,12 @@ struct ServerName {
   uint16_t number = 0;
   uint16_t service = 0;
   uint16_t port = 0;
-  Ipv4Address address;  // RIP
+  IpAddress address;  // RIP
   std::string name;
   bool operator==(const ServerName&) const = default;
 };
 
-// All names of one side, or one part of them on the wire.
+// All names of one side, or one part of them on the wire. The addresses of one part are all of one family.
 struct Names {
   std::vector<ServiceName> services;
   std::vector<ServerName> servers;
@@ -147,18 +165,22 @@ struct Flows {
   std::span<const FlowRecord> records;
 };
 
+struct Flows6 {
+  std::span<const FlowRecord6> records;
+};
+
 struct UnknownFrame {
   uint8_t type = 0;
   bool operator==(const UnknownFrame&) const = default;
 };
 
-using Frame = std::variant<Hello, NamesPart, Flows, TableEnd, TableRequest, Alive, RouterWord, UnknownFrame>;
+using Frame = std::variant<Hello, NamesPart, Flows, Flows6, TableEnd, TableRequest, Alive, RouterWord, UnknownFrame>;
 
 enum class FrameError : uint8_t {
   kEmpty,      // length 0: not even a type
   kTooLong,    // beyond kMaxFrameLength
   kTruncated,  // the body ends inside a field
-  kMisshapen,  // the body's length does not fit its content (FLOWS, NAMES), or a name is empty
+  kMisshapen,  // the body's length does not fit its content (FLOWS, FLOWS6, NAMES, NAMES6), or a name is empty
 };
 
 Result<Frame, FrameError> decode(uint8_t type, Bytes body);
@@ -172,8 +194,9 @@ void encode(Buffer& out, const TableRequest& request);
 void encode(Buffer& out, const Alive& alive);
 void encode(Buffer& out, const RouterWord& word);
 void encode(Buffer& out, std::span<const FlowRecord> records);
+void encode(Buffer& out, std::span<const FlowRecord6> records);
 
-// The names cut into parts of which each fits kMaxFrameSent. At least one part.
+// The names cut into parts of which each fits kMaxFrameSent. At least one part; the first and the last have no IPv6 addresses.
 std::vector<NamesPart> parts_of(const Names& names);
 
 // Cuts the received byte stream into frames. Holds at most one frame and one read.

@@ -28,8 +28,8 @@ Buffer said(const Said&... frame) {
 }
 
 Names two_names() {
-  return {.services = {{.number = 3, .protocol = 6, .port = 443, .address = {0xc633640a}, .name = "web"}},
-          .servers = {{.number = 9, .service = 3, .port = 8443, .address = {0x0a00010b}, .name = "w1"}}};
+  return {.services = {{.number = 3, .protocol = 6, .port = 443, .address = Ipv4Address{0xc633640a}, .name = "web"}},
+          .servers = {{.number = 9, .service = 3, .port = 8443, .address = Ipv4Address{0x0a00010b}, .name = "w1"}}};
 }
 
 // Every kind of frame once.
@@ -166,15 +166,15 @@ TEST(Protocol, AnEmptyNameIsMisshapen) {
 
 TEST(Protocol, ATypeOfANewerPeerIsUnknownAndNotWrong) {
   EXPECT_EQ(std::get<UnknownFrame>(*decode(200, {})).type, 200);
-  EXPECT_EQ(std::get<UnknownFrame>(*decode(10, {})).type, 10);
+  EXPECT_EQ(std::get<UnknownFrame>(*decode(12, {})).type, 12);
   EXPECT_EQ(std::get<UnknownFrame>(*decode(0, {})).type, 0);
 }
 
 TEST(Protocol, NamesAreCutIntoPartsThatFitAFrameAndLoseNothing) {
   Names names;
   for (uint16_t i = 1; i < 4000; ++i) {
-    names.services.push_back({i, 6, 80, {i}, "service-with-a-rather-long-name-" + std::to_string(i)});
-    names.servers.push_back({i, i, 80, {i}, std::string(kMaxName, 'x')});
+    names.services.push_back({i, 6, 80, Ipv4Address{i}, "service-with-a-rather-long-name-" + std::to_string(i)});
+    names.servers.push_back({i, i, 80, Ipv4Address{i}, std::string(kMaxName, 'x')});
   }
   const auto parts = parts_of(names);
   EXPECT_GT(parts.size(), 50U);
@@ -187,6 +187,55 @@ TEST(Protocol, NamesAreCutIntoPartsThatFitAFrameAndLoseNothing) {
     together.servers.insert(together.servers.end(), parts[i].names.servers.begin(), parts[i].names.servers.end());
   }
   EXPECT_EQ(together, names);
+}
+
+// An older peer skips types it does not know, and must still see where the names begin and end.
+TEST(Protocol, NamesWithIpv6AddressesGoInPartsOfTheirOwnBetweenTheOthers) {
+  Names names = two_names();
+  const IpAddress vip = *IpAddress::parse("2001:db8::10"), rip = *IpAddress::parse("fd00::1");
+  names.services.push_back({.number = 4, .protocol = 6, .port = 443, .address = vip, .name = "web6"});
+  names.servers.push_back({.number = 10, .service = 4, .port = 8443, .address = rip, .name = "w1"});
+  const auto parts = parts_of(names);
+  ASSERT_EQ(parts.size(), 3U);
+  EXPECT_EQ(parts[0], (NamesPart{.first = true, .names = two_names()}));
+  EXPECT_EQ(parts[2], (NamesPart{.last = true}));
+  const Buffer six = said(parts[1]);
+  EXPECT_EQ(hex(six),
+            "00000039"
+            "0b"
+            "00"
+            "0001"
+            "0001"
+            "00040601bb20010db80000000000000000000000100477656236"
+            "000a000420fbfd000000000000000000000000000001027731");
+  EXPECT_EQ(std::get<NamesPart>(*decoded(six)), parts[1]);
+  EXPECT_EQ(wire_at<FrameHeader>(Bytes(said(parts[2])))->type, static_cast<uint8_t>(FrameType::kNames));
+}
+
+TEST(Protocol, FlowsOfIpv6ClientsAreRecordsOf28Bytes) {
+  FlowRecord6 record{.client_address = IpAddress::parse("2001:db8:c::7")->v6.bytes,
+                     .client_port = 1025,
+                     .service = 3,
+                     .server = 9,
+                     .state = 1,
+                     .flags = 0x80,
+                     .remaining_ms = 900'000};
+  const Buffer frame = said(std::span<const FlowRecord6>(&record, 1));
+  EXPECT_EQ(hex(frame),
+            "0000001d"
+            "0a"
+            "20010db8000c00000000000000000007"
+            "0401"
+            "0003"
+            "0009"
+            "01"
+            "80"
+            "000dbba0");
+  const auto back = decoded(frame);
+  ASSERT_EQ(std::get<Flows6>(*back).records.size(), 1U);
+  EXPECT_EQ(std::get<Flows6>(*back).records[0].client_address, record.client_address);
+  EXPECT_EQ(decode(static_cast<uint8_t>(FrameType::kFlows6), Bytes(frame).subspan(5, 27)).error(),
+            FrameError::kMisshapen);
 }
 
 TEST(Protocol, NoNamesAreOnePartThatIsFirstAndLast) {

@@ -33,7 +33,7 @@ class TestTable {
   void packet(uint32_t client, uint16_t port, uint16_t service, uint16_t server, FlowState state, TimePoint now,
               bool dirty = true) {
     const uint64_t value = tandem_flow_value(server, static_cast<uint8_t>(state), 0, tick_of(now));
-    auto flow = table_->find(kTcpNumber, {client}, port, service);
+    auto flow = table_->find(kTcpNumber, Ipv4Address{client}, port, service);
     if (flow) {
       TANDEM_ASSERT(table_->update(*flow, value));
     } else {
@@ -43,7 +43,7 @@ class TestTable {
   }
 
   std::optional<Flow> find(uint32_t client, uint16_t port, uint16_t service) const {
-    return table_->find(kTcpNumber, {client}, port, service);
+    return table_->find(kTcpNumber, Ipv4Address{client}, port, service);
   }
 
   size_t count() const {
@@ -67,10 +67,11 @@ inline Names test_names(uint16_t offset = 0) {
   Names names;
   for (int s = 1; s <= 2; ++s) {
     const std::string name = "service" + std::to_string(s);
-    names.services.push_back({number(s), kTcpNumber, static_cast<uint16_t>(80 + s), {0xc6336400U + s}, name});
+    names.services.push_back(
+        {number(s), kTcpNumber, static_cast<uint16_t>(80 + s), Ipv4Address{0xc6336400U + s}, name});
     for (int r = 1; r <= 2; ++r) {
       const auto rip = static_cast<uint32_t>(0x0a000000 + s * 256 + r);
-      names.servers.push_back({number(s * 10 + r), number(s), 8080, {rip}, "web" + std::to_string(r)});
+      names.servers.push_back({number(s * 10 + r), number(s), 8080, Ipv4Address{rip}, "web" + std::to_string(r)});
     }
   }
   return names;

@@ -17,16 +17,23 @@ void append(std::vector<std::byte>& to, Bytes bytes) {
 }
 
 uint16_t pseudo_header_sum(Bytes packet, size_t header_length, uint8_t protocol) {
-  const auto& ip = *wire_at<Ipv4Header>(packet);
   ChecksumSum sum;
-  sum.add32(ip.source);
-  sum.add32(ip.destination);
+  if (static_cast<uint8_t>(packet[0]) >> 4 == 6) {
+    const auto& ip = *wire_at<Ipv6Header>(packet);
+    sum.add(std::as_bytes(std::span(ip.source)));
+    sum.add(std::as_bytes(std::span(ip.destination)));
+  } else {
+    const auto& ip = *wire_at<Ipv4Header>(packet);
+    sum.add32(ip.source);
+    sum.add32(ip.destination);
+  }
   sum.add16(protocol);
   sum.add16(static_cast<uint16_t>(packet.size() - header_length));
   return sum.folded();
 }
 
 size_t checksum_offset(uint8_t protocol) {
+  if (protocol == kIcmp6) return offsetof(IcmpHeader, checksum);
   return protocol == kTcp ? offsetof(TcpHeader, checksum) : offsetof(UdpHeader, checksum);
 }
 
@@ -93,39 +100,101 @@ PacketBuilder& PacketBuilder::payload(std::string_view text) {
   return *this;
 }
 
-Frame PacketBuilder::build() const {
-  std::vector<std::byte> transport;
-  if (ip_.fragment_offset() == 0) {
+PacketBuilder& PacketBuilder::ipv6(std::string_view source, std::string_view destination) {
+  six_ = true;
+  ip_.ttl = 64;
+  ip6_.source = Ipv6Address::parse(source).value().bytes;
+  ip6_.destination = Ipv6Address::parse(destination).value().bytes;
+  return *this;
+}
+
+PacketBuilder& PacketBuilder::extension(uint8_t type, size_t words) {
+  std::vector<std::byte> bytes(words * 8, std::byte{0});  // Pad1 (RFC 8200, 4.2)
+  bytes[1] = static_cast<std::byte>(words - 1);
+  extensions_.push_back({type, std::move(bytes)});
+  return *this;
+}
+
+PacketBuilder& PacketBuilder::fragment_header(size_t offset, bool more) {
+  Ipv6Fragment fragment;
+  fragment.offset_and_flags = static_cast<uint16_t>(offset | (more ? 1 : 0));
+  fragment.id = 77;
+  const Bytes bytes = bytes_of(fragment);
+  extensions_.push_back({44, {bytes.begin(), bytes.end()}});
+  later_fragment_ = offset != 0;
+  return *this;
+}
+
+PacketBuilder& PacketBuilder::routing_header(uint8_t segments_left) {
+  extension(43, 1).extensions_.back().bytes[3] = static_cast<std::byte>(segments_left);
+  return *this;
+}
+
+PacketBuilder& PacketBuilder::icmp6(uint8_t type, uint8_t code, uint16_t mtu) {
+  icmp(type, code, mtu);
+  ip_.protocol = kIcmp6;
+  return *this;
+}
+
+std::vector<std::byte> PacketBuilder::transport() const {
+  std::vector<std::byte> bytes;
+  if (ip_.fragment_offset() == 0 && !later_fragment_) {
     if (ip_.protocol == kTcp) {
       TcpHeader tcp = tcp_;
       tcp.data_offset = static_cast<uint8_t>((5 + tcp_option_words_) << 4);
-      append(transport, bytes_of(tcp));
-      transport.resize(transport.size() + tcp_option_words_ * 4, std::byte{1});
+      append(bytes, bytes_of(tcp));
+      bytes.resize(bytes.size() + tcp_option_words_ * 4, std::byte{1});
     } else if (ip_.protocol == kUdp) {
       UdpHeader udp = udp_;
       udp.length = static_cast<uint16_t>(sizeof(udp) + payload_.size());
-      append(transport, bytes_of(udp));
-    } else if (ip_.protocol == kIcmp) {
-      append(transport, bytes_of(icmp_));
+      append(bytes, bytes_of(udp));
+    } else if (ip_.protocol == kIcmp || ip_.protocol == kIcmp6) {
+      append(bytes, bytes_of(icmp_));
     }
   }
-  append(transport, payload_);
+  append(bytes, payload_);
+  return bytes;
+}
 
+Frame PacketBuilder::build() const {
+  const std::vector<std::byte> content = transport();
+  std::vector<std::byte> bytes;
+  if (six_) {
+    Ipv6Header ip = ip6_;
+    ip.first = (6u << 28) | (uint32_t{ip_.tos} << 20);
+    ip.hop_limit = ip_.ttl;
+    ip.next_header = extensions_.empty() ? ip_.protocol : extensions_[0].type;
+    size_t length = content.size();
+    for (const Extension& extension : extensions_) length += extension.bytes.size();
+    ip.payload_length = static_cast<uint16_t>(length);
+    append(bytes, bytes_of(ip));
+    for (size_t i = 0; i < extensions_.size(); ++i) {
+      const size_t at = bytes.size();
+      append(bytes, extensions_[i].bytes);
+      bytes[at] = static_cast<std::byte>(i + 1 < extensions_.size() ? extensions_[i + 1].type : ip_.protocol);
+    }
+    const size_t header_length = bytes.size();
+    append(bytes, content);
+    return finish(std::move(bytes), header_length, !later_fragment_);
+  }
   Ipv4Header ip = ip_;
   const size_t header_length = sizeof(ip) + option_words_ * 4;
   ip.version_and_length = static_cast<uint8_t>(0x40 | (header_length / 4));
-  ip.total_length = static_cast<uint16_t>(header_length + transport.size());
-  std::vector<std::byte> bytes;
+  ip.total_length = static_cast<uint16_t>(header_length + content.size());
   append(bytes, bytes_of(ip));
   bytes.resize(header_length, std::byte{1});
-  append(bytes, transport);
-  const MutableBytes whole(bytes);
-  wire_at<Ipv4Header>(whole)->checksum = internet_checksum(whole.first(header_length));
+  append(bytes, content);
+  wire_at<Ipv4Header>(MutableBytes(bytes))->checksum = internet_checksum(Bytes(bytes).first(header_length));
+  return finish(std::move(bytes), header_length, ip_.fragment_offset() == 0);
+}
 
+// The transport's checksum, where its header is here, and what is left to be done by others.
+Frame PacketBuilder::finish(std::vector<std::byte> bytes, size_t header_length, bool has_header) const {
+  const MutableBytes whole(bytes);
   Offload offload;
-  if (ip_.fragment_offset() == 0 && ip_.protocol == kIcmp) {
+  if (has_header && ip_.protocol == kIcmp) {
     wire_at<IcmpHeader>(whole, header_length)->checksum = internet_checksum(whole.subspan(header_length));
-  } else if (ip_.fragment_offset() == 0 && (ip_.protocol == kTcp || ip_.protocol == kUdp)) {
+  } else if (has_header && (ip_.protocol == kTcp || ip_.protocol == kUdp || ip_.protocol == kIcmp6)) {
     auto& field = *wire_at<be16>(whole, header_length + checksum_offset(ip_.protocol));
     field = pseudo_header_sum(whole, header_length, ip_.protocol);
     if (unfilled_) {
@@ -139,42 +208,87 @@ Frame PacketBuilder::build() const {
     }
   }
   if (gso_size_ != 0) {
-    offload.gso_type = Offload::kTcp4;
+    offload.gso_type = six_ ? Offload::kTcp6 : Offload::kTcp4;
     offload.gso_size = gso_size_;
     offload.header_length = static_cast<uint16_t>(header_length + sizeof(TcpHeader) + tcp_option_words_ * 4);
   }
   return frame_of(bytes, offload);
 }
 
+namespace {
+
+// What both versions of IP say, for the two below.
+struct Envelope {
+  IpAddress source, destination;
+  uint8_t protocol = 0, ttl = 0;
+  size_t offset = 0;  // of what is carried
+  size_t fragment_offset = 0;
+  bool more_fragments = false;
+  size_t length = 0;  // of the packet, as it says
+  bool is_icmp() const { return protocol == (source.is_v4() ? kIcmp : kIcmp6); }
+  bool is_error(uint8_t type) const { return source.is_v4() ? type != 0 && type != 8 : type < 128; }
+};
+
+std::optional<Envelope> open(Bytes packet) {
+  if (packet.empty()) return std::nullopt;
+  Envelope envelope;
+  if (static_cast<uint8_t>(packet[0]) >> 4 != 6) {
+    const auto* ip = wire_at<Ipv4Header>(packet);
+    if (ip == nullptr) return std::nullopt;
+    envelope = {Ipv4Address{ip->source}, Ipv4Address{ip->destination}, ip->protocol,         ip->ttl,
+                ip->header_length(),     ip->fragment_offset(),        ip->more_fragments(), ip->total_length};
+    return envelope;
+  }
+  const auto* ip = wire_at<Ipv6Header>(packet);
+  if (ip == nullptr) return std::nullopt;
+  envelope = {Ipv6Address{ip->source},
+              Ipv6Address{ip->destination},
+              ip->next_header,
+              ip->hop_limit,
+              sizeof(*ip),
+              0,
+              false,
+              sizeof(*ip) + ip->payload_length};
+  while (envelope.protocol == 0 || envelope.protocol == 43 || envelope.protocol == 44 || envelope.protocol == 60) {
+    if (const auto* fragment = wire_at<Ipv6Fragment>(packet, envelope.offset); envelope.protocol == 44) {
+      envelope.fragment_offset = fragment->fragment_offset();
+      envelope.more_fragments = fragment->more_fragments();
+    }
+    const auto& extension = *wire_at<Ipv6Extension>(packet, envelope.offset);
+    envelope.offset += envelope.protocol == 44 ? 8 : (size_t{extension.length} + 1) * 8;
+    envelope.protocol = extension.next_header;
+  }
+  return envelope;
+}
+
+}  // namespace
+
 std::string text_of(Bytes packet) {
-  const auto* ip = wire_at<Ipv4Header>(packet);
-  if (ip == nullptr) return "no IPv4";
-  const auto at = [](uint32_t value) { return Ipv4Address{value}.text(); };
+  const auto ip = open(packet);
+  if (!ip) return "no IP";
+  const std::string ends = ip->source.text() + " > " + ip->destination.text();
   const std::string ttl = " ttl " + std::to_string(ip->ttl);
-  const size_t offset = ip->header_length();
-  if (ip->protocol == kIpInIp) {
-    return at(ip->source) + " > " + at(ip->destination) + ttl + " [" + text_of(packet.subspan(offset)) + "]";
-  }
-  if (ip->fragment_offset() != 0) {
-    return at(ip->source) + " > " + at(ip->destination) + ttl + " fragment at " + std::to_string(ip->fragment_offset());
-  }
-  if (ip->protocol == kIcmp) {
-    const auto* icmp = wire_at<IcmpHeader>(packet, offset);
-    std::string text = at(ip->source) + " > " + at(ip->destination) + " icmp " + std::to_string(icmp->type) + "/" +
+  if (ip->protocol == kIpInIp || ip->protocol == kIp6InIp)
+    return ends + ttl + " [" + text_of(packet.subspan(ip->offset)) + "]";
+  if (ip->fragment_offset != 0) return ends + ttl + " fragment at " + std::to_string(ip->fragment_offset);
+  if (ip->is_icmp()) {
+    const auto* icmp = wire_at<IcmpHeader>(packet, ip->offset);
+    std::string text = ends + (ip->source.is_v4() ? " icmp " : " icmp6 ") + std::to_string(icmp->type) + "/" +
                        std::to_string(icmp->code);
     if (icmp->mtu != 0) text += " mtu " + std::to_string(icmp->mtu);
     text += ttl;
-    if (icmp->type != 0 && icmp->type != 8)
-      text += " about [" + text_of(packet.subspan(offset + sizeof(IcmpHeader))) + "]";
+    if (ip->is_error(icmp->type)) text += " about [" + text_of(packet.subspan(ip->offset + sizeof(IcmpHeader))) + "]";
     return text;
   }
-  const auto* ports = wire_at<PortsAndMore>(packet, offset);
+  const auto* ports = wire_at<PortsAndMore>(packet, ip->offset);
   if (ports == nullptr) return "cut short";
-  std::string text = at(ip->source) + ":" + std::to_string(ports->source_port) + " > " + at(ip->destination) + ":" +
-                     std::to_string(ports->destination_port);
+  const auto end = [](const IpAddress& address, uint16_t port) {
+    return (address.is_v4() ? address.text() : "[" + address.text() + "]") + ":" + std::to_string(port);
+  };
+  std::string text = end(ip->source, ports->source_port) + " > " + end(ip->destination, ports->destination_port);
   if (ip->protocol == kUdp) return text + " udp" + ttl;
   text += " tcp";
-  if (const auto* tcp = wire_at<TcpHeader>(packet, offset)) {
+  if (const auto* tcp = wire_at<TcpHeader>(packet, ip->offset)) {
     text += ' ';
     constexpr std::string_view kLetters = "FSRPAUEC";
     for (size_t i = 0; i < kLetters.size(); ++i)
@@ -184,21 +298,21 @@ std::string text_of(Bytes packet) {
 }
 
 std::optional<std::string> checksum_fault(Bytes packet, const Offload& offload) {
-  const auto* ip = wire_at<Ipv4Header>(packet);
-  if (ip == nullptr) return "no IPv4 header";
-  const size_t offset = ip->header_length();
-  if (ip->total_length != packet.size()) return "total length is not the packet's";
-  if (internet_checksum(packet.first(offset)) != 0) return "IP header checksum";
-  if (ip->fragment_offset() != 0 || ip->more_fragments()) return std::nullopt;
-  const Bytes rest = packet.subspan(offset);
-  if (ip->protocol == kIpInIp) {
+  const auto ip = open(packet);
+  if (!ip) return "no IP header";
+  const bool four = ip->source.is_v4();
+  if (ip->length != packet.size()) return "total length is not the packet's";
+  if (four && internet_checksum(packet.first(ip->offset)) != 0) return "IP header checksum";
+  if (ip->fragment_offset != 0 || ip->more_fragments) return std::nullopt;
+  const Bytes rest = packet.subspan(ip->offset);
+  if (ip->protocol == kIpInIp || ip->protocol == kIp6InIp) {
     const auto inner = checksum_fault(rest);
     return inner ? "inner " + *inner : inner;
   }
-  if (ip->protocol == kIcmp) {
+  if (four && ip->is_icmp()) {
     if (internet_checksum(rest) != 0) return "ICMP checksum";
     const auto* icmp = wire_at<IcmpHeader>(rest);
-    if (icmp->type == 0 || icmp->type == 8) return std::nullopt;
+    if (!ip->is_error(icmp->type)) return std::nullopt;
     const Bytes quoted = rest.subspan(sizeof(IcmpHeader));
     const auto* inner = wire_at<Ipv4Header>(quoted);
     if (inner != nullptr && internet_checksum(quoted.first(inner->header_length())) != 0)
@@ -207,7 +321,7 @@ std::optional<std::string> checksum_fault(Bytes packet, const Offload& offload) 
   }
   const auto* field = wire_at<be16>(rest, checksum_offset(ip->protocol));
   if (field == nullptr) return "no transport header";
-  const uint16_t pseudo = pseudo_header_sum(packet, offset, ip->protocol);
+  const uint16_t pseudo = pseudo_header_sum(packet, ip->offset, ip->protocol);
   if (offload.checksum_unfilled) {
     if (field->value() % 0xffff != pseudo % 0xffff) return "pseudo-header sum";
     return std::nullopt;

@@ -34,6 +34,11 @@ Frame frame_of(Bytes ip_packet, const Offload& offload = {});
 class PacketBuilder {
  public:
   PacketBuilder& ipv4(std::string_view source, std::string_view destination);
+  PacketBuilder& ipv6(std::string_view source, std::string_view destination);
+  PacketBuilder& hop_by_hop(size_t words = 1) { return extension(0, words); }  // of eight bytes, all padding
+  PacketBuilder& destination_options(size_t words = 1) { return extension(60, words); }
+  PacketBuilder& fragment_header(size_t offset, bool more);
+  PacketBuilder& routing_header(uint8_t segments_left);
   PacketBuilder& ttl(uint8_t value) { return ip_.ttl = value, *this; }
   PacketBuilder& tos(uint8_t value) { return ip_.tos = value, *this; }
   PacketBuilder& id(uint16_t value) { return ip_.id = value, *this; }
@@ -57,6 +62,7 @@ class PacketBuilder {
 
   // An ICMP message; with quoting() an error about another packet, of which `bytes` are quoted.
   PacketBuilder& icmp(uint8_t type, uint8_t code = 0, uint16_t mtu = 0);
+  PacketBuilder& icmp6(uint8_t type, uint8_t code = 0, uint16_t mtu = 0);
   PacketBuilder& quoting(Bytes packet, size_t bytes = 28);
   PacketBuilder& protocol(uint8_t number) { return ip_.protocol = number, *this; }
 
@@ -73,6 +79,18 @@ class PacketBuilder {
   PacketBuilder& flag(uint16_t bits);
   PacketBuilder& tcp_flag(uint8_t bit) { return tcp_.flags |= bit, *this; }
 
+  PacketBuilder& extension(uint8_t type, size_t words);
+  std::vector<std::byte> transport() const;
+  Frame finish(std::vector<std::byte> bytes, size_t header_length, bool has_header) const;
+
+  struct Extension {
+    uint8_t type = 0;
+    std::vector<std::byte> bytes;  // the first is the next header's number, written by build()
+  };
+  bool six_ = false;
+  Ipv6Header ip6_;
+  std::vector<Extension> extensions_;
+  bool later_fragment_ = false;
   Ipv4Header ip_;
   TcpHeader tcp_;
   UdpHeader udp_;

@@ -36,11 +36,19 @@ struct World : Director {
     wide.other_fronts = {{wide.vip, 1, 65535}, {forwarding::testing::ip("198.51.100.12"), 443, 443}};
     wide.persistence.timeout = 300s;
     for (ServerSetting& server : wide.servers) server.port = 0;
-    apply({service, names, wide});
+    // And the first two again for IPv6, of which the tunnel's ends are of either family.
+    ServiceSetting service6 = service, names6 = names;
+    service6.name = "web6", names6.name = "dns6";
+    service6.vip = names6.vip = *IpAddress::parse("2001:db8::10");
+    for (ServerSetting& server : service6.servers) server.address = *IpAddress::parse("fd00::" + server.name.substr(3));
+    names6.servers[0].address = *IpAddress::parse("fd00::3");
+    if ((choice & 3) == 3) service6.servers[0].address = forwarding::testing::ip("10.0.0.9");
+    apply({service, names, wide, service6, names6});
     for (const Server* server : services.all_servers())
-      services.set_next_hop(
-          server->slot,
-          {.ifindex = 1, .mtu = kSizes[choice >> 4 & 3], .tunnel_source = forwarding::testing::ip("10.0.0.254")});
+      services.set_next_hop(server->slot,
+                            {.ifindex = 1,
+                             .mtu = kSizes[choice >> 4 & 3],
+                             .tunnel_source = *IpAddress::parse(server->address.is_v4() ? "10.0.0.254" : "fd00::ff")});
   }
 
   // The same flows again for every input.
@@ -50,12 +58,28 @@ struct World : Director {
     send(forwarding::testing::from_client().syn());
     send(forwarding::testing::packet().ipv4("192.0.2.7", "198.51.100.10").udp(5353, 53));
     send(forwarding::testing::packet().ipv4("192.0.2.7", "198.51.100.11").tcp(40000, 8042).syn());
+    send(forwarding::testing::packet().ipv6("2001:db8:c::7", "2001:db8::10").tcp(40000, 80).syn());
+    send(forwarding::testing::packet().ipv6("2001:db8:c::7", "2001:db8::10").udp(5353, 53));
   }
 };
 
 // Checksums that forwarding is answerable for: those of a whole TCP or ICMP packet. UDP whose length
 // is not the packet's is passed on as it came.
-bool is_right(Bytes packet, const Offload& offload) {
+bool is_right6(Frame frame, const Offload& offload) {
+  const auto packet = parse(frame.in());
+  if (!packet || packet->fragment || packet->bytes.size() != frame.length) return false;
+  if (packet->protocol == kUdp) {
+    const auto* udp = wire_at<UdpHeader>(Bytes(packet->bytes), packet->header_length);
+    if (packet->header_length + udp->length != frame.length) return false;
+  } else if (packet->protocol != kTcp && (packet->protocol != kIcmp6 || offload.checksum_unfilled)) {
+    return false;
+  }
+  return !forwarding::testing::checksum_fault(frame.ip(), offload);
+}
+
+bool is_right(const Frame& frame, const Offload& offload) {
+  const Bytes packet = frame.ip();
+  if (!packet.empty() && static_cast<uint8_t>(packet[0]) >> 4 == 6) return is_right6(frame, offload);
   const auto* ip = wire_at<Ipv4Header>(packet);
   if (ip == nullptr || ip->version() != 4 || ip->header_length() < sizeof(*ip)) return false;
   if (ip->header_length() > packet.size()) return false;
@@ -95,7 +119,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       frame.offload.gso_size = static_cast<uint16_t>(data[1] << 8 | data[2]);
     }
   }
-  const bool came_right = is_right(frame.ip(), frame.offload);
+  if (const auto* ip = wire_at<Ipv6Header>(frame.ip()); ip != nullptr && ip->version() == 6) {
+    const bool tcp = ip->next_header == kTcp;
+    frame.offload.checksum_start = sizeof(Ipv6Header);
+    frame.offload.checksum_offset = tcp ? 16 : 6;
+    if ((data[0] & 8) != 0) frame.offload.gso_type = tcp ? Offload::kTcp6 : Offload::kUdpSegments;
+  }
+  const bool came_right = is_right(frame, frame.offload);
   const std::vector<std::byte> before = frame.buffer;
   world.outputs.clear();
   const Verdict verdict = world.engine.handle(frame.in(), world.now, world.outputs);
