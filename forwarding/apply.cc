@@ -25,7 +25,8 @@ uint16_t update_for(uint16_t checksum, const IpAddress& before, const IpAddress&
 
 // What changes in a TCP or UDP packet that is sent on under another address and port.
 struct Rewrite {
-  IpAddress address_before, address_after;
+  const IpAddress& address_before;
+  const IpAddress& address_after;
   uint16_t port_before, port_after;
 };
 

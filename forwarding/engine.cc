@@ -135,10 +135,9 @@ const tandem_recipe& Engine::recipe_for(const Packet& packet, const Decision& de
 void Engine::forward(Packet& packet, const Decision& decision, TimePoint now, Outputs& outputs) {
   tandem_recipe own;
   const tandem_recipe& recipe = recipe_for(packet, decision, own);
-  const IpAddress vip = virtual_address(recipe);
   if (packet.ttl <= 1) {
     dropped(decision.facet, Counter::kDropTtl);
-    say(packet, kIcmpTimeExceeded, vip, Counter::kTimeExceeded, now, outputs);
+    say(packet, kIcmpTimeExceeded, virtual_address(recipe), Counter::kTimeExceeded, now, outputs);
     return;
   }
   const bool to_server = decision.step == Step::kToServer || decision.step == Step::kErrorToServer;
@@ -147,7 +146,8 @@ void Engine::forward(Packet& packet, const Decision& decision, TimePoint now, Ou
   if (too_big && packet.dont_fragment) {
     dropped(decision.facet, Counter::kDropTooBig);
     const size_t fits = packet.is_ipv6() ? std::max(limit, kSmallestMtu6) : limit;
-    say(packet, fragmentation_needed(static_cast<uint16_t>(fits)), vip, Counter::kTooBigSaid, now, outputs);
+    say(packet, fragmentation_needed(static_cast<uint16_t>(fits)), virtual_address(recipe), Counter::kTooBigSaid, now,
+        outputs);
     return;
   }
 

@@ -176,19 +176,16 @@ bool offload_fits(const Packet& packet) {
   }
 }
 
-// The IPv4 header; what the transport header is parsed by.
-Result<Packet, ParseError> parse_ipv4(const FrameIn& frame, MutableBytes captured) {
+// What each version of IP says, into a fresh packet. Filled in place: a copy would cost as much as the parsing.
+std::optional<ParseError> parse_ipv4(MutableBytes captured, Packet& packet) {
   const auto* ip = wire_at<Ipv4Header>(Bytes(captured));
-  if (ip == nullptr) return Failure(ParseError::kBadIpHeader);
+  if (ip == nullptr) return ParseError::kBadIpHeader;
   const size_t header_length = ip->header_length();
   const size_t total_length = ip->total_length;
   if (header_length < sizeof(Ipv4Header) || total_length < header_length || total_length > captured.size())
-    return Failure(ParseError::kBadIpHeader);
+    return ParseError::kBadIpHeader;
 
-  Packet packet;
   packet.bytes = captured.first(total_length);
-  packet.offload = frame.offload;
-  packet.ifindex = frame.ifindex;
   packet.source.v4 = {ip->source};
   packet.destination.v4 = {ip->destination};
   packet.protocol = ip->protocol;
@@ -197,32 +194,29 @@ Result<Packet, ParseError> parse_ipv4(const FrameIn& frame, MutableBytes capture
   packet.fragment = ip->fragment_offset() != 0 || ip->more_fragments();
   packet.header_length = static_cast<uint16_t>(header_length);
   packet.payload_offset = packet.header_length;
-  if (ip->fragment_offset() == 0 && !parse_content(packet, kIcmp)) return Failure(ParseError::kBadTransport);
-  return packet;
+  if (ip->fragment_offset() == 0 && !parse_content(packet, kIcmp)) return ParseError::kBadTransport;
+  return std::nullopt;
 }
 
-Result<Packet, ParseError> parse_ipv6(const FrameIn& frame, MutableBytes captured) {
+std::optional<ParseError> parse_ipv6(MutableBytes captured, Packet& packet) {
   const auto* ip = wire_at<Ipv6Header>(Bytes(captured));
-  if (ip == nullptr) return Failure(ParseError::kBadIpHeader);
+  if (ip == nullptr) return ParseError::kBadIpHeader;
   const size_t total_length = sizeof(Ipv6Header) + ip->payload_length;
-  if (total_length > captured.size() || total_length > UINT16_MAX) return Failure(ParseError::kBadIpHeader);
+  if (total_length > captured.size() || total_length > UINT16_MAX) return ParseError::kBadIpHeader;
 
-  Packet packet;
   packet.bytes = captured.first(total_length);
-  packet.offload = frame.offload;
-  packet.ifindex = frame.ifindex;
   packet.source = Ipv6Address{ip->source};
   packet.destination = Ipv6Address{ip->destination};
   packet.ttl = ip->hop_limit;
   packet.dont_fragment = true;
   const auto chain = walk_extensions(Bytes(packet.bytes), sizeof(Ipv6Header), ip->next_header);
-  if (!chain) return Failure(ParseError::kBadIpHeader);
+  if (!chain) return ParseError::kBadIpHeader;
   packet.protocol = chain->protocol;
   packet.fragment = chain->fragment_offset != 0 || chain->more_fragments;
   packet.header_length = static_cast<uint16_t>(chain->end);
   packet.payload_offset = packet.header_length;
-  if (chain->fragment_offset == 0 && !parse_content(packet, kIcmp6)) return Failure(ParseError::kBadTransport);
-  return packet;
+  if (chain->fragment_offset == 0 && !parse_content(packet, kIcmp6)) return ParseError::kBadTransport;
+  return std::nullopt;
 }
 
 }  // namespace
@@ -231,12 +225,20 @@ Result<Packet, ParseError> parse(const FrameIn& frame) {
   TANDEM_ASSERT(frame.ip_offset >= kHeadroom);
   TANDEM_ASSERT(frame.ip_offset <= frame.buffer.size() && frame.ip_length <= frame.buffer.size() - frame.ip_offset);
   const MutableBytes captured = frame.buffer.subspan(frame.ip_offset, frame.ip_length);
-  if (captured.empty()) return Failure(ParseError::kBadIpHeader);
+  Result<Packet, ParseError> result;
+  if (captured.empty()) {
+    result = Failure(ParseError::kBadIpHeader);
+    return result;
+  }
   const auto version = static_cast<uint8_t>(captured[0]) >> 4;
-  if (version != 4 && version != 6) return Failure(ParseError::kNotIp);
-  auto packet = version == 4 ? parse_ipv4(frame, captured) : parse_ipv6(frame, captured);
-  if (packet && !offload_fits(*packet)) return Failure(ParseError::kBadOffload);
-  return packet;
+  std::optional<ParseError> wrong = ParseError::kNotIp;
+  result->offload = frame.offload;
+  result->ifindex = frame.ifindex;
+  if (version == 4) wrong = parse_ipv4(captured, *result);
+  if (version == 6) wrong = parse_ipv6(captured, *result);
+  if (!wrong && !offload_fits(*result)) wrong = ParseError::kBadOffload;
+  if (wrong) result = Failure(*wrong);
+  return result;
 }
 
 }  // namespace tandem::forwarding
