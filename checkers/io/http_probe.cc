@@ -18,8 +18,8 @@ Awaitable<Outcome> ask_http(ByteStream& stream, Connection& connection, const Ta
     connection.enter(answer->stage());
     const auto size = co_await stream.read_some(bytes);
     if (!size) {
-      Outcome failed = size.error();
-      co_return failed.reason == Outcome::Reason::kClosed ? answer->end(failed) : failed;
+      if (size.error().reason != Outcome::Reason::kClosed) co_return size.error();
+      co_return answer->end(size.error());
     }
     if (const auto verdict = answer->feed({bytes.data(), *size})) co_return *verdict;
   }

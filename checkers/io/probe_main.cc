@@ -137,7 +137,7 @@ int run(const Options& options) {
     const TimePoint deadline = loop::monotonic_now() + options.target.check->timeout;
     if (QuickProbes::makes(*options.target.check)) return quick.start(left + 1, options.target, deadline);
     boost::asio::co_spawn(io, probe(io, options.target, deadline, trust),
-                          [&](std::exception_ptr, const Outcome& outcome) { ended(outcome); });
+                          [&](const std::exception_ptr&, const Outcome& outcome) { ended(outcome); });
   };
   for (uint32_t i = 0; i < options.parallel; ++i) next();
   io.run();
