@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <memory>
 #include <utility>
@@ -11,7 +10,6 @@
 #include <boost/asio/thread_pool.hpp>
 
 #include "daemon/loop/clock.hpp"
-#include "vrrp/handover_desk.hpp"
 #include "vrrp/io/accept_filter.hpp"
 #include "vrrp/io/claim_ear.hpp"
 #include "vrrp/io/hands.hpp"
@@ -19,6 +17,7 @@
 #include "vrrp/io/last_will.hpp"
 #include "vrrp/io/link_ear.hpp"
 #include "vrrp/io/plan.hpp"
+#include "vrrp/io/planned_changes.hpp"
 #include "vrrp/io/pulse.hpp"
 #include "vrrp/io/real_time.hpp"
 #include "vrrp/io/router.hpp"
@@ -34,9 +33,6 @@ using bus::Severity;
 // in every room that listens: so the more there are, the rarer.
 constexpr Duration kReportEvery = 1s;
 constexpr size_t kRoutersPerSecond = 10;
-// Handovers that no operator waits for. Those that one does have a clock's number.
-constexpr uint64_t kAtStop = 1;
-constexpr uint64_t kForMaintenance = 2;
 
 class Room {
  public:
@@ -52,9 +48,9 @@ class Room {
                 .failed = [this](const std::string& why) { give_up("watching interfaces failed: " + why); }}),
         report_timer_(io_.get_executor(), [this] { report(); }),
         gate_timer_(io_.get_executor(), [this] { apply_hold(); }),
-        handover_timer_(io_.get_executor(), [this] { carry_out(desk_.deadline_reached(loop::monotonic_now())); }),
+        changes_(io_, bus_, hands_, gate_, routers_, context.state_directory / "maintenance",
+                 {.hold_changed = [this] { apply_hold(); }, .nothing_left = [this] { stop_routers(); }}),
         will_file_(context.run_directory / kLastWillFile),
-        maintenance_file_(context.state_directory / "maintenance"),
         house_{io_,
                bus_,
                hands_,
@@ -67,8 +63,8 @@ class Room {
                [this](const std::string& interface, IpAddress::Family family) -> Segment& {
                  return segment_of(interface, family);
                },
-               [this](const std::string& router) { offer(router, bus::HandoverStep::kOffer); },
-               [this](const std::string& router) { offer(router, bus::HandoverStep::kInquire); },
+               [this](const std::string& router) { changes_.offer(router, bus::HandoverStep::kOffer); },
+               [this](const std::string& router) { changes_.offer(router, bus::HandoverStep::kInquire); },
                tracking_} {}
 
   void run() {
@@ -89,12 +85,11 @@ class Room {
       services_[health.service] = health.up;
       for (const auto& [name, router] : routers_) router->service_seen(health.service, health.up);
     });
-    bus_.subscribe<bus::Handover>([this](const bus::Handover& handover) { hear(handover); });
-    bus_.subscribe<bus::Maintenance>([this](const bus::Maintenance& maintenance) { hear(maintenance); });
+    bus_.subscribe<bus::Handover>([this](const bus::Handover& handover) { changes_.hear(handover); });
+    bus_.subscribe<bus::Maintenance>([this](const bus::Maintenance& maintenance) { changes_.hear(maintenance); });
     bus_.on_caught_up([this] {
       caught_up_ = true;
-      if (std::error_code error; !maintenance_heard_ && std::filesystem::exists(maintenance_file_, error))
-        remembered_maintenance();
+      changes_.remember_maintenance();
       if (site_) read_site();
     });
     bus_.on_stop([this] { stop(); });
@@ -241,14 +236,6 @@ class Room {
     set_link(interface, *ear);
   }
 
-  // The election a router takes part in, by the router's name.
-  Router* find(const std::string& name) const {
-    for (const auto& [key, router] : routers_)
-      for (const Leg& leg : router->settings().legs)
-        if (leg.router == name) return router.get();
-    return nullptr;
-  }
-
   void forget(const std::string& router) {
     bus_.publish(bus::Forget{.kind = std::string(bus::InstanceState::kKind), .of_key = router});
   }
@@ -301,7 +288,7 @@ class Room {
     boost::asio::post(io_, [this] {
       look_due_ = false;
       write_will();
-      settle_handovers();
+      changes_.settle();
     });
   }
 
@@ -353,83 +340,6 @@ class Room {
     for (const auto& [name, ear] : ears_) set_link(name, *ear);
   }
 
-  // ---- Planned changes ----------------------------------------------------------------------------------------------
-
-  // The operator's word of an earlier life of the daemon.
-  void remembered_maintenance() {
-    gate_.set_maintenance(true);
-    apply_hold();
-    bus_.publish(bus::Maintenance{.on = true, .since_unix_ms = loop::unix_ms_now()});
-  }
-
-  static void remember(const std::filesystem::path& file, bool on) {
-    std::error_code error;
-    if (on)
-      std::ofstream(file) << "tandemctl maintenance on\n";
-    else
-      std::filesystem::remove(file, error);
-  }
-
-  void hear(const bus::Handover& handover) {
-    if (handover.step == bus::HandoverStep::kAsk) ask_to_hand_over(handover.id, handover.router);
-    Router* const router = find(handover.router);
-    if (router == nullptr || stopping_) return;
-    if (handover.step == bus::HandoverStep::kTake) router->take_over();
-    if (handover.step == bus::HandoverStep::kAffirmed) router->affirmed_by(handover.peer);
-    if (handover.step == bus::HandoverStep::kInquired && router->active())
-      bus_.publish(bus::Handover{.step = bus::HandoverStep::kAffirm, .router = handover.router, .peer = handover.peer});
-  }
-
-  void hear(const bus::Maintenance& maintenance) {
-    maintenance_heard_ = true;
-    hands_.perform([file = maintenance_file_, on = maintenance.on] { remember(file, on); });
-    gate_.set_maintenance(maintenance.on);
-    apply_hold();
-    if (maintenance.on && !stopping_) ask_to_hand_over(kForMaintenance, "");
-  }
-
-  // `only`: one router, or all that are active when empty.
-  void ask_to_hand_over(uint64_t id, const std::string& only) {
-    std::vector<std::string> active, refused;
-    for (const auto& [name, router] : routers_)
-      if (router->active() && (only.empty() || find(only) == router.get())) active.push_back(name);
-    if (!only.empty() && active.empty())
-      refused.push_back(only + (find(only) != nullptr ? ": is not active here" : ": there is no such router"));
-    carry_out(desk_.ask(id, active, gate_.peers_in_step(), std::move(refused), loop::monotonic_now()));
-  }
-
-  // The link is gone, the peer link may be there: whoever is in step need not wait for the adverts that will not come.
-  // And whoever hears nobody asks them.
-  void offer(const std::string& router, bus::HandoverStep step) {
-    for (const std::string& peer : gate_.peers_in_step())
-      bus_.publish(bus::Handover{.step = step, .router = router, .peer = peer});
-  }
-
-  void settle_handovers() {
-    for (const auto& [name, router] : routers_)
-      if (desk_.has(name) && !router->active()) carry_out(desk_.released(name, loop::monotonic_now()));
-  }
-
-  void carry_out(const HandoverDesk::Outcome& outcome) {
-    for (const auto& [router, peer] : outcome.offers) {
-      const auto found = routers_.find(router);
-      if (found == routers_.end()) continue;  // a reload took it away; the offer's time runs out
-      found->second->give_way(kHandoverPatience);
-      bus_.publish(bus::Handover{.step = bus::HandoverStep::kOffer, .router = router, .peer = peer});
-    }
-    for (const HandoverDesk::Verdict& verdict : outcome.verdicts) {
-      if (verdict.id == kAtStop) {
-        stop_routers();
-        continue;
-      }
-      for (const std::string& line : verdict.lines)
-        bus_.event(verdict.done ? Severity::kNotice : Severity::kWarning, "VRRP_HANDOVER", "", line);
-      if (verdict.id != kForMaintenance)
-        bus_.publish(bus::HandoverResult{.id = verdict.id, .done = verdict.done, .lines = verdict.lines});
-    }
-    handover_timer_.set(desk_.deadline());
-  }
-
   // ---- Preemption, reports, the end ---------------------------------------------------------------------------------
 
   void apply_hold() {
@@ -453,8 +363,7 @@ class Room {
 
   void stop() {
     if (std::exchange(stopping_, true)) return;
-    // Make before break: who can take over does so before this box lets go.
-    ask_to_hand_over(kAtStop, "");
+    changes_.hand_over_all();
   }
 
   void stop_routers() {
@@ -478,12 +387,10 @@ class Room {
   std::optional<Duration> silence_;  // of the room's earlier life
   PreemptGate gate_;
   InterfaceWatch watch_;
-  loop::DeadlineTimer report_timer_, gate_timer_, handover_timer_;
-  HandoverDesk desk_;
+  loop::DeadlineTimer report_timer_, gate_timer_;
+  PlannedChanges changes_;
   boost::asio::thread_pool reader_{1}, tracking_{1};
   std::filesystem::path will_file_;
-  std::filesystem::path maintenance_file_;  // there while the box is in maintenance: it outlives the daemon
-  bool maintenance_heard_ = false;
   std::string will_;  // as last written
   bool look_due_ = false;
   Router::House house_;
@@ -500,7 +407,7 @@ class Room {
   std::map<std::pair<std::string, IpAddress::Family>, std::unique_ptr<Segment>> segments_;  // outlive the routers
   std::map<std::string, std::unique_ptr<LinkEar>> ears_;                                    // by interface
   std::map<std::pair<std::string, IpAddress::Family>, std::unique_ptr<ClaimEar>> claim_ears_;
-  std::map<std::string, std::shared_ptr<Router>> routers_;  // by the name of the first of its members
+  Routers routers_;
 };
 
 }  // namespace
