@@ -131,7 +131,10 @@ TEST(FlowTableStress, TheSweepNeverForgetsAChunkThatHoldsAFlow) {
     const Flow flow = flows.insert(kTcp, key, value_for(key, i)).flow;
     size_t met = 0;
     // Between the two looks of the sweep its bit is down for a moment.
-    for (int look = 0; look < 1000 && met == 0; ++look) flows.scan(0, flows.slots(), [&](const Flow&) { ++met; });
+    for (int look = 0; look < 100'000 && met == 0; ++look) {
+      flows.scan(0, flows.slots(), [&](const Flow&) { ++met; });
+      if (met == 0) std::this_thread::yield();  // or longer, when the sweep was stopped just there
+    }
     forgotten += met != 1;
     flows.remove(flow);
   }
