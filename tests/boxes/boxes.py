@@ -65,12 +65,32 @@ class Box:
         (self.root / "etc/tandem/peer.key").write_text(key)
         (self.root / "etc/tandem/peer.key").chmod(0o600)
 
+    def cgroups(self):
+        """A control group of its own in each hierarchy: two systemds in one would end each other's services."""
+        root = Path("/sys/fs/cgroup")
+        tops = [root] if (root / "cgroup.procs").exists() else [each for each in root.iterdir() if each.name != "cpuset"]
+        return [top / f"tandem-boxes-{self.name}" for top in tops if (top / "cgroup.procs").exists()]
+
+    def enter_cgroup(self):
+        os.setsid()
+        for group in self.cgroups():
+            group.mkdir(exist_ok=True)
+            (group / "cgroup.procs").write_text(str(os.getpid()))
+
+    def remove_cgroups(self):
+        for group in self.cgroups():
+            for folder, _, _ in os.walk(group, topdown=False):
+                try:
+                    os.rmdir(folder)
+                except OSError:
+                    pass  # somebody is still in it; the next run takes it over
+
     def boot(self):
         process = subprocess.Popen(
             ["nsenter", f"--net=/run/netns/{self.world.switches.ns}", "systemd-nspawn", "--register=no", "--keep-unit", "-q",
              "-b", "-D", self.root, "--network-bridge=br0", "-M", self.name, "--console=pipe"],
             stdin=subprocess.DEVNULL, stdout=open(FOLDER / f"{self.name}.console", "wb"), stderr=subprocess.STDOUT,
-            preexec_fn=os.setsid)
+            preexec_fn=self.enter_cgroup)
         self.world.processes.append(process)
         self.process = process
         self.leader = wait_until(f"{self.name} boots", lambda: run("pgrep", "-P", process.pid, check=False).strip(), 20)
@@ -92,6 +112,7 @@ class Box:
                 self.process.wait(timeout=20)
             except subprocess.TimeoutExpired:
                 os.kill(int(self.leader), signal.SIGKILL)
+            self.remove_cgroups()
 
 
 def base_root():
