@@ -7,8 +7,8 @@
 namespace tandem::checkers {
 namespace {
 
-constexpr Duration kRaiseEvery = 1s;
-constexpr Duration kCalmAfter = 30s;  // without strain, before it is said to be over
+constexpr Duration kRaiseEvery = 100ms;  // a try too many costs one failed call; a second would be an interval lost
+constexpr Duration kCalmAfter = 30s;     // without strain, before it is said to be over
 
 }  // namespace
 
@@ -41,7 +41,8 @@ std::optional<Strain> Throttle::ended(TimePoint now, Outcome::Reason reason) {
 
 std::optional<Strain> Throttle::strained(TimePoint now, Strain::Cause cause, Duration lateness) {
   last_strain_ = now;
-  if (cause_ == cause) return std::nullopt;
+  // While descriptors are short, places are short too: one word until it is over.
+  if (cause_ == cause || cause_ == Strain::Cause::kDescriptors) return std::nullopt;
   cause_ = cause;
   return Strain{.cause = cause, .limit = limit_, .lateness = lateness};
 }

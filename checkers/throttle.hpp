@@ -2,8 +2,8 @@
 //
 // The most is what the file descriptors allow. When descriptors run out all the same (somebody
 // lowered the limit, or another part of the process took them), the limit falls to what is under
-// way and doubles for each second that passes without a shortage. So checks degrade, nothing spins,
-// and what is over is forgotten within seconds.
+// way and doubles for each tenth of a second that passes without a shortage. So checks degrade, nothing spins,
+// and what is over is forgotten within a second.
 #pragma once
 
 #include <cstdint>
