@@ -75,6 +75,17 @@ IcmpError in_icmp6(const IcmpError& error) {
   return {icmp6::kDestinationUnreachable, port ? kPortUnreachable : kAddressUnreachable, 0};
 }
 
+// ICMP's error and ICMPv6's have one shape: what went wrong, and as much of the packet as `to` has room for. Without a
+// checksum.
+void write_error(MutableBytes to, const IcmpError& error, const Packet& packet) {
+  IcmpHeader header;
+  header.type = error.type;
+  header.code = error.code;
+  header.mtu = error.mtu;
+  std::memcpy(to.data(), &header, sizeof(header));
+  std::memcpy(to.data() + sizeof(header), packet.bytes.data(), to.size() - sizeof(header));
+}
+
 }  // namespace
 
 TokenBucket::TokenBucket(uint32_t per_second, uint32_t burst)
@@ -152,13 +163,7 @@ bool Answers::icmp(const Packet& packet, const IcmpError& error, const IpAddress
   const size_t quoted = std::min(packet.bytes.size(), kErrorBytes - sizeof(Ipv4Header) - sizeof(IcmpHeader));
   const auto made = make_packet(outputs, source, packet.source, kIcmp, kErrorTos, sizeof(IcmpHeader) + quoted);
   if (!made) return false;
-
-  IcmpHeader header;
-  header.type = error.type;
-  header.code = error.code;
-  header.mtu = error.mtu;
-  std::memcpy(made->payload.data(), &header, sizeof(header));
-  std::memcpy(made->payload.data() + sizeof(header), packet.bytes.data(), quoted);
+  write_error(made->payload, error, packet);
   wire_at<IcmpHeader>(made->payload)->checksum = internet_checksum(made->payload);
   outputs.add(made->bytes, {}, ToAddress{packet.source});
   return true;
@@ -173,12 +178,7 @@ bool Answers::icmp6(const Packet& packet, const IcmpError& error, const IpAddres
   const size_t quoted = std::min(packet.bytes.size(), kErrorBytes6 - sizeof(Ipv6Header) - sizeof(IcmpHeader));
   const auto made = make_packet(outputs, source, packet.source, kIcmp6, 0, sizeof(IcmpHeader) + quoted);
   if (!made) return false;
-  IcmpHeader header;
-  header.type = error.type;
-  header.code = error.code;
-  header.mtu = error.mtu;
-  std::memcpy(made->payload.data(), &header, sizeof(header));
-  std::memcpy(made->payload.data() + sizeof(header), packet.bytes.data(), quoted);
+  write_error(made->payload, error, packet);
   fill_transport_checksum(made->bytes, sizeof(Ipv6Header), kIcmp6);
   outputs.add(made->bytes, {}, ToAddress{packet.source});
   return true;

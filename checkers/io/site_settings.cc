@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "daemon/config/reader.hpp"
+#include "daemon/loop/script.hpp"
 
 namespace tandem::checkers {
 namespace {
@@ -23,11 +24,6 @@ BodyMatch body_of(const config::Check& from) {
   if (!from.body_regex.empty()) return {Kind::kRegex, from.body_regex};
   if (!from.body_sha256.empty()) return {Kind::kSha256, from.body_sha256};
   return {};
-}
-
-std::vector<std::string> words_of(const std::string& command) {
-  std::istringstream stream(command);
-  return {std::istream_iterator<std::string>(stream), {}};
 }
 
 Check check_of(const config::Check& from) {
@@ -63,7 +59,7 @@ Check check_of(const config::Check& from) {
               .user = from.user,
               .password = from.password,
               .database = from.database,
-              .command = words_of(from.command),
+              .command = loop::words_of(from.command),
               .file = from.file,
               .service = from.service,
               .tls = from.tls};

@@ -13,6 +13,9 @@
 
 namespace tandem::loop {
 
+// A command line of the site file as an order has it: blanks separate the words, and nothing quotes them.
+std::vector<std::string> words_of(const std::string& command);
+
 struct ScriptOrder {
   std::vector<std::string> words;  // the program's path and its arguments; no shell sees them
   std::string user;                // whose rights it has; empty: ours

@@ -1,7 +1,6 @@
 #include "daemon/supervisor/notifier.hpp"
 
 #include <algorithm>
-#include <sstream>
 #include <utility>
 
 #include <boost/asio/post.hpp>
@@ -12,10 +11,10 @@ namespace tandem::supervisor {
 namespace {
 
 NotifyScript script_of(const config::Notify& notify) {
-  NotifyScript script{.user = notify.user, .timeout = notify.timeout, .attempts = notify.attempts};
-  std::istringstream in(notify.script);
-  for (std::string word; in >> word;) script.words.push_back(word);
-  return script;
+  return {.words = loop::words_of(notify.script),
+          .user = notify.user,
+          .timeout = notify.timeout,
+          .attempts = notify.attempts};
 }
 
 const char* state_of(const bus::InstanceState& state) {

@@ -99,6 +99,14 @@ class Tandem(Director):
                     return counter["value"]
         return 0
 
+    def tracked(self, name):
+        """How a tracked thing stands, in words; empty when it is not known."""
+        for state in self.messages("InstanceState"):
+            for line in state["tracked"]:
+                if f"'{name}'" in line:
+                    return line
+        return ""
+
     def events(self, name=None):
         found = [line for line in self.log().splitlines() if name is None or name in line]
         return found

@@ -15,14 +15,6 @@ def script(link, name, text):
     return str(path)
 
 
-def tracked(box, name):
-    for state in box.messages("InstanceState"):
-        for line in state["tracked"]:
-            if f"'{name}'" in line:
-                return line
-    return ""
-
-
 def children_of(pid):
     """The processes below one, as (pid, state)."""
     below, found = {pid}, []
@@ -52,7 +44,7 @@ def flapping(run, world):
         "damped": {"script": flap, "user": "nobody", "weight": -100, "interval": "500ms", "rise": 3, "fall": 3},
         "plain": {"script": flap, "user": "nobody", "weight": -7, "interval": "100ms"}}})
     link.start()
-    wait_until("it is tracked", lambda: "'damped'" in tracked(link.a, "damped") and tracked(link.a, "plain"), 10)
+    wait_until("it is tracked", lambda: "'damped'" in link.a.tracked("damped") and link.a.tracked("plain"), 10)
     link.probe()
     before, begin = changes(link.a), time.monotonic()
     time.sleep(seconds)
@@ -61,7 +53,7 @@ def flapping(run, world):
     record = link.stop_probe()
     # Two runs of half a second fall into each second, three in a row never do.
     run.note("transitions, damped", changes(link.a) - before, at_most=int((end - begin) / (6 * 0.5)))
-    run.must("the damped one does not count", any("'damped' is well" in line for line in [tracked(link.a, "damped")]))
+    run.must("the damped one does not count", any("'damped' is well" in line for line in [link.a.tracked("damped")]))
     run.must("the active one stays", link.a.is_active())
     # The exit code turns with the second: a run of the script later the priority does, and with the next advert all know.
     mac = link.mac(link.a)
@@ -86,8 +78,8 @@ def hanging(run, world):
                                        "leave": {"script": leave, **common},
                                        "chatter": {"script": chatter, **common, "interval": "2s", "timeout": "2s"}}})
     link.start()
-    wait_until("the hung one is killed", lambda: "did not end in time and was killed" in tracked(link.a, "hang"), 15)
-    wait_until("the chatty one is heard to its end", lambda: "the end" in tracked(link.a, "chatter"), 15)
+    wait_until("the hung one is killed", lambda: "did not end in time and was killed" in link.a.tracked("hang"), 15)
+    wait_until("the chatty one is heard to its end", lambda: "the end" in link.a.tracked("chatter"), 15)
     room = link.a.vrrp_process()
     memory = resident_kb(room)
     link.probe()

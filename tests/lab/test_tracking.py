@@ -20,14 +20,6 @@ def link():
         yield Link(world, os.environ["TANDEM_BIN"], Tandem, 0.2, peer_link=False, alone=True)
 
 
-def tracked(box, name):
-    for state in box.messages("InstanceState"):
-        for line in state["tracked"]:
-            if f"'{name}'" in line:
-                return line
-    return ""
-
-
 def priority(box):
     return next((state["priority"] for state in box.messages("InstanceState")), None)
 
@@ -40,8 +32,8 @@ def test_scripts_run_as_their_user_and_are_killed_with_what_they_started(link):
         "who": {"script": "/usr/bin/id -un", "user": "nobody", "weight": -5},
         "hang": {"script": str(hang), "user": "nobody", "weight": -7, "interval": "300ms", "timeout": "200ms"}}})
     link.a.start()
-    wait_until("it runs as nobody", lambda: "is well (+0): exit code 0: nobody" in tracked(link.a, "who"), 10)
-    wait_until("the one that hangs is killed", lambda: "did not end in time and was killed: begins" in tracked(link.a, "hang"), 10)
+    wait_until("it runs as nobody", lambda: "is well (+0): exit code 0: nobody" in link.a.tracked("who"), 10)
+    wait_until("the one that hangs is killed", lambda: "did not end in time and was killed: begins" in link.a.tracked("hang"), 10)
     assert priority(link.a) == 150 - 7
     link.a.stop()
     assert link.a.host.pids() == []
@@ -71,7 +63,7 @@ def test_a_file_lowers_the_priority_and_the_peer_takes_over(link):
     wait_until("dir-b takes over", link.b.is_active, 5)
     assert priority(link.a) == 50
     number.write_text("nonsense\n")
-    wait_until("what is no number is said", lambda: "holds no whole number" in tracked(link.a, "load"), 3)
+    wait_until("what is no number is said", lambda: "holds no whole number" in link.a.tracked("load"), 3)
     number.write_text("0\n")
     link.settle()
 

@@ -8,7 +8,6 @@
 #include <charconv>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 #include <system_error>
 #include <utility>
 
@@ -29,13 +28,6 @@ constexpr int kMostOfAFile = 254;  // keepalived's limit too
 
 bool looks_by_itself(const Tracked& thing) {
   return thing.kind != Tracked::Kind::kInterface && thing.kind != Tracked::Kind::kService;
-}
-
-std::vector<std::string> words_of(const std::string& command) {
-  std::istringstream in(command);
-  std::vector<std::string> words;
-  for (std::string word; in >> word;) words.push_back(word);
-  return words;
 }
 
 // The name a process has for itself, and that of its program: the kernel cuts the first to 15 bytes.
@@ -111,7 +103,7 @@ class Tracker::Watch : public std::enable_shared_from_this<Watch> {
     began_ = loop::monotonic_now();
     switch (thing_.kind) {
       case Tracked::Kind::kScript:
-        script_ = loop::run_script(tracker_.io_, {words_of(thing_.subject), thing_.user, thing_.timeout},
+        script_ = loop::run_script(tracker_.io_, {loop::words_of(thing_.subject), thing_.user, thing_.timeout},
                                    [this](const loop::ScriptResult& result) {
                                      const bool well =
                                          result.end == loop::ScriptResult::End::kExited && result.exit_code == 0;
