@@ -1,5 +1,8 @@
 #include "daemon/tandemctl/stats_text.hpp"
 
+#include <string_view>
+#include <vector>
+
 #include "daemon/tandemctl/json_parts.hpp"
 #include "daemon/tandemctl/table.hpp"
 
@@ -16,21 +19,22 @@ Cell short_cell(const json::value& from, const char* name) {
   return right(short_number(number_of(from, name)));
 }
 
-std::vector<Cell> row_of(const json::value& stats, std::string first, std::string second) {
+std::vector<Cell> row_of(const json::value& stats, std::string first, std::string second, bool totals) {
   static const json::value kNone = json::object();
   const auto* object = stats.if_object();
   const auto* found = object ? object->if_contains("rates") : nullptr;
   const json::value& rates = found ? *found : kNone;
-  return {std::move(first),
-          std::move(second),
-          Cell::number(number_of(stats, "active_connections")),
-          Cell::number(number_of(stats, "inactive_connections")),
-          Cell::number(number_of(stats, "connections")),
-          short_cell(rates, "connections"),
-          short_cell(rates, "packets_in"),
-          short_cell(rates, "bytes_in"),
-          short_cell(rates, "packets_out"),
-          short_cell(rates, "bytes_out")};
+  std::vector<Cell> row{std::move(first), std::move(second), Cell::number(number_of(stats, "active_connections")),
+                        Cell::number(number_of(stats, "inactive_connections")),
+                        Cell::number(number_of(stats, "connections"))};
+  if (!totals) row.push_back(short_cell(rates, "connections"));
+  for (const char* name : {"packets_in", "bytes_in", "packets_out", "bytes_out"})
+    row.push_back(short_cell(totals ? stats : rates, name));
+  return row;
+}
+
+bool is_loss(std::string_view counter) {
+  return counter.starts_with("drop_") || counter.ends_with("_dropped") || counter.ends_with("_malformed");
 }
 
 }  // namespace
@@ -46,22 +50,45 @@ std::string short_number(unsigned long long number) {
   return text + kUnits[unit];
 }
 
-std::string stats_text(const json::value& status, const StatusStyle& style) {
-  Table table({"SERVICE", "SERVER", "ACTIVE", "INACTIVE", "CONNECTIONS", "CONN/S", "IN PKT/S", "IN B/S", "OUT PKT/S",
-               "OUT B/S"});
+std::string stats_text(const json::value& status, const StatsWish& wish, const StatusStyle& style) {
+  Table table(wish.totals ? std::vector<std::string>{"SERVICE", "SERVER", "ACTIVE", "INACTIVE", "CONNECTIONS",
+                                                     "IN PKTS", "IN BYTES", "OUT PKTS", "OUT BYTES"}
+                          : std::vector<std::string>{"SERVICE", "SERVER", "ACTIVE", "INACTIVE", "CONNECTIONS", "CONN/S",
+                                                     "IN PKT/S", "IN B/S", "OUT PKT/S", "OUT B/S"});
   Table drops({"SERVICE", "DROPPED BECAUSE", "PACKETS"});
   for (const auto& service : list_of(status, "ServiceStats")) {
     const std::string name = text_of(service, "service");
-    table.row(row_of(service, name, "(" + text_of(service, "method") + ")"));
+    if (!wish.service.empty() && wish.service != name) continue;
+    table.row(row_of(service, name, "(" + text_of(service, "method") + ")", wish.totals));
     for (const auto& server : list_of(status, "ServerStats"))
-      if (text_of(server, "service") == name) table.row(row_of(server, "", text_of(server, "server")));
+      if (text_of(server, "service") == name) table.row(row_of(server, "", text_of(server, "server"), wish.totals));
     for (const auto& drop : list_of(service, "drops"))
       drops.row({name, text_of(drop, "name"), Cell::number(number_of(drop, "value"))});
   }
-  if (table.empty()) return "no service is forwarded here\n";
+  if (table.empty())
+    return wish.service.empty() ? "no service is forwarded here\n"
+                                : "no service " + wish.service + " is forwarded here\n";
   std::string text = table.render(style.colour);
   if (!drops.empty()) text += '\n' + drops.render(style.colour);
+  if (!wish.service.empty()) return text;
+  // Those of services are among them; the others belong to none.
+  Table all({"DIRECTOR DROPPED IN ALL BECAUSE", "PACKETS"});
+  for (const auto& engine : list_of(status, "EngineStats"))
+    for (const auto& counter : list_of(engine, "counters"))
+      if (const Number value = number_of(counter, "value"); value != 0 && is_loss(text_of(counter, "name")))
+        all.row({text_of(counter, "name"), Cell::number(value)});
+  if (!all.empty()) text += '\n' + all.render(style.colour);
   return text;
+}
+
+json::value stats_json(const json::value& status, const StatsWish& wish) {
+  json::object result;
+  for (const char* kind : {"ServiceStats", "ServerStats", "EngineStats"}) {
+    json::array& list = result[kind].emplace_array();
+    for (const auto& each : list_of(status, kind))
+      if (wish.service.empty() || text_of(each, "service") == wish.service) list.push_back(each);
+  }
+  return result;
 }
 
 }  // namespace tandem::ctl

@@ -7,17 +7,61 @@
 namespace tandem::ctl {
 namespace {
 
+constexpr const char* kStatus = R"({
+    "ServiceStats":[{"service":"web","method":"nat","active_connections":3,"connections":1000,"packets_in":7654321,
+      "rates":{"connections":12,"packets_in":34567,"bytes_in":8900000},"drops":[{"name":"drop_no_server","value":7}]},
+      {"service":"dns","method":"dr"}],
+    "ServerStats":[{"service":"web","server":"web1","active_connections":2,"bytes_out":1200,"rates":{"connections":5}},
+      {"service":"mail","server":"m1"}],
+    "EngineStats":[{"engine":"af_packet","counters":[{"name":"drop_no_server","value":7},{"name":"drop_no_route","value":0},
+      {"name":"port_receive_dropped","value":4711},{"name":"frames","value":99999}]}]})";
+
+bool has(const std::string& text, const char* words) {
+  return text.find(words) != std::string::npos;
+}
+
 TEST(StatsText, TellsServicesTheirServersAndWhatWasDropped) {
-  const auto status = boost::json::parse(R"({
-    "ServiceStats":[{"service":"web","method":"nat","active_connections":3,"connections":1000,
-      "rates":{"connections":12,"packets_in":34567,"bytes_in":8900000},"drops":[{"name":"drop_no_server","value":7}]}],
-    "ServerStats":[{"service":"web","server":"web1","active_connections":2,"rates":{"connections":5}},
-      {"service":"mail","server":"m1"}]})");
-  const std::string text = stats_text(status, {});
+  const std::string text = stats_text(boost::json::parse(kStatus), {}, {});
   for (const char* word : {"(nat)", "1000", "12", "34k", "8.9M", "web1", "drop_no_server", "7"})
-    EXPECT_NE(text.find(word), std::string::npos) << word << " in:\n" << text;
-  EXPECT_EQ(text.find("m1"), std::string::npos);
-  EXPECT_EQ(stats_text(boost::json::parse("{}"), {}), "no service is forwarded here\n");
+    EXPECT_TRUE(has(text, word)) << word << " in:\n" << text;
+  EXPECT_FALSE(has(text, "m1"));
+  EXPECT_EQ(stats_text(boost::json::parse("{}"), {}, {}), "no service is forwarded here\n");
+}
+
+TEST(StatsText, TellsWhatBelongsToNoService) {
+  const std::string text = stats_text(boost::json::parse(kStatus), {}, {});
+  EXPECT_TRUE(has(text, "port_receive_dropped")) << text;
+  EXPECT_TRUE(has(text, "4711")) << text;
+  EXPECT_FALSE(has(text, "drop_no_route")) << "nothing was, and nothing is told";
+  EXPECT_FALSE(has(text, "99999")) << "no loss";
+}
+
+TEST(StatsText, TellsTotalsInPlaceOfRates) {
+  const std::string text = stats_text(boost::json::parse(kStatus), {.totals = true, .service = {}}, {});
+  for (const char* word : {"IN PKTS", "OUT BYTES", "7.6M", "1.2k"})
+    EXPECT_TRUE(has(text, word)) << word << " in:\n" << text;
+  EXPECT_FALSE(has(text, "34k"));
+  EXPECT_FALSE(has(text, "/S"));
+}
+
+TEST(StatsText, TellsOneServiceAlone) {
+  const auto status = boost::json::parse(kStatus);
+  const std::string text = stats_text(status, {.totals = false, .service = "dns"}, {});
+  EXPECT_TRUE(has(text, "(dr)"));
+  EXPECT_FALSE(has(text, "web"));
+  EXPECT_FALSE(has(text, "port_receive_dropped"));
+  EXPECT_EQ(stats_text(status, {.totals = false, .service = "ftp"}, {}), "no service ftp is forwarded here\n");
+}
+
+TEST(StatsText, GivesProgramsTheSameAsTheyCame) {
+  const auto status = boost::json::parse(kStatus);
+  const auto all = stats_json(status, {}).as_object();
+  EXPECT_EQ(all.at("ServiceStats"), status.at("ServiceStats"));
+  EXPECT_EQ(all.at("EngineStats"), status.at("EngineStats"));
+  const auto web = stats_json(status, {.totals = false, .service = "web"}).as_object();
+  EXPECT_EQ(web.at("ServiceStats").as_array().size(), 1U);
+  EXPECT_EQ(web.at("ServerStats").as_array().size(), 1U);
+  EXPECT_TRUE(web.at("EngineStats").as_array().empty());
 }
 
 TEST(StatsText, WritesNumbersShort) {

@@ -73,10 +73,13 @@ int status(const std::string& socket, bool as_json) {
   return 0;
 }
 
-int stats(const std::string& socket) {
+int stats(const std::string& socket, const StatsWish& wish, bool as_json) {
   const auto answer = ask(socket, "GET", "/v1/status", std::chrono::seconds(5));
   if (!answer) return cannot_ask(answer.error());
-  std::cout << stats_text(*answer, {.colour = wants_colour(), .now_unix_ms = unix_ms_now()});
+  if (as_json)
+    std::cout << boost::json::serialize(stats_json(*answer, wish)) << '\n';
+  else
+    std::cout << stats_text(*answer, wish, {.colour = wants_colour(), .now_unix_ms = unix_ms_now()});
   return 0;
 }
 
@@ -324,6 +327,10 @@ int run(int argc, char** argv) {
       ->check(CLI::IsMember({"weight", "drain", "disable", "enable"}));
   auto* weight_option = set_command->add_option("N", weight)->check(CLI::Range(0, 65535));
   auto* stats_command = app.add_subcommand("stats", "What the services forward, how fast, and what they drop");
+  StatsWish stats_wish;
+  stats_command->add_flag("--totals", stats_wish.totals, "Packets and bytes ever, in place of those of a second");
+  stats_command->add_option("--service", stats_wish.service, "Of this service");
+  stats_command->add_flag("--json", as_json, "The counters as JSON");
   FlowOptions flow_options;
   auto* flows_command = app.add_subcommand("flows", "The flow table: which connections go where");
   flows_command->add_option("--client", flow_options.client, "An address, or a network such as 192.0.2.0/24");
@@ -371,7 +378,7 @@ int run(int argc, char** argv) {
     }
     return server_set(socket, server, what, weight);
   }
-  if (stats_command->parsed()) return stats(socket);
+  if (stats_command->parsed()) return stats(socket, stats_wish, as_json);
   if (flows_command->parsed()) return flows(socket, flow_options, as_json);
   if (trace_command->parsed()) return trace(socket, client, client_port, of_service, as_json);
   if (top_command->parsed()) return top(socket, every, rounds);
