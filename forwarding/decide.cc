@@ -58,6 +58,15 @@ bool Decider::knows(const Packet& packet) const {
   return facet != nullptr && flows_.find(packet.protocol, packet.source, packet.source_port, facet->slot).has_value();
 }
 
+std::optional<uint16_t> Decider::server_that_sent(const Packet& answer) const {
+  if (!answer.ports_known) return std::nullopt;
+  const Facet* facet = services_.find(answer.protocol, answer.source, answer.source_port);
+  if (facet == nullptr) return std::nullopt;
+  const auto flow = flows_.find(answer.protocol, answer.destination, answer.destination_port, facet->slot);
+  if (!flow || services_.server(flow->server()) == nullptr) return std::nullopt;
+  return flow->server();
+}
+
 Decision Decider::from_client(const Packet& packet, const Facet& facet, TimePoint now) {
   auto flow = flows_.find(packet.protocol, packet.source, packet.source_port, facet.slot);
   if (!flow) return unknown(packet, facet, nullptr, now);

@@ -50,6 +50,8 @@ class Decider {
 
   // This client's packet belongs to a flow.
   bool knows(const Packet& packet) const;
+  // The number of the server whose answer this is, as it leaves for the client.
+  std::optional<uint16_t> server_that_sent(const Packet& answer) const;
 
  private:
   Decision from_client(const Packet& packet, const Facet& facet, TimePoint now);

@@ -39,6 +39,10 @@ class Engine {
   // REQUIRES: kHeadroom bytes before the IP header.
   Verdict handle(const FrameIn& frame, TimePoint now, Outputs& outputs);
 
+  // A packet that `outputs` held for a client (ToAddress), and that is longer than the `mtu` bytes its way takes: cut, or its
+  // server is told. As handle(), with what was to be sent in `frame`.
+  void too_long(const FrameIn& frame, uint16_t mtu, TimePoint now, Outputs& outputs);
+
   // Looks at the next `slots` slots of the table: removes flows that timed out or lost their
   // server, recounts connections, frees numbers no flow names. Once over the whole table
   // (flows.slots()) after a start; then often enough that the whole table is seen about once a

@@ -42,6 +42,14 @@ class Outputs {
     packets_.push_back({packet, offload, destination});
   }
 
+  // Takes back the last packet if it goes there. Its bytes stay until clear().
+  std::optional<OutPacket> take_last_if(const Destination& destination) {
+    if (packets_.empty() || packets_.back().destination != destination) return std::nullopt;
+    const OutPacket last = packets_.back();
+    packets_.pop_back();
+    return last;
+  }
+
   // `size` bytes with kHeadroom before them, valid until clear(). Nothing when the arena is full.
   std::optional<MutableBytes> make_room(size_t size);
 

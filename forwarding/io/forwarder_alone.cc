@@ -4,7 +4,7 @@
 //   forwarder_alone SITE_FILE RUN_DIRECTORY
 //
 // SIGHUP reads the file again; SIGUSR1 prints the flows, one a line: "flow tcp 192.0.2.7 40000 web web1 SYN_RECV", and then
-// "flows". Exit status 1: it could not begin.
+// "flows"; SIGUSR2 prints "counters begin", the counters, and then "counters". Exit status 1: it could not begin.
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
@@ -83,7 +83,7 @@ void print_flows(Forwarder& forwarder) {
 int run(const char* site_path, const char* run_directory) {
   sigset_t signals;
   sigemptyset(&signals);
-  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGUSR1}) sigaddset(&signals, number);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2}) sigaddset(&signals, number);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   const int signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
   const int broken_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -132,6 +132,12 @@ int run(const char* site_path, const char* run_directory) {
     if (read(signal_fd, &signal, sizeof signal) != sizeof signal) continue;
     if (signal.ssi_signo == SIGUSR1) {
       print_flows(forwarder);
+      continue;
+    }
+    if (signal.ssi_signo == SIGUSR2) {
+      std::cout << "counters begin\n";
+      print_counters(forwarder);
+      std::cout << "counters" << std::endl;
       continue;
     }
     if (signal.ssi_signo != SIGHUP) break;

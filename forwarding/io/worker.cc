@@ -27,6 +27,8 @@ constexpr Duration kLongestSweepPause = 100ms;  // with flows; an empty table is
 constexpr Duration kSnapshotEvery = 100ms;
 // Batches of one port before the others have their turn.
 constexpr int kBatchesInARow = 4;
+// A sender that is told sends no more of them; the rest of its window is told nothing.
+constexpr size_t kTooLongAtOnce = 16;
 constexpr uint32_t kWakeUp = 0;  // no interface has index 0
 
 struct EthernetHeader {
@@ -251,25 +253,51 @@ void Worker::handle_batch(PacketPort& port) {
           .ifindex = port.ifindex()};
       engine_.handle(in, now_, outputs_);
     }
-    for (const OutPacket& out : outputs_.packets()) {
-      const auto* to_server = std::get_if<ToServer>(&out.destination);
-      if (to_server == nullptr) {
-        hops_.send(std::get<ToAddress>(out.destination).address, out.packet, out.offload, now_, send_);
-        continue;
-      }
-      const tandem_recipe& recipe = services_.recipe(to_server->slot);
-      if ((recipe.flags & TANDEM_RECIPE_NEIGHBOUR_KNOWN) == 0) {
-        hops_.send(server_address(recipe), out.packet, out.offload, now_, send_);
-        continue;
-      }
-      Way way{.ifindex = recipe.ifindex, .source = {}, .destination = {}, .mtu = recipe.mtu};
-      std::ranges::copy(recipe.source_mac, way.source.bytes.begin());
-      std::ranges::copy(recipe.destination_mac, way.destination.bytes.begin());
-      transmit(out.packet, out.offload, way);
-    }
+    for (const OutPacket& out : outputs_.packets()) send_out(out);
+    if (!too_long_.empty()) deal_with_too_long();
   }
   flush();
   outputs_.clear();
+}
+
+void Worker::send_out(const OutPacket& out) {
+  const auto* to_server = std::get_if<ToServer>(&out.destination);
+  if (to_server == nullptr)
+    return hops_.send(std::get<ToAddress>(out.destination).address, out.packet, out.offload, now_, send_);
+  const tandem_recipe& recipe = services_.recipe(to_server->slot);
+  if ((recipe.flags & TANDEM_RECIPE_NEIGHBOUR_KNOWN) == 0)
+    return hops_.send(server_address(recipe), out.packet, out.offload, now_, send_);
+  Way way{.ifindex = recipe.ifindex, .source = {}, .destination = {}, .mtu = recipe.mtu};
+  std::ranges::copy(recipe.source_mac, way.source.bytes.begin());
+  std::ranges::copy(recipe.destination_mac, way.destination.bytes.begin());
+  transmit(out.packet, out.offload, way);
+}
+
+// What the engine makes of it fits; should it not, it is left.
+void Worker::deal_with_too_long() {
+  const size_t sent = outputs_.packets().size();
+  for (TooLong& each : too_long_)
+    engine_.too_long({.buffer = each.bytes,
+                      .ip_offset = kHeadroom,
+                      .ip_length = each.bytes.size() - kHeadroom,
+                      .offload = each.offload,
+                      .ifindex = 0},
+                     each.mtu, now_, outputs_);
+  too_long_.clear();
+  for (const OutPacket& out : outputs_.packets().subspan(sent)) send_out(out);
+  dropped_too_long_ += too_long_.size();
+  too_long_.clear();
+}
+
+void Worker::keep_too_long(Bytes packet, const Offload& offload, size_t mtu) {
+  if (too_long_.size() >= kTooLongAtOnce) {
+    ++dropped_too_long_;
+    return;
+  }
+  TooLong& kept = too_long_.emplace_back(TooLong{.bytes = std::vector<std::byte>(kHeadroom + packet.size()),
+                                                 .offload = offload,
+                                                 .mtu = static_cast<uint16_t>(mtu)});
+  std::ranges::copy(packet, kept.bytes.begin() + kHeadroom);
 }
 
 void Worker::transmit(MutableBytes packet, const Offload& offload, const Way& way) {
@@ -282,10 +310,7 @@ void Worker::transmit(MutableBytes packet, const Offload& offload, const Way& wa
   VnetHeader header = to_virtio(offload);
   if (way.mtu != 0) {
     if (offload.gso_kind() == Offload::kNone) {
-      if (packet.size() > way.mtu) {
-        ++dropped_too_long_;
-        return;
-      }
+      if (packet.size() > way.mtu) return keep_too_long(packet, offload, way.mtu);
     } else if (const size_t headers = headers_of(packet, offload); headers + offload.gso_size > way.mtu) {
       // A super-packet is a stretch of a TCP stream: it is cut where it leaves, and smaller pieces are as good.
       if (offload.gso_kind() != Offload::kTcp4 || headers >= way.mtu) {

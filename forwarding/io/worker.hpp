@@ -81,6 +81,11 @@ class Worker {
     Prefix destination;
   };
   struct ForgetNextHops {};
+  struct TooLong {
+    std::vector<std::byte> bytes;  // kHeadroom of them before the packet
+    Offload offload;
+    uint16_t mtu;
+  };
   using Letter = std::variant<AddPort, RemovePort, SendBy, netlink::NeighbourChange, RouteChanged, ForgetNextHops>;
 
   void post(Letter letter);
@@ -89,6 +94,10 @@ class Worker {
   void open(Letter& letter);
   void serve(uint32_t ifindex);
   void handle_batch(PacketPort& port);
+  void send_out(const OutPacket& out);
+  // Packets that are longer than their way takes are kept until the batch is done, and then given back to the engine.
+  void keep_too_long(Bytes packet, const Offload& offload, size_t mtu);
+  void deal_with_too_long();
   void transmit(MutableBytes packet, const Offload& offload, const Way& way);
   void close_port(uint32_t ifindex);
   void flush();
@@ -123,6 +132,7 @@ class Worker {
   NextHops::Send send_;
   FrameBatch batch_;
   Outputs outputs_;
+  std::vector<TooLong> too_long_;
   std::unordered_map<uint32_t, std::unique_ptr<PacketPort>> ports_;
   std::vector<PacketPort*> unflushed_;
   PortCounters closed_ports_;
