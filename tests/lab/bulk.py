@@ -1,6 +1,6 @@
 """Bulk data both ways with proof: what was sent is what arrived.
 
-    bulk.py serve PORT                 TCP: reads a request, then so many bytes, answers their hash and so many bytes
+    bulk.py serve PORT...              TCP: reads a request, then so many bytes, answers their hash and so many bytes
     bulk.py fetch HOST PORT UP DOWN    sends UP bytes, wants DOWN bytes; prints {"up_s", "down_s"} and fails when a byte is wrong
     bulk.py echo PORT                  UDP: sends every datagram back
 """
@@ -88,6 +88,8 @@ def echo(port):
 
 def main(words):
     if words[0] == "serve":
+        for port in words[2:]:
+            threading.Thread(target=serve, args=(int(port),), daemon=True).start()
         serve(int(words[1]))
     elif words[0] == "echo":
         echo(int(words[1]))

@@ -1,0 +1,174 @@
+"""What nobody should send: every kind is counted by its reason, where an operator sees it, and nothing malformed reaches a server."""
+
+import json
+import os
+import select
+import socket
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from frames import ACK, DF, FIN, MF, RST, SYN, TCP, UDP, checksum, ethernet, icmp, ipv4, tcp, tell_frame, udp  # noqa: E402
+from paths import inside  # noqa: E402
+from topology import SERVERS, VIP, Site  # noqa: E402
+from world import World, require_root, wait_until  # noqa: E402
+
+require_root()
+CLIENT = "198.51.100.100"
+TIMES = 5  # each packet
+
+
+class Odd:
+    """A site of one director whose client sends frames by hand, and whose servers' wires are listened to."""
+
+    def __init__(self, world, programs):
+        def change(document):
+            del document["peer_link"], document["directors"]["dir-b"]
+            document["services"]["web"]["check"] = "none"
+            document["services"]["names"] = {"address": VIP, "port": 53, "protocol": "udp", "check": "none", "servers": {
+                name: {"address": address, "port": 5353} for name, address in SERVERS.items()}}
+            document["virtual_routers"]["web"]["start_hold_down"] = "0s"
+
+        self.site = Site(world, programs, change=change)
+        self.site.start_servers()
+        self.director = self.site.directors["dir-a"]
+        self.director.start()
+        wait_until("dir-a active", self.director.is_active, 15)
+        wait_until("served", lambda: self.site.client.run("curl", "-s", "-m", "1", f"http://{VIP}/who", check=False), 10)
+        self.mac = json.loads(world.hosts["dir-a"].ip("-j", "link", "show", "eth0"))[0]["address"]
+        with inside(self.site.client):
+            self.plug = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+            self.plug.bind(("eth0", 0))
+        self.wires = []
+        for name in SERVERS:
+            with inside(world.hosts[name]):
+                wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+                wire.bind(("eth0", 3))
+            self.wires.append(wire)
+        self.port = 20000
+
+    def send(self, packet, mac=None):
+        self.plug.send(ethernet(mac or self.mac, "02:00:00:00:00:99", packet))
+
+    def counters(self):
+        """The engine's, as tandemctl stats tells them."""
+        stats = json.loads(self.director.ctl("stats", "--json").stdout)
+        return {each["name"]: each["value"] for each in stats["EngineStats"][0]["counters"]}
+
+    def arrived(self, seconds=0.05):
+        """IPv4 frames to a server of ours that came since the last call."""
+        frames = []
+        while readable := select.select(self.wires, [], [], seconds)[0]:
+            for wire in readable:
+                data, (_, kind, packet_type, *_) = wire.recvfrom(70000)
+                if kind == 0x0800 and packet_type != socket.PACKET_OUTGOING and data[23] in (TCP, UDP):
+                    frames.append(data)
+        return frames
+
+
+@pytest.fixture(scope="module")
+def odd():
+    with World() as world:
+        made = Odd(world, os.environ["TANDEM_BIN"])
+        yield made
+        print(made.director.log())
+
+
+def syn(source=CLIENT, port=0, **more):
+    """`more` is the IP header's, but for what begins with tcp_."""
+    mine = {name[4:]: more.pop(name) for name in list(more) if name.startswith("tcp_")}
+    flags = mine.pop("flags", SYN)
+    return ipv4(source, VIP, TCP, tcp(source, VIP, port, 80, flags, **mine), **more)
+
+
+def question(source=CLIENT, port=0, payload=b"question", **more):
+    mine = {name[4:]: more.pop(name) for name in list(more) if name.startswith("udp_")}
+    return ipv4(source, VIP, UDP, udp(source, VIP, port, 53, payload, **mine), **more)
+
+
+def piece(packet, begin, end, more):
+    """A fragment of an IPv4 packet."""
+    header, part = packet[:20], packet[20:][begin:end]
+    header = header[:2] + (20 + len(part)).to_bytes(2, "big") + header[4:6] + ((MF if more else 0) | begin // 8).to_bytes(2, "big") + header[8:10] + b"\0\0" + header[12:]
+    return header[:10] + checksum(header).to_bytes(2, "big") + header[12:] + part
+
+
+# name: (packets of one flow from client port `p`, counters that grow by one with each of them, how many of them reach a server)
+CASES = {
+    "total length beyond the frame": (lambda p: [syn(port=p, length=400)], {"drop_bad_length": 1}, 0),
+    "total length within the IP header": (lambda p: [syn(port=p, length=19)], {"drop_bad_length": 1}, 0),
+    "total length within the TCP header": (lambda p: [syn(port=p, length=38)], {"drop_bad_length": 1}, 0),
+    "header length of four words": (lambda p: [syn(port=p, header_words=4)], {"drop_bad_length": 1}, 0),
+    "header length beyond the packet": (lambda p: [syn(port=p, header_words=15)], {"drop_bad_length": 1}, 0),
+    "TCP's data offset beyond the packet": (lambda p: [syn(port=p, tcp_words=15)], {"drop_bad_length": 1}, 0),
+    "TCP's data offset within its header": (lambda p: [syn(port=p, tcp_words=4)], {"drop_bad_length": 1}, 0),
+    "UDP's length beyond the packet": (lambda p: [question(port=p, udp_length=99)], {"drop_bad_length": 1}, 0),
+    "UDP's length within its header": (lambda p: [question(port=p, udp_length=7)], {"drop_bad_length": 1}, 0),
+    "a frame cut within the IP header": (lambda p: [syn(port=p)[:19]], {}, 0),
+    "a frame cut within the TCP header": (lambda p: [syn(port=p)[:36]], {"drop_bad_length": 1}, 0),
+    "another version of IP": (lambda p: [syn(port=p, version=5)], {}, 0),
+    "bytes behind the packet": (lambda p: [syn(port=p) + b"\xee" * 20], {"new_flows": 1}, 1),
+    "IP options that fill the header": (lambda p: [syn(port=p, options=b"\x01" * 40)], {"new_flows": 1}, 1),
+    "TCP options that fill the header": (lambda p: [syn(port=p, tcp_options=b"\x01" * 40)], {"new_flows": 1}, 1),
+    "a TTL of 1": (lambda p: [syn(port=p, ttl=1)], {"drop_ttl": 1}, 0),
+    "a TTL of 0": (lambda p: [syn(port=p, ttl=0)], {"drop_ttl": 1}, 0),
+    "an ACK out of nowhere": (lambda p: [syn(port=p, tcp_flags=ACK)], {"drop_out_of_state": 1}, 0),
+    "a reset out of nowhere": (lambda p: [syn(port=p, tcp_flags=RST)], {"drop_out_of_state": 1}, 0),
+    "every flag at once": (lambda p: [syn(port=p, tcp_flags=0x3F)], {"drop_out_of_state": 1}, 0),
+    "no flag": (lambda p: [syn(port=p, tcp_flags=0)], {"drop_out_of_state": 1}, 0),
+    "SYN and FIN": (lambda p: [syn(port=p, tcp_flags=SYN | FIN)], {"drop_out_of_state": 1}, 0),
+    "an ICMP error about nobody's flow": (lambda p: [ipv4(CLIENT, VIP, 1, icmp(3, 3, 0, ipv4(VIP, CLIENT, TCP, tcp(VIP, CLIENT, 80, p))))],
+                                          {"drop_icmp_error_without_flow": 1}, 0),
+    "an ICMP error that quotes too little": (lambda p: [ipv4(CLIENT, VIP, 1, icmp(3, 3, 0, ipv4(VIP, CLIENT, TCP, tcp(VIP, CLIENT, 80, p))[:22]))],
+                                             {"not_ours": 1}, 0),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_is_counted_by_its_reason_and_reaches_a_server_only_when_well(odd, name):
+    make, reasons, reach = CASES[name]
+    odd.arrived()
+    before = odd.counters()
+    for _ in range(TIMES):
+        odd.port += 1
+        for packet in make(odd.port):
+            odd.send(packet)
+
+    def grown():
+        after = odd.counters()
+        return {reason: after[reason] - before[reason] for reason in reasons}
+
+    expected = {reason: each * TIMES for reason, each in reasons.items()}
+    end = time.monotonic() + 5
+    while grown() != expected and time.monotonic() < end:
+        time.sleep(0.1)
+    assert grown() == expected
+    # The client's kernel knows nothing of the connections and resets them.
+    arrived = [fields for fields in map(tell_frame, odd.arrived()) if fields.get("flags", SYN) & SYN]
+    assert len(arrived) == TIMES * reach, arrived
+    for fields in arrived:
+        assert fields["header checksum error"] == 0 and fields["checksum error"] == 0 and fields["bytes behind the packet"] == 0, fields
+
+
+def test_a_flood_of_noise_does_not_end_it(odd):
+    """Bytes that begin as a packet to a service does, and go on as they like."""
+    import random
+    dice = random.Random(4)
+    pid = odd.director.room_pid("forwarding")
+    well = syn(port=1)
+    for _ in range(5000):
+        packet = bytearray(well + dice.randbytes(dice.randrange(200)))
+        for _ in range(dice.randrange(6)):
+            packet[dice.randrange(len(packet))] = dice.randrange(256)
+        packet[16:20] = socket.inet_aton(VIP)
+        odd.send(bytes(packet[:dice.randrange(1, len(packet) + 1)]))
+    assert odd.site.client.run("curl", "-s", "-m", "5", f"http://{VIP}/who").strip() in SERVERS
+    time.sleep(0.2)
+    assert odd.director.room_pid("forwarding") == pid, "it died"
+    for frame in odd.arrived():
+        fields = tell_frame(frame)
+        assert len(frame) - 14 >= fields["total length"] >= 40 or fields["protocol"] != TCP, fields
