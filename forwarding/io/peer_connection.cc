@@ -19,6 +19,12 @@ namespace {
 namespace asio = boost::asio;
 using boost::system::error_code;
 
+// What the smallest MTU of IPv6 carries (RFC 8200, 5), less the headers of IPv6 and TCP. A path between two directors that
+// carries less than both believe, and drops what is larger without a word, would stop the link with the first full segment;
+// larger segments would gain nothing, as the kernel hands 64 KB at a time to the device either way. Set before it connects, it
+// binds both ends (the one announces it, and clamps what it is told).
+constexpr int kMostSegment = 1280 - 60;
+
 void set_options(asio::ip::tcp::socket& socket) {
   const auto set = [fd = socket.native_handle()](int option, int value) {
     // A kernel without one of these still carries the link: only less promptly.
@@ -26,6 +32,7 @@ void set_options(asio::ip::tcp::socket& socket) {
   };
   set(TCP_NODELAY, 1);
   set(TCP_USER_TIMEOUT, 1000);
+  set(TCP_MAXSEG, kMostSegment);
   // What waits in the kernel is old by the time it leaves; what waits in the flow table is told as it stands then.
   set(TCP_NOTSENT_LOWAT, 128 * 1024);
 }

@@ -14,7 +14,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import drill as settings  # noqa: E402
 from drill import DRILLS, Drill  # noqa: E402
-import box_drills, hostile_drills, link_drills, script_drills, server_drills, stranger_drills  # noqa: E401, E402, F401
+import box_drills, flow_drills, hostile_drills, link_drills, mtu_drills  # noqa: E401, E402, F401
+import script_drills, server_drills, stranger_drills  # noqa: E401, E402, F401
 from world import World, require_root  # noqa: E402
 
 
