@@ -71,6 +71,8 @@ void Checkbook::start_due(TimePoint now, Actions& actions) {
                    .port = check->port != 0 ? check->port : server.settings.port,
                    .check = check},
         .deadline = now + check->timeout,
+        .name = check->account.empty() ? CheckName{}
+                                       : CheckName{server.service->name, server.settings.name, check_of(ask).name},
     });
     if (const auto strain = throttle_.started(now, due->at, check->interval)) actions.push_back(*strain);
   }

@@ -118,6 +118,19 @@ TEST(Checkbook, TheDeadlineCoversTheWholeAttempt) {
   EXPECT_EQ(std::get<StartAttempt>(actions[0]).deadline, now + 700ms);
 }
 
+TEST(Checkbook, AProgramThatAnotherRunsIsNamedAndNoOtherAttempt) {
+  for (const char* account : {"", "nobody"}) {
+    Checkbook book(1, 10);
+    book.on(
+        Configure{{service_of("web", {"a"}, {.kind = CheckKind::kExec, .command = {"/bin/true"}, .account = account})}},
+        {});
+    const Actions actions = book.on(DeadlineReached{}, {*book.deadline()});
+    ASSERT_EQ(actions.size(), 1U);
+    const CheckName& name = std::get<StartAttempt>(actions[0]).name;
+    EXPECT_EQ(name.service + '/' + name.server + '/' + name.check, *account == '\0' ? "//" : "web/a/check");
+  }
+}
+
 TEST(Checkbook, AttemptsGoToTheChecksPortWhenItNamesOne) {
   CheckbookDriver driver;
   driver.tell(Configure{{service_of("one", {"a"}), service_of("two", {"a"}, {.port = 8080})}});

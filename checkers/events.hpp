@@ -99,6 +99,7 @@ struct StartAttempt {
   AttemptId attempt = 0;
   Target target;
   TimePoint deadline;  // of the whole attempt
+  CheckName name;      // where Check::account is another: who runs it is told no more than that
 };
 
 struct CancelAttempt {

@@ -134,6 +134,7 @@ std::string words(const Outcome& outcome, const Check& check) {
     case Reason::kTrustStore:
       return with("TLS: trust store unusable", outcome.text);
     case Reason::kNoResources:
+    case Reason::kNotRun:
       return with("not attempted", outcome.text);
     case Reason::kCancelled:
       return "not attempted: cancelled";

@@ -87,6 +87,7 @@ struct Outcome {
     // nothing was learned about the server
     kNoResources,  // no descriptor, port or memory of ours for it; text
     kCancelled,
+    kNotRun,  // a program that another was to run; text: why not
   };
 
   Reason reason = Reason::kPassed;
@@ -99,7 +100,7 @@ struct Outcome {
 
   bool ok() const { return reason == Reason::kPassed; }
   // The attempt could not be made, for a cause of ours: no verdict.
-  bool says_nothing() const { return reason == Reason::kNoResources || reason == Reason::kCancelled; }
+  bool says_nothing() const { return reason >= Reason::kNoResources; }
 };
 
 // "connection refused", "HTTP 503, expected 200-299", "TLS: certificate expired 3 days ago",

@@ -78,6 +78,7 @@ struct Check {
   bool starttls = false;                 // smtp
   std::string user, password, database;  // mysql, pgsql, redis
   std::vector<std::string> command;      // exec
+  std::string account;                   // exec: who it runs as; empty: as we do
   std::string file;                      // file
   std::string service;                   // grpc: the one asked about; empty: the server as a whole
   bool tls = false;                      // grpc
@@ -156,6 +157,11 @@ constexpr bool speaks_tls(const Check& check) {
   return check.kind == CheckKind::kHttps || check.kind == CheckKind::kTls ||
          (check.kind == CheckKind::kSmtp && check.starttls) || (check.kind == CheckKind::kGrpc && check.tls);
 }
+
+// Of one check of one server.
+struct CheckName {
+  std::string service, server, check;
+};
 
 // What one attempt is made against.
 struct Target {

@@ -1,8 +1,6 @@
 // The attempts without a connection: DNS and other questions by UDP, and ICMP echo.
 #include <arpa/nameser.h>
-#include <netinet/icmp6.h>
 #include <netinet/in.h>
-#include <netinet/ip_icmp.h>
 #include <resolv.h>
 
 #include <array>
@@ -17,10 +15,10 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "checkers/datagram.hpp"
 #include "checkers/io/dns_answer.hpp"
 #include "checkers/io/probe.hpp"
 #include "checkers/io/socket_way.hpp"
-#include "daemon/base/checksum.hpp"
 
 namespace tandem::checkers {
 namespace {
@@ -140,23 +138,10 @@ Awaitable<Outcome> ask_udp(Datagram& socket, const Check& check) {
   std::vector<char> reply(kMostDatagram);
   const auto got = co_await socket.receive(reply);
   if (!got) co_return got.error();
-  const std::string_view words(reply.data(), *got);
-  if (check.answer.empty() || words.find(check.answer) != std::string_view::npos)
-    co_return socket.fail(Reason::kPassed, "a reply of " + std::to_string(*got) + " bytes");
-  co_return socket.fail(Reason::kRefusedByWord, words);
+  co_return judge_reply(check, {reply.data(), *got});
 }
 
 // ---- ICMP echo
-
-struct Echo {
-  uint8_t type = 0;
-  uint8_t code = 0;
-  uint16_t checksum = 0;
-  uint16_t id = 0;
-  uint16_t sequence = 0;
-  std::array<char, 24> payload{"tandem health check"};
-};
-static_assert(sizeof(Echo) == 32);
 
 // The kernel's own echo sockets need no right (net.ipv4.ping_group_range); where they are forbidden, a raw one does it.
 boost::system::error_code open_echo(Datagram& socket, const Target& target, bool& raw) {
@@ -169,25 +154,16 @@ boost::system::error_code open_echo(Datagram& socket, const Target& target, bool
 }
 
 Awaitable<Outcome> ask_echo(Datagram& socket, const Target& target, bool raw) {
-  const bool v4 = target.address.is_v4();
-  Echo echo{.type = v4 ? uint8_t{ICMP_ECHO} : uint8_t{ICMP6_ECHO_REQUEST},
-            .id = random_number(),
-            .sequence = random_number()};
-  if (raw && v4) echo.checksum = htons(internet_checksum(std::as_bytes(std::span(&echo, 1))));
-  const auto sent = co_await socket.send(std::span(reinterpret_cast<const char*>(&echo), sizeof echo));
+  const EchoQuestion question{
+      .ipv4 = target.address.is_v4(), .raw = raw, .id = random_number(), .sequence = random_number()};
+  const auto request = request_of(question);
+  const auto sent = co_await socket.send(request);
   if (!sent) co_return sent.error();
   std::array<char, 256> reply;
   for (;;) {
     const auto got = co_await socket.receive(reply);
     if (!got) co_return got.error();
-    size_t at = 0;
-    if (raw && v4 && *got > 0) at = (static_cast<uint8_t>(reply[0]) & 15U) * 4U;
-    if (*got < at + sizeof echo) continue;
-    Echo heard;
-    std::memcpy(&heard, reply.data() + at, sizeof heard);
-    const bool is_reply = heard.type == (v4 ? ICMP_ECHOREPLY : ICMP6_ECHO_REPLY) && heard.sequence == echo.sequence &&
-                          (!raw || heard.id == echo.id) && heard.payload == echo.payload;
-    if (is_reply) co_return socket.fail(Reason::kPassed, "echo");
+    if (is_answer(question, std::span(reply).first(*got))) co_return socket.fail(Reason::kPassed, "echo");
   }
 }
 

@@ -31,8 +31,10 @@ std::string last_words(std::string_view output, size_t most = kMaxText) {
   return printable(std::string(kCut) + std::string(output.substr(output.size() - (most - kCut.size()))));
 }
 
-// keepalived's MISC_DYNAMIC: 0 is well, 1 is not, 2-255 is well with a weight two less.
-Outcome judge(const loop::ScriptResult& result) {
+}  // namespace
+
+// 0 is well, 1 is not, 2-255 is well with a weight two less.
+Outcome judge_program(const loop::ScriptResult& result) {
   using End = loop::ScriptResult::End;
   if (result.end != End::kExited) {
     loop::ScriptResult silent = result;
@@ -52,8 +54,6 @@ Outcome judge(const loop::ScriptResult& result) {
   return outcome;
 }
 
-}  // namespace
-
 Awaitable<Outcome> run_program(asio::io_context& io, const Target& target, TimePoint deadline) {
   const auto executor = co_await asio::this_coro::executor;
   asio::steady_timer ended(executor, asio::steady_timer::time_point::max());
@@ -69,7 +69,7 @@ Awaitable<Outcome> run_program(asio::io_context& io, const Target& target, TimeP
     static_cast<void>(ignored);
   }
   if (!result) co_return Outcome{.reason = Reason::kCancelled};
-  co_return judge(*result);
+  co_return judge_program(*result);
 }
 
 Outcome read_file(const Target& target) {

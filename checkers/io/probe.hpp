@@ -8,6 +8,7 @@
 #include "checkers/io/connection.hpp"
 #include "checkers/io/trust_store.hpp"
 #include "checkers/outcome.hpp"
+#include "daemon/loop/script.hpp"
 
 namespace tandem::checkers {
 
@@ -35,5 +36,7 @@ Awaitable<Outcome> ask_by_datagram(const Target& target, TimePoint deadline);
 // local_probe.cc: kExec, kFile.
 Awaitable<Outcome> run_program(boost::asio::io_context& io, const Target& target, TimePoint deadline);
 Outcome read_file(const Target& target);
+// What a program's end says of the server: keepalived's MISC_DYNAMIC.
+Outcome judge_program(const loop::ScriptResult& result);
 
 }  // namespace tandem::checkers

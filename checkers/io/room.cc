@@ -19,6 +19,7 @@
 
 #include "checkers/checkbook.hpp"
 #include "checkers/io/descriptors.hpp"
+#include "checkers/io/entrusted_programs.hpp"
 #include "checkers/io/probe.hpp"
 #include "checkers/io/publisher.hpp"
 #include "checkers/io/quick_probes.hpp"
@@ -49,7 +50,9 @@ class Room {
                  tell(DeadlineReached{});
                }),
         quick_(context.io,
-               [this](AttemptId attempt, Outcome outcome) { tell(AttemptEnded{attempt, std::move(outcome)}); }) {}
+               [this](AttemptId attempt, Outcome outcome) { tell(AttemptEnded{attempt, std::move(outcome)}); }),
+        entrusted_(context.io, context.bus,
+                   [this](AttemptId attempt, Outcome outcome) { tell(AttemptEnded{attempt, std::move(outcome)}); }) {}
 
   void open() {
     board_.subscribe<bus::SiteText>([this](const bus::SiteText& text) { read(text); });
@@ -63,6 +66,7 @@ class Room {
     board_.subscribe<bus::Override>([this](const bus::Override& message) { tell(overridden(message)); });
     board_.subscribe<bus::Forget>([this](const bus::Forget& gone) { forgotten(gone); });
     board_.subscribe<bus::PassiveHealth>([this](const bus::PassiveHealth& message) { tell(seen(message)); });
+    board_.subscribe<bus::ExecResult>([this](const bus::ExecResult& result) { entrusted_.hear(result); });
     board_.on_caught_up([this] {
       caught_up_ = true;
       tell(std::exchange(restored_, {}));
@@ -125,6 +129,7 @@ class Room {
   void carry_out(StartAttempt& start) {
     if (QuickProbes::makes(*start.target.check))
       return quick_.start(start.attempt, std::move(start.target), start.deadline);
+    if (!start.target.check->account.empty()) return entrusted_.start(start.attempt, start.name, start.deadline);
     auto& cancel = under_way_[start.attempt];
     cancel = std::make_unique<asio::cancellation_signal>();
     asio::co_spawn(
@@ -138,7 +143,7 @@ class Room {
   }
 
   void carry_out(const CancelAttempt& cancel) {
-    if (quick_.cancel(cancel.attempt)) return;
+    if (quick_.cancel(cancel.attempt) || entrusted_.cancel(cancel.attempt)) return;
     if (const auto found = under_way_.find(cancel.attempt); found != under_way_.end())
       found->second->emit(asio::cancellation_type::terminal);
   }
@@ -164,6 +169,7 @@ class Room {
   TimePoint last_turn_{};
   loop::DeadlineTimer timer_;
   QuickProbes quick_;
+  EntrustedPrograms entrusted_;
   std::shared_ptr<const TrustStore> trust_;
   std::unordered_map<AttemptId, std::unique_ptr<asio::cancellation_signal>> under_way_;
   Restored restored_;

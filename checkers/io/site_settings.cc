@@ -60,6 +60,7 @@ Check check_of(const config::Check& from) {
               .password = from.password,
               .database = from.database,
               .command = loop::words_of(from.command),
+              .account = from.account,
               .file = from.file,
               .service = from.service,
               .tls = from.tls};

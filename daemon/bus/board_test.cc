@@ -100,10 +100,13 @@ TEST(Board, RefusesWhatARoomNeverSays) {
   EXPECT_EQ(board.publish("checkers", FlowQuestion{.kill = true}).error(), BoardError::kNotItsWord);
   EXPECT_EQ(board.publish("checkers", TraceAnswer{}).error(), BoardError::kNotItsWord);
   EXPECT_EQ(board.publish("checkers", ReloadRequest{}).error(), BoardError::kNotItsWord);
+  // Programs are run for the checkers alone.
+  EXPECT_EQ(board.publish("control", ExecRequest{}).error(), BoardError::kNotItsWord);
+  EXPECT_EQ(board.publish("checkers", ExecResult{}).error(), BoardError::kNotItsWord);
   EXPECT_EQ(board.publish("checkers", Forget{"InstanceState", "web"}).error(), BoardError::kNotItsWord);
   EXPECT_EQ(board.publish("checkers", Forget{"Event", ""}).error(), BoardError::kNotItsWord);
   EXPECT_EQ(board.publish("stranger", server("w1")).error(), BoardError::kNotItsWord);
-  EXPECT_EQ(board.refused(), 11U);
+  EXPECT_EQ(board.refused(), 13U);
   EXPECT_EQ(board.retained(), 0U);
 }
 
@@ -116,7 +119,8 @@ TEST(Board, RefusesAWordInAnotherRoomsName) {
 TEST(Board, LeavesOutOfASubscriptionWhatARoomMayNotHear) {
   Board board;
   board.subscribe("checkers", {{"ReloadRequest", "Nonsense"}});
-  EXPECT_EQ(board.refused(), 2U);
+  board.subscribe("control", {{"ExecRequest", "ExecResult"}});
+  EXPECT_EQ(board.refused(), 4U);
   EXPECT_THAT(*board.publish("control", ReloadRequest{1}), IsEmpty());
 }
 

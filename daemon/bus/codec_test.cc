@@ -60,6 +60,8 @@ TEST(Codec, HearsWhatWasSaidOfEveryKind) {
       FlowAnswer{.id = 4, .matched = 2, .killed = 1, .flows = {{.service = "web", .idle_ms = 5, .learnt = true}}},
       TraceRequest{.id = 5, .client = "192.0.2.7", .service = "web"},
       TraceAnswer{.id = 5, .error = "no", .lines = {"web: 198.51.100.10:80/tcp"}},
+      ExecRequest{.id = 6, .service = "web", .server = "w1", .check = "app"},
+      ExecResult{.id = 6, .end = ExecEnd::kTimedOut, .output = "waits for the disk"},
       Event{.severity = Severity::kError, .id = "X", .text = "caf\xc3\xa9"},
       Forget{.kind = "ServerHealth", .of_key = "web/w1"},
   };

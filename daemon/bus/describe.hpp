@@ -48,6 +48,10 @@ struct EnumWords<OverrideKind> {
   static constexpr std::array<std::string_view, 4> kWords{"none", "weight", "drain", "disable"};
 };
 template <>
+struct EnumWords<ExecEnd> {
+  static constexpr std::array<std::string_view, 5> kWords{"exited", "killed", "timed_out", "not_started", "not_run"};
+};
+template <>
 struct EnumWords<Severity> {
   static constexpr std::array<std::string_view, 5> kWords{"debug", "info", "notice", "warning", "error"};
 };

@@ -480,6 +480,38 @@ struct TraceAnswer {
   static auto fields(auto& m, auto&& f) { f("id", m.id), f("error", m.error), f("lines", m.lines); }
 };
 
+// The checkers' programs that run as another user: the checkers, who read hostile bytes, have no right to become somebody, so
+// they name the check, and the supervisor runs what its own copy of the site says of it (checkers to supervisor).
+struct ExecRequest {
+  static constexpr std::string_view kKind = "ExecRequest";
+  static constexpr bool kRetained = false;
+  uint64_t id = 0;      // chosen by the asker; the result carries it back
+  bool cancel = false;  // of an earlier request: the names are empty, and no result follows
+  std::string service;
+  std::string server;
+  std::string check;
+  std::string key() const { return {}; }
+  static auto fields(auto& m, auto&& f) {
+    f("id", m.id), f("cancel", m.cancel), f("service", m.service), f("server", m.server), f("check", m.check);
+  }
+};
+
+enum class ExecEnd : uint8_t { kExited, kKilled, kTimedOut, kNotStarted, kNotRun };
+
+// How it ended (supervisor to checkers).
+struct ExecResult {
+  static constexpr std::string_view kKind = "ExecResult";
+  static constexpr bool kRetained = false;
+  uint64_t id = 0;
+  ExecEnd end = ExecEnd::kNotRun;  // not run: nothing is known of the server
+  uint32_t exit_code = 0;          // exited; of killed: the signal
+  std::string output;              // the end of what it wrote; not started, not run: why, in words
+  std::string key() const { return {}; }
+  static auto fields(auto& m, auto&& f) {
+    f("id", m.id), f("end", m.end), f("exit_code", m.exit_code), f("output", m.output);
+  }
+};
+
 enum class Severity : uint8_t { kDebug, kInfo, kNotice, kWarning, kError };
 
 // Something happened. Rooms never write logs: they say an Event, the supervisor writes it down.
@@ -509,9 +541,9 @@ struct Forget {
   static auto fields(auto& m, auto&& f) { f("kind", m.kind), f("of_key", m.of_key); }
 };
 
-using Message =
-    std::variant<SiteText, InstanceState, ServerHealth, ServiceHealth, SyncStatus, ServerStats, ServiceStats,
-                 EngineStats, RoomStatus, RoomReady, ReloadRequest, ReloadResult, Handover, HandoverResult, Maintenance,
-                 Override, PassiveHealth, FlowQuestion, FlowAnswer, TraceRequest, TraceAnswer, Event, Forget>;
+using Message = std::variant<SiteText, InstanceState, ServerHealth, ServiceHealth, SyncStatus, ServerStats,
+                             ServiceStats, EngineStats, RoomStatus, RoomReady, ReloadRequest, ReloadResult, Handover,
+                             HandoverResult, Maintenance, Override, PassiveHealth, FlowQuestion, FlowAnswer,
+                             TraceRequest, TraceAnswer, ExecRequest, ExecResult, Event, Forget>;
 
 }  // namespace tandem::bus

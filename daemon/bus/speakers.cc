@@ -36,6 +36,8 @@ constexpr Right kRights[] = {
     {Override::kKind, "control"},
     {Override::kKind, kSupervisor},  // which remembers it
     {PassiveHealth::kKind, "forwarding"},
+    {ExecRequest::kKind, "checkers"},
+    {ExecResult::kKind, kSupervisor},
 };
 
 // A room may take only its own step of a handover: nobody but the peer's word makes this box take over.
@@ -80,10 +82,10 @@ bool may_say(std::string_view room, const Message& message, Refusal* why) {
 }
 
 bool may_hear(std::string_view room, std::string_view kind) {
-  if (kind == ReloadRequest::kKind) return room == kSupervisor;
+  if (kind == ReloadRequest::kKind || kind == ExecRequest::kKind) return room == kSupervisor;
   // Who a site's clients are is no business of a room that speaks with strangers.
   if (kind == FlowQuestion::kKind || kind == TraceRequest::kKind) return room == "forwarding";
-  if (kind == PassiveHealth::kKind) return room == "checkers";
+  if (kind == PassiveHealth::kKind || kind == ExecResult::kKind) return room == "checkers";
   if (kind == FlowAnswer::kKind || kind == TraceAnswer::kKind) return room == "control";
   return is_kind(kind);
 }

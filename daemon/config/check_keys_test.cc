@@ -1,6 +1,8 @@
 // What a check can ask, as the site file says it; and what it may not say.
 #include <gmock/gmock.h>
 
+#include <algorithm>
+
 #include "daemon/config/testing.hpp"
 
 namespace tandem::config {
@@ -35,6 +37,8 @@ TEST(CheckKeys, EveryTypeIsReadWithItsKeys) {
             "a\x01"
             "b");
   EXPECT_EQ(check_of("exec: { command: /bin/true --fast }").command, "/bin/true --fast");
+  EXPECT_EQ(check_of("exec: { command: /bin/true }").account, "");
+  EXPECT_EQ(check_of("exec: { command: /bin/true, user: nobody }").account, "nobody");
   EXPECT_EQ(check_of("file: { path: /etc/tandem/web1.state }").file, "/etc/tandem/web1.state");
   EXPECT_EQ(check_of("agent: { send: \"status\\n\" }, port: 9000").payload, "status\n");
   EXPECT_EQ(check_of("mysql: { user: lb, password: \"p w\" }").password, "p w");
@@ -91,6 +95,29 @@ TEST(CheckKeys, WhatCannotBeIsRefusedWithItsReason) {
   EXPECT_THAT(errors_with("exec: { command: check.sh }"), ElementsAre(HasSubstr("expected a program's path")));
   EXPECT_THAT(errors_with("http:, address: 10.0.0.1, source: \"2001:db8::1\""),
               ElementsAre(HasSubstr("source: expected an address of the same family")));
+}
+
+// Who logs in to a database is no user of this box.
+TEST(CheckKeys, TheUserOfAProgramIsNotTheUserOfADatabase) {
+  std::string text(site_with(kHttp, "mysql: { user: lb }"));
+  const std::string server = "address: 10.0.1.11, port: 8080, weight: 10";
+  text.replace(text.find(server), server.size(), server + ", check: { exec: { command: /bin/true } }");
+  const Reading reading = read_site(text, "s");
+  ASSERT_TRUE(reading.site) << reading.errors[0].render();
+  EXPECT_EQ(reading.site->services[0].servers[0].checks.value().checks[0].check.account, "");
+  for (const NamedFile& file : reading.files) EXPECT_NE(file.key, "user");
+}
+
+TEST(CheckKeys, TheUserOfAProgramIsLookedUpWhereItIsWritten) {
+  const Reading reading = read_site(site_with(kHttp, "exec: { command: /bin/true -x, user: nobody }"), "s");
+  const auto found = std::ranges::find(reading.files, "user", &NamedFile::key);
+  ASSERT_NE(found, reading.files.end());
+  EXPECT_EQ(found->path, "nobody");
+  EXPECT_EQ(found->place.line, 20);
+  const auto command = std::ranges::find(reading.files, "command", &NamedFile::key);
+  ASSERT_NE(command, reading.files.end());
+  EXPECT_EQ(command->path, "/bin/true");
+  EXPECT_EQ(command->user, "nobody");
 }
 
 TEST(CheckKeys, AServersCheckChangesWhatItWritesAndNothingElse) {

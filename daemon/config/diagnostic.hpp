@@ -25,11 +25,13 @@ struct Diagnostic {
   bool operator==(const Diagnostic&) const = default;
 };
 
-// A file that the site file names. What is on the disk is looked at after reading (files.hpp), so its place is kept.
+// A file that the site file names, or a user of this box. What there is here is looked at after reading (files.hpp), so its
+// place is kept.
 struct NamedFile {
-  std::string key;   // "key_file" or "ca_file"
-  std::string path;  // of the file
+  std::string key;   // "key_file", "ca_file", "user"
+  std::string path;  // of the file; of "user": the user's name
   Place place;       // of the value in the site file
+  std::string user;  // script, command: who runs it, and so may own it; empty: nobody in particular
 };
 
 }  // namespace tandem::config

@@ -148,6 +148,7 @@ void compare_check(Comparison& lines, const Check& before, const Check& after) {
   lines.value("check.source", address(before.source), address(after.source));
   lines.value("check.interface", before.interface, after.interface);
   lines.value("check.mark", before.mark, after.mark);
+  lines.value("check.user", before.account, after.account);
   const bool others_differ = [&] {
     // What else there is may be secret or long: it is said that it changed, not to what.
     Check same = before;
@@ -156,7 +157,7 @@ void compare_check(Comparison& lines, const Check& before, const Check& after) {
     same.expect = after.expect, same.ca_file = after.ca_file, same.verify = after.verify;
     same.interval_while_changing = after.interval_while_changing, same.initially_up = after.initially_up;
     same.address = after.address, same.source = after.source, same.interface = after.interface;
-    same.mark = after.mark, same.weight_when_down = after.weight_when_down;
+    same.mark = after.mark, same.account = after.account, same.weight_when_down = after.weight_when_down;
     return same != after;
   }();
   if (others_differ) lines.value("check", std::string("what is asked, as it was"), std::string("edited"));

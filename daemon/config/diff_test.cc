@@ -152,6 +152,7 @@ TEST(Difference, IsEmptyOnlyForEqualSites) {
       [](Site& s) { s.services[0].checks.checks[0].check.rise = 9; },
       [](Site& s) { s.services[0].checks.checks[0].check.fall = 9; },
       [](Site& s) { s.services[0].checks.checks[0].check.host = "x"; },
+      [](Site& s) { s.services[0].checks.checks[0].check.account = "x"; },
       [](Site& s) { s.services[0].checks.checks[0].check.ca_file = "/x"; },
       [](Site& s) { s.services[0].checks.checks[0].check.verify = false; },
       [](Site& s) { std::swap(s.services[0].servers[0], s.services[0].servers[1]); },

@@ -190,23 +190,28 @@ class DraftReader {
                           ": expected exactly one of interface, script, file, process, service, route and "
                           "gateway, found " +
                           (kinds == 0 ? std::string("none of them") : std::to_string(kinds)));
-    if (thing.kind == TrackedKind::kScript && !thing.subject.empty())
-      draft_.files.push_back({"script", thing.subject.substr(0, thing.subject.find(' ')), fields.place_of("script")});
     take(thing.weight, fields.integer("weight"));
     take(thing.rise, fields.integer("rise"));
     take(thing.fall, fields.integer("fall"));
     take(thing.interval, fields.time("interval"));
     take(thing.timeout, fields.time("timeout"));
     take(thing.user, fields.text("user"));
+    if (thing.kind == TrackedKind::kScript) name_script(fields, thing.subject, thing.user);
     take(thing.processes, fields.integer("processes"));
+  }
+
+  // What must be looked up on this box: the program of a command line, and who runs it.
+  void name_script(const Fields& fields, const std::string& command, const std::string& user) {
+    if (!command.empty())
+      draft_.files.push_back({"script", command.substr(0, command.find(' ')), fields.place_of("script"), user});
+    if (!user.empty()) draft_.files.push_back({"user", user, fields.place_of("user")});
   }
 
   void read_notify(const Entry& entry, Notify& notify) {
     Fields fields(findings_, Section::kNotify, *entry.value, entry.key_place);
     take(notify.script, fields.text("script"));
-    if (!notify.script.empty())
-      draft_.files.push_back({"script", notify.script.substr(0, notify.script.find(' ')), fields.place_of("script")});
     take(notify.user, fields.text("user"));
+    name_script(fields, notify.script, notify.user);
     take(notify.timeout, fields.time("timeout"));
     take(notify.attempts, fields.integer("attempts"));
   }

@@ -126,8 +126,12 @@ class CheckReader {
         break;
       case CheckType::kExec:
         given(check_.command, fields.text("command"));
+        given(check_.account, fields.text("user"));
         if (!check_.command.empty())
-          files_.push_back({"command", check_.command.substr(0, check_.command.find(' ')), fields.place_of("command")});
+          files_.push_back({"command", check_.command.substr(0, check_.command.find(' ')), fields.place_of("command"),
+                            check_.account});
+        if (fields.entry("user") != nullptr && !check_.account.empty())
+          files_.push_back({"user", check_.account, fields.place_of("user")});
         break;
       case CheckType::kFile:
         given(check_.file, fields.text("path"));

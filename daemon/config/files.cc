@@ -1,6 +1,8 @@
 #include "daemon/config/files.hpp"
 
 #include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,6 +20,7 @@ namespace tandem::config {
 namespace {
 
 constexpr size_t kKeyFileLimit = 4096;
+constexpr size_t kScriptLimit = size_t{1} << 20;  // what is larger is no script
 constexpr size_t kCertificateFileLimit = size_t{16} << 20;
 
 // A file descriptor that closes itself.
@@ -73,13 +76,45 @@ int hex_digit(char c) {
   return -1;
 }
 
-bool others_may_change(const struct stat& status) {
-  return (status.st_mode & 022) != 0 || (status.st_uid != 0 && status.st_uid != geteuid());
+// Who runs a script.
+struct Runner {
+  uid_t uid = 0;
+  std::vector<gid_t> groups;
+};
+
+std::optional<Runner> runner_of(const std::string& user) {
+  passwd entry{};
+  passwd* found = nullptr;
+  std::vector<char> words(size_t{1} << 16);
+  if (user.empty() || getpwnam_r(user.c_str(), &entry, words.data(), words.size(), &found) != 0 || found == nullptr)
+    return std::nullopt;
+  Runner runner{.uid = found->pw_uid, .groups = std::vector<gid_t>(64)};
+  for (auto count = static_cast<int>(runner.groups.size());; runner.groups.resize(static_cast<size_t>(count))) {
+    const bool all = getgrouplist(user.c_str(), found->pw_gid, runner.groups.data(), &count) >= 0;
+    if (!all && static_cast<size_t>(count) > runner.groups.size()) continue;
+    runner.groups.resize(all ? static_cast<size_t>(count) : 0);
+    return runner;
+  }
+}
+
+// Bits as the last digit of a mode has them: 4 to read, 1 to execute or to go through.
+bool may(const Runner& runner, const struct stat& status, mode_t bits) {
+  if (runner.uid == 0) return true;
+  if (status.st_uid == runner.uid) return (status.st_mode >> 6 & bits) == bits;
+  if (std::ranges::find(runner.groups, status.st_gid) != runner.groups.end())
+    return (status.st_mode >> 3 & bits) == bits;
+  return (status.st_mode & bits) == bits;
+}
+
+// `runner`: who runs the script is free to change it, who gains nothing by that.
+bool others_may_change(const struct stat& status, const std::optional<Runner>& runner) {
+  return (status.st_mode & 022) != 0 ||
+         (status.st_uid != 0 && status.st_uid != geteuid() && (!runner || status.st_uid != runner->uid));
 }
 
 // Whether a folder on the way, as it is written and as the kernel goes it, is somebody else's to change. In one with the sticky
 // bit (/tmp) nobody can take away what is root's.
-bool others_may_replace(const std::string& path) {
+bool others_may_replace(const std::string& path, const std::optional<Runner>& runner) {
   const std::unique_ptr<char, decltype(&std::free)> real(realpath(path.c_str(), nullptr), std::free);
   for (std::string way : {path, real ? std::string(real.get()) : path}) {
     for (size_t slash = way.rfind('/'); slash != std::string::npos; slash = way.rfind('/')) {
@@ -87,10 +122,25 @@ bool others_may_replace(const std::string& path) {
       struct stat folder{};
       if (stat(way.empty() ? "/" : way.c_str(), &folder) != 0) return true;
       folder.st_mode &= (folder.st_mode & S_ISVTX) != 0 ? ~mode_t{022} : ~mode_t{0};
-      if (others_may_change(folder)) return true;
+      if (others_may_change(folder, runner)) return true;
     }
   }
   return false;
+}
+
+// The shell that finds a script unreadable ends with an exit code, which would mean a weight to a check.
+bool can_be_run_by(const Runner& runner, const std::string& path, const struct stat& status) {
+  const auto text = load(path, kScriptLimit);
+  const bool is_script = text && text->text.starts_with("#!");
+  if (!may(runner, status, is_script ? 5 : 1)) return false;
+  const std::unique_ptr<char, decltype(&std::free)> real(realpath(path.c_str(), nullptr), std::free);
+  std::string way = real ? real.get() : path;
+  for (size_t slash = way.rfind('/'); slash != std::string::npos; slash = way.rfind('/')) {
+    way.erase(slash);
+    struct stat folder{};
+    if (stat(way.empty() ? "/" : way.c_str(), &folder) != 0 || !may(runner, folder, 1)) return false;
+  }
+  return true;
 }
 
 std::optional<FileError> wrong_unless(bool good, FileError error) {
@@ -111,9 +161,12 @@ std::optional<FileError> what_is_wrong(const NamedFile& file) {
     if (S_ISDIR(status.st_mode)) return FileError::kDirectory;
     if (!S_ISREG(status.st_mode)) return FileError::kNotRegular;
     if ((status.st_mode & 0111) == 0) return FileError::kNotExecutable;
-    if (others_may_change(status)) return FileError::kWritableByOthers;
-    return wrong_unless(!others_may_replace(file.path), FileError::kFolderWritableByOthers);
+    const auto runner = runner_of(file.user);
+    if (others_may_change(status, runner)) return FileError::kWritableByOthers;
+    if (others_may_replace(file.path, runner)) return FileError::kFolderWritableByOthers;
+    return wrong_unless(!runner || can_be_run_by(*runner, file.path, status), FileError::kNotItsUsers);
   }
+  if (file.key == "user") return wrong_unless(runner_of(file.path).has_value(), FileError::kNoSuchUser);
   const auto loaded = load(file.path, kCertificateFileLimit);
   if (!loaded) return loaded.error();
   const auto holds = [&](std::string_view words) { return loaded->text.find(words) != std::string::npos; };
@@ -157,6 +210,10 @@ std::string describe(FileError error, const std::string& path) {
       return path + " holds no private key in PEM form (-----BEGIN PRIVATE KEY-----)";
     case FileError::kOpenToEveryone:
       return path + " can be used by everyone; a key is for its owner and the checks: chgrp tandem, chmod 640 " + path;
+    case FileError::kNoSuchUser:
+      return "there is no user '" + path + "' on this box";
+    case FileError::kNotItsUsers:
+      return path + " cannot be run by its user; chmod 755, and the folders on the way too";
   }
   return path;
 }
@@ -187,10 +244,10 @@ Result<PeerKey, FileError> load_peer_key(const std::string& path) {
 
 std::vector<Diagnostic> check_files(const std::vector<NamedFile>& files, const std::string& file_name) {
   std::vector<Diagnostic> errors;
-  std::map<std::pair<std::string, std::string>, std::optional<FileError>>
-      known;  // one look at each, however many name it
+  // One look at each, however many name it.
+  std::map<std::tuple<std::string, std::string, std::string>, std::optional<FileError>> known;
   for (const NamedFile& file : files) {
-    const auto [it, is_new] = known.try_emplace({file.key, file.path});
+    const auto [it, is_new] = known.try_emplace({file.key, file.path, file.user});
     if (is_new) it->second = what_is_wrong(file);
     if (it->second)
       errors.push_back(

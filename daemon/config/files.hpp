@@ -33,6 +33,8 @@ enum class FileError : uint8_t {
   kNoRevocationList,
   kNoPrivateKey,
   kOpenToEveryone,  // a check's private key: others than owner and group have a right to it (mode & 007)
+  kNoSuchUser,      // users: this box has none of that name
+  kNotItsUsers,     // scripts: who runs it may not execute it, read it (where an interpreter must), or come to it
 };
 
 // What is wrong, in words that say what to do: "/etc/tandem/peer.key does not exist; ...".

@@ -147,6 +147,12 @@ TEST_F(Files, ARevocationListAndAChecksOwnKeyAreWhatTheirNamesSay) {
               ElementsAre(HasSubstr("can be used by everyone; a key is for its owner and the checks")));
 }
 
+TEST_F(Files, AUserThatThisBoxDoesNotHaveIsShownAtTheLineThatNamesIt) {
+  EXPECT_THAT(rendered(check_files({{"user", "no-such-user", {7, 9}}}, "s")),
+              ElementsAre("s:7:9: user: there is no user 'no-such-user' on this box"));
+  EXPECT_THAT(check_files({{"user", "root", {7, 9}}}, "s"), IsEmpty());
+}
+
 TEST_F(Files, AuthoritiesWithoutACertificateAreAnError) {
   const std::string path = write("ca.pem", "nothing", 0644);
   EXPECT_THAT(rendered(check_files({{"ca_file", path, {1, 1}}}, "s")),

@@ -87,9 +87,8 @@ constexpr std::array kSections = {
                 "The server replies to a datagram. A port that is closed is a failure at once."},
     SectionInfo{Section::kExecCheck, "exec_check", "services.NAME.check.exec",
                 "A program of yours: exit code 0 is up, 1 is down, 2-255 is up with that weight less 2 (keepalived's "
-                "misc_dynamic). It runs as the user of the checks, killed with all it started at the timeout; the end "
-                "of what it "
-                "writes is shown by `tandemctl why`."},
+                "misc_dynamic). It is killed with all it started at the timeout; the end of what it writes is shown by "
+                "`tandemctl why`."},
     SectionInfo{
         Section::kFileCheck, "file_check", "services.NAME.check.file",
         "A file on the director, in the agent's words (\"up 75%\", \"drain\", \"down\"); an empty file is up, none is "

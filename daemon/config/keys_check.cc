@@ -162,7 +162,10 @@ std::span<const Key> check_keys() {
         .meaning = "What the reply must contain."},
 
     Key{.section = kExecCheck, .name = "command", .type = kCommand, .required = true, .also = "misc_path path",
-        .meaning = "The program and its arguments. It must belong to root and be writable by nobody else."},
+        .meaning = "The program and its arguments. It must belong to root, or to `user`, and be writable by nobody else."},
+    Key{.section = kExecCheck, .name = "user", .type = kName, .otherwise = "the checks' own, tandem",
+        .meaning = "Whose rights it has, those of the user's groups included. The supervisor then runs it: at most 64 such "
+                   "programs at once."},
 
     Key{.section = kFileCheck, .name = "path", .type = kFile, .required = true, .also = "file", .meaning = "The file."},
 

@@ -185,7 +185,7 @@ std::span<const Key> router_keys() {
     // Services.
 
     Key{.section = kNotify, .name = "script", .type = kCommand, .required = true, .also = "command exec",
-        .meaning = "The program and its first arguments. No shell is involved. Nobody but root may be able to change it."},
+        .meaning = "The program and its first arguments. No shell is involved. Nobody but root and `user` may be able to change it."},
     Key{.section = kNotify, .name = "user", .type = kName, .otherwise = "tandemd's own",
         .meaning = "Whose rights it has."},
     Key{.section = kNotify, .name = "timeout", .type = kDuration, .standard = "30s", .low = ns(100ms), .high = ns(600s),

@@ -153,6 +153,25 @@ TEST(RouterKeys, AScriptMustBeThereExecutableAndNobodyElsesToChange) {
   EXPECT_EQ(words(0755), "");
   EXPECT_THAT(words(0644), HasSubstr("is not executable; chmod 755"));
   EXPECT_THAT(words(0777), HasSubstr("can be changed by others than root"));
+  if (geteuid() == 0) {
+    const auto words_for = [&](const std::string& user) {
+      const auto errors = check_files({{"script", path, {}, user}}, "s");
+      return errors.empty() ? std::string() : errors.front().text;
+    };
+    EXPECT_EQ(words(0755), "");
+    ASSERT_EQ(chown(path.c_str(), 65534, 65534), 0);  // nobody
+    EXPECT_THAT(words_for(""), HasSubstr("can be changed by others than root"));
+    EXPECT_THAT(words_for("daemon"), HasSubstr("can be changed by others than root"));
+    EXPECT_EQ(words_for("nobody"), "") << "who runs it may change it";
+    ASSERT_EQ(chown(path.c_str(), 0, 0), 0);
+    EXPECT_EQ(words_for("nobody"), "");
+    for (const mode_t mode : {0700, 0711, 0754}) {
+      ASSERT_EQ(chmod(path.c_str(), mode), 0);
+      EXPECT_THAT(words_for("nobody"), HasSubstr("cannot be run by its user")) << mode;
+      EXPECT_EQ(words_for("root"), "");
+    }
+    EXPECT_EQ(words_for(""), "") << "the daemon's own";
+  }
   unlink(path.c_str());
   EXPECT_THAT(check_files({{"script", path, {}}}, "s").front().text, HasSubstr("does not exist"));
 }

@@ -222,6 +222,7 @@ struct Check {
   bool starttls = false;                                     // smtp
   std::string user, password, database;
   std::string command, file;  // exec, file
+  std::string account;        // exec: whose rights the command has; empty: the checks' own
   std::string service;        // grpc
   bool tls = false;           // grpc
   bool operator==(const Check&) const = default;

@@ -32,14 +32,16 @@ namespace asio = boost::asio;
 constexpr size_t kKeptOutput = 512;
 constexpr int kReadsPerTurn = 16;  // a chatty script may not keep the loop
 
-// setpriv (util-linux) gives the rights away before the script begins.
+constexpr std::string_view kGiver = "setpriv: ";  // how the words begin with which setpriv gives up
+
+// setpriv (util-linux) gives the rights away before the script begins. The user's other groups are looked up by it, not here.
 Result<std::vector<std::string>, std::string> with_rights_of(const ScriptOrder& order) {
-  if (order.user.empty()) return order.words;
-  const passwd* const user = getpwnam(order.user.c_str());
-  if (user == nullptr) return Failure<std::string>("there is no user '" + order.user + "'");
+  if (order.user.empty() && !order.account) return order.words;
+  const auto user = order.account ? order.account : account_of(order.user);
+  if (!user) return Failure<std::string>("there is no user '" + order.user + "'");
   std::vector<std::string> words{"/usr/bin/setpriv",
-                                 "--reuid=" + std::to_string(user->pw_uid),
-                                 "--regid=" + std::to_string(user->pw_gid),
+                                 "--reuid=" + std::to_string(user->uid),
+                                 "--regid=" + std::to_string(user->gid),
                                  "--init-groups",
                                  "--inh-caps=-all",
                                  "--no-new-privs",
@@ -60,6 +62,7 @@ class Running final : public Script {
   void start(const ScriptOrder& order) {
     auto words = with_rights_of(order);
     if (!words) return not_started(words.error());
+    rights_given_ = words->size() != order.words.size();
     int pipe_ends[2];
     if (pipe2(pipe_ends, O_CLOEXEC) != 0) return not_started(std::generic_category().message(errno));
     UniqueFd reading(pipe_ends[0]), writing(pipe_ends[1]);
@@ -90,6 +93,10 @@ class Running final : public Script {
     limit_.set(monotonic_now() + order.limit);
     wait_for_end();
     read_on();
+  }
+
+  void stop() override {
+    if (pid_ != 0) ::kill(-pid_, SIGKILL);  // its end is told by the pidfd
   }
 
  private:
@@ -143,13 +150,19 @@ class Running final : public Script {
     }
     read_some();
     pid_ = 0;
+    // No exit code of the script's: it has not begun.
+    if (rights_given_ && result_.end == ScriptResult::End::kExited &&
+        (result_.exit_code == 126 || result_.exit_code == 127) && result_.output.starts_with(kGiver)) {
+      result_.end = ScriptResult::End::kNotStarted;
+      result_.output.erase(0, kGiver.size());
+    }
     finish();
   }
 
   void time_out() {
     timed_out_ = true;
     result_.end = ScriptResult::End::kTimedOut;
-    if (pid_ != 0) ::kill(-pid_, SIGKILL);  // its end is told by the pidfd
+    stop();
   }
 
   void end_group() {
@@ -177,6 +190,7 @@ class Running final : public Script {
   std::shared_ptr<int> turn_ = std::make_shared<int>(0);
   pid_t pid_ = 0;
   bool timed_out_ = false;
+  bool rights_given_ = false;
   ScriptResult result_;
 };
 
@@ -187,6 +201,15 @@ std::vector<std::string> words_of(const std::string& command) {
   std::vector<std::string> words;
   for (std::string word; in >> word;) words.push_back(word);
   return words;
+}
+
+std::optional<Account> account_of(const std::string& user) {
+  passwd entry{};
+  passwd* found = nullptr;
+  std::vector<char> words(size_t{1} << 16);
+  if (getpwnam_r(user.c_str(), &entry, words.data(), words.size(), &found) != 0 || found == nullptr)
+    return std::nullopt;
+  return Account{.uid = found->pw_uid, .gid = found->pw_gid};
 }
 
 std::string ScriptResult::text() const {

@@ -109,6 +109,28 @@ TEST(Script, HasTheRightsOfItsUser) {
   if (geteuid() != 0) GTEST_SKIP() << "needs root";
   EXPECT_EQ(run({"/usr/bin/id", "-un"}, 10s, "nobody").output, "nobody");
   EXPECT_THAT(run({"/usr/bin/id"}, 10s, "no such user").text(), HasSubstr("there is no user 'no such user'"));
+  EXPECT_EQ(run({"/usr/bin/id", "-G"}, 10s, "nobody").output, run({"/usr/bin/id", "-G", "nobody"}).output);
+  EXPECT_EQ(run({"/bin/grep", "-h", "NoNewPrivs\\|CapEff", "/proc/self/status"}, 10s, "nobody").output,
+            "CapEff: 0000000000000000 NoNewPrivs: 1");
+}
+
+// Its exit code would mean a weight to a check.
+TEST(Script, ThatItsUserCannotRunHasNoExitCode) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root";
+  const ScriptResult missing = run({"/nonexistent/script"}, 10s, "nobody");
+  EXPECT_EQ(missing.end, End::kNotStarted);
+  EXPECT_EQ(missing.text(), "could not be started: failed to execute /nonexistent/script: No such file or directory");
+  EXPECT_EQ(run({"/bin/sh", "-c", "exit 127"}, 10s, "nobody").exit_code, 127) << "its own word";
+}
+
+TEST(Script, ThatIsStoppedEndsAndSaysSo) {
+  boost::asio::io_context io;
+  std::optional<ScriptResult> result;
+  const auto script = run_script(io, {{"/bin/sh", "-c", "sleep 1000 & sleep 1000"}, "", 1000s},
+                                 [&](ScriptResult said) { result = std::move(said); });
+  boost::asio::post(io, [&] { script->stop(); });
+  io.run();
+  EXPECT_EQ(result.value().end, End::kKilled);
 }
 
 TEST(Script, ReadsNothingFromUs) {

@@ -13,6 +13,7 @@
 #include "daemon/config/diff.hpp"
 #include "daemon/config/files.hpp"
 #include "daemon/loop/process.hpp"
+#include "daemon/supervisor/program_runner.hpp"
 
 namespace tandem::supervisor {
 
@@ -70,6 +71,7 @@ ReadSiteFile read_site_file(const std::string& path, const std::string& director
     return read;
   }
   if (before != nullptr) read.difference = config::describe_difference(*before, *checked.site);
+  read.programs = programs_of(*checked.site);
   read.message.digest = sha256_hex(checked.text);
   read.message.text = std::move(checked.text);
   read.message.path = path;

@@ -11,6 +11,7 @@
 
 #include "daemon/bus/messages.hpp"
 #include "daemon/config/site.hpp"
+#include "daemon/supervisor/program_desk.hpp"
 
 namespace tandem::supervisor {
 
@@ -20,6 +21,7 @@ struct ReadSiteFile {
   std::vector<std::string> errors;           // file:line:column: text
   std::vector<std::string> warnings;
   std::vector<std::string> difference;  // to the site it was compared with
+  Programs programs;                    // of its checks, with their users looked up
 };
 
 // Reads now, in this thread. `director` is the name this box was given; when empty, its host name is looked for, whole or

@@ -22,6 +22,7 @@
 #include "daemon/supervisor/notifier.hpp"
 #include "daemon/supervisor/notify.hpp"
 #include "daemon/supervisor/override_keeper.hpp"
+#include "daemon/supervisor/program_runner.hpp"
 #include "daemon/supervisor/reload_desk.hpp"
 #include "daemon/supervisor/room_keeper.hpp"
 #include "daemon/supervisor/room_process.hpp"
@@ -66,6 +67,9 @@ class Supervisor {
                                     std::string text) { event(severity, id, subject, text); }}),
         notifier_(io, [this](const std::string& subject,
                              const std::string& text) { event(Severity::kError, "NOTIFY_FAILED", subject, text); }),
+        programs_(io, {.answer = [this](const bus::ExecResult& result) { say(result); },
+                       .event = [this](Severity severity, std::string id,
+                                       std::string text) { event(severity, std::move(id), "", std::move(text)); }}),
         status_(site_.message.director),
         keeper_timer_(io.get_executor(), [this] { carry_out(keeper_.deadline_reached(loop::monotonic_now())); }),
         reload_timer_(io.get_executor(),
@@ -82,6 +86,7 @@ class Supervisor {
     say(site_.message);
     overrides_.begin(*site_.site);
     notifier_.configure(*site_.site);
+    programs_.configure(std::move(site_.programs));
     carry_out(keeper_.start(1, loop::monotonic_now()));
     wait_for_signal();
     feed_watchdog();
@@ -172,6 +177,7 @@ class Supervisor {
     site_.message.generation = generation;
     overrides_.site_changed(*site_.site);
     notifier_.configure(*site_.site);
+    programs_.configure(std::move(site_.programs));
     say(site_.message);
     carry_out(keeper_.new_generation(generation));
   }
@@ -244,6 +250,7 @@ class Supervisor {
     if (const auto* reload = std::get_if<bus::ReloadRequest>(&message)) ask_for_reload(reload->id);
     if (room != bus::kSupervisor) overrides_.hear(message);
     notifier_.hear(message);
+    programs_.hear(message);
     status_.hear(message);
     // One line a second is enough for people.
     if (ready_ && !status_due_) {
@@ -266,6 +273,7 @@ class Supervisor {
   void room_ended(const std::string& room, const std::string& how) {
     board_.leave(room);
     processes_.erase(room);
+    if (room == "checkers") programs_.asker_gone();
     carry_out(keeper_.ended(room, how, loop::monotonic_now()));
   }
 
@@ -305,6 +313,7 @@ class Supervisor {
   RoomKeeper keeper_;
   OverrideKeeper overrides_;
   Notifier notifier_;
+  ProgramRunner programs_;
   ReloadDesk desk_;
   bus::Board board_;
   LogWriter log_;

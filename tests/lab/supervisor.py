@@ -19,7 +19,8 @@ class RoomProcess:
         self.process = subprocess.Popen([program, str(theirs.fileno())], pass_fds=[theirs.fileno()], preexec_fn=before)
         theirs.close()
         subscribed = self.wait_for(lambda kind, m: kind == "Subscribe", 10)[1]["kinds"]
-        assert set(subscribed) == {"SiteText", "ServerHealth", "ServiceHealth", "Override", "Forget", "PassiveHealth"}
+        assert set(subscribed) == {"SiteText", "ServerHealth", "ServiceHealth", "Override", "Forget", "PassiveHealth",
+                                   "ExecResult"}
         self.say_site(site_text, generation)
         for message in retained:
             self.say(message)

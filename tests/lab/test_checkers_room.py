@@ -206,6 +206,50 @@ def test_without_descriptors_checks_degrade_and_nobody_is_taken_down():
             assert well.accepted - accepted > 400  # the full pace again
 
 
+def test_a_program_with_a_user_is_the_supervisors_to_run():
+    """The room says which check it is, and nothing of what is to be run."""
+    check = "exec: { command: /bin/true --secret, user: nobody }, interval: 200ms, timeout: 300ms, rise: 1, fall: 1"
+    with RoomProcess(ROOM, site({"a": 80}, check)) as room:
+        def asked(mark):
+            return room.wait_for(lambda kind, m: kind == "ExecRequest" and not m["cancel"], 5, mark)[1]
+
+        def answer(request, end, code=0, output=""):
+            room.say({"ExecResult": {"id": request["id"], "end": end, "exit_code": code, "output": output}})
+
+        request = asked(0)
+        assert request == {"id": request["id"], "cancel": False, "service": "web", "server": "a", "check": "check"}
+        for turn, (end, code, output, up, words) in enumerate((
+                ("exited", 0, "well", True, "well"),
+                ("exited", 1, "ill", False, "exit code 1: ill"),
+                ("exited", 12, "half", True, "half"),
+                ("timed_out", 0, "slow", False, "the script: did not end in time and was killed: slow"),
+                ("exited", 0, "", True, "exit code 0"),
+                ("killed", 9, "", False, "the script: ended by signal 9"),
+                ("exited", 0, "well", True, "well"),
+                ("not_started", 0, "failed to execute", False, "the script: could not be started: failed to execute"))):
+            mark = len(room.heard)
+            answer(request, end, code, output)
+            said = room.wait_for(server_is("a", up), 5, mark)[1]
+            assert said["reason"] == words, turn
+            if up:
+                assert said["checks"][0]["weight"] == ("10" if code == 12 else ""), turn
+            request = asked(mark)
+        # Not run: nothing was learnt. An answer that nobody waits for is left alone.
+        mark = len(room.heard)
+        answer(request, "not_run", output="too many")
+        answer({"id": 12345}, "exited")
+        later = asked(mark)
+        # No answer at all: the room gives up a second after its time, and asks again.
+        cancelled = room.wait_for(lambda kind, m: kind == "ExecRequest" and m["cancel"], 5, mark)[1]
+        assert cancelled["id"] == later["id"]
+        assert not [m for kind, m in room.heard[mark:] if kind == "ServerHealth" and m["up"]]
+        last = room.wait_for(lambda kind, m: kind == "ExecRequest" and not m["cancel"] and m["id"] > later["id"], 5, mark)[1]
+        # A server that is taken away is not asked any more.
+        room.say_site(site({"b": 80}, check), 2)
+        room.wait_for(lambda kind, m: kind == "ExecRequest" and m["cancel"] and m["id"] == last["id"], 5, mark)
+        room.wait_for(lambda kind, m: kind == "ExecRequest" and m["server"] == "b", 5, mark)
+
+
 def test_it_ends_when_told_to():
     with listener() as well, RoomProcess(ROOM, site({"a": well.port})) as room:
         room.wait_for(server_is("a", True), 5)
