@@ -116,10 +116,16 @@ void rewrite_quoted(Packet& packet, Side side, const IpAddress& address, uint16_
 
 // The packet's own address and port, on one side.
 void rewrite(Packet& packet, Side side, const IpAddress& address, uint16_t port) {
-  TANDEM_ASSERT(packet.ports_known);
+  TANDEM_ASSERT(packet.ports_known || packet.is_later_part());
   const bool source = side == Side::kSource;
   IpAddress& own = source ? packet.source : packet.destination;
   TANDEM_ASSERT(own.family == address.family);
+  if (packet.is_later_part()) {
+    // Ports and the checksum, which has the address in it, are in the first part.
+    set_address(packet.bytes, 0, side, address);
+    own = address;
+    return;
+  }
   auto& ports = *wire_at<PortsAndMore>(packet.bytes, packet.header_length);
   be16& port_field = source ? ports.source_port : ports.destination_port;
   update_transport_checksum(transport_checksum(packet), packet.protocol, packet.offload.checksum_unfilled,
@@ -133,7 +139,7 @@ void rewrite(Packet& packet, Side side, const IpAddress& address, uint16_t port)
 // An address of the packet around an ICMP message.
 void rewrite_around(Packet& packet, Side side, const IpAddress& address) {
   IpAddress& own = side == Side::kSource ? packet.source : packet.destination;
-  IcmpPatch(packet).changed_outside(own, address);
+  if (!packet.is_later_part()) IcmpPatch(packet).changed_outside(own, address);
   set_address(packet.bytes, 0, side, address);
   own = address;
 }
@@ -163,12 +169,12 @@ void nat_to_client(Packet& packet, const tandem_recipe& recipe) {
 }
 
 void nat_error_to_server(Packet& packet, const tandem_recipe& recipe) {
-  rewrite_quoted(packet, Side::kSource, server_address(recipe), recipe.server_port);
+  if (packet.quoted) rewrite_quoted(packet, Side::kSource, server_address(recipe), recipe.server_port);
   rewrite_around(packet, Side::kDestination, server_address(recipe));
 }
 
 void nat_error_to_client(Packet& packet, const tandem_recipe& recipe) {
-  rewrite_quoted(packet, Side::kDestination, virtual_address(recipe), recipe.virtual_port);
+  if (packet.quoted) rewrite_quoted(packet, Side::kDestination, virtual_address(recipe), recipe.virtual_port);
   rewrite_around(packet, Side::kSource, virtual_address(recipe));
 }
 

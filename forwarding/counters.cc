@@ -44,12 +44,24 @@ std::string_view name_of(Counter counter) {
       return "super_packets_segmented";
     case Counter::kFragmented:
       return "packets_fragmented";
+    case Counter::kEndsNotBelieved:
+      return "ends_not_believed";
+    case Counter::kMssClamped:
+      return "mss_clamped";
+    case Counter::kFragmentsHeld:
+      return "fragments_held";
+    case Counter::kFragmentsGivenUp:
+      return "fragments_given_up";
     case Counter::kDropBadLength:
       return "drop_bad_length";
     case Counter::kDropBadOffload:
       return "drop_bad_offload";
     case Counter::kDropFragment:
       return "drop_fragment";
+    case Counter::kDropFragmentDuplicate:
+      return "drop_fragment_duplicate";
+    case Counter::kDropFragmentNoRoom:
+      return "drop_fragment_no_room";
     case Counter::kDropNotActive:
       return "drop_not_active";
     case Counter::kDropNoServer:

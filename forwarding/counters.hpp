@@ -41,10 +41,16 @@ enum class Counter : uint8_t {
   kTooBigSaid,  // ICMP fragmentation needed
   kSegmented,   // super-packets cut in pieces for a tunnel
   kFragmented,
+  kEndsNotBelieved,   // RST and FIN outside of the window: forwarded, but the flow stays as it is
+  kMssClamped,        // SYNs whose maximum segment size was made smaller
+  kFragmentsHeld,     // parts of datagrams that came before the first one, and wait for it
+  kFragmentsGivenUp,  // datagrams forgotten before all of their parts had come
   kDropBadLength,
   kDropBadOffload,
-  kDropFragment,
-  kDropNotActive,  // a new flow, but this director does not own the VIP
+  kDropFragment,           // overlaps another part, stands where none can, or has not the whole transport header
+  kDropFragmentDuplicate,  // has been there already
+  kDropFragmentNoRoom,     // too many wait for their first part
+  kDropNotActive,          // a new flow, but this director does not own the VIP
   kDropNoServer,
   kDropOutOfState,         // TCP without a flow that must not be answered, or not yet
   kDropAnswerWithoutFlow,  // from a server, to nobody we know

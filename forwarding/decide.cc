@@ -4,6 +4,8 @@
 
 #include "forwarding/recipe.hpp"
 #include "forwarding/tcp_state.hpp"
+#include "forwarding/tcp_window.hpp"
+#include "forwarding/wire.hpp"
 
 namespace tandem::forwarding {
 namespace {
@@ -25,6 +27,16 @@ TcpDirection client_direction(const Service& service) {
   return service.setting.method == TANDEM_NAT ? TcpDirection::kInput : TcpDirection::kInputOnly;
 }
 
+// REQUIRES: TCP with known ports.
+TcpSegment segment_of(const Packet& packet, bool from_client) {
+  const auto& tcp = *wire_at<TcpHeader>(Bytes(packet.bytes), packet.header_length);
+  return {.sequence = tcp.sequence,
+          .acknowledgment = tcp.acknowledgment,
+          .payload = static_cast<uint32_t>(packet.payload_length()),
+          .flags = packet.tcp_flags,
+          .from_client = from_client};
+}
+
 bool in_chain(const Server* first, uint16_t slot) {
   for (; first != nullptr; first = first->next_same_endpoint)
     if (first->slot == slot) return true;
@@ -43,14 +55,21 @@ Decider::Decider(FlowTable& flows, ServiceTable& services, Counters& counters)
 Decision Decider::decide(const Packet& packet, TimePoint now) {
   if (packet.quoted) return about_flow(packet);
   if (packet.protocol != kTcp && packet.protocol != kUdp) return {};
-  if (!packet.ports_known) {  // a later part of a datagram
-    return services_.is_vip(packet.protocol, packet.destination) ? drop(Counter::kDropFragment) : Decision{};
-  }
-  if (const Facet* facet = services_.find(packet.protocol, packet.destination, packet.destination_port)) {
-    if (packet.fragment) return drop(Counter::kDropFragment, facet->slot);
+  if (!packet.ports_known) return {};
+  if (const Facet* facet = services_.find(packet.protocol, packet.destination, packet.destination_port))
     return from_client(packet, *facet, now);
-  }
   return from_server(packet, now).value_or(Decision{});
+}
+
+bool Decider::may_be_ours(const Packet& packet) const {
+  return packet.quoted || services_.is_vip(packet.protocol, packet.destination) ||
+         services_.is_nat_server(packet.protocol, packet.source);
+}
+
+bool Decider::still_holds(const Decision& decision) const {
+  const Server* server = services_.server(decision.server);
+  const Facet* facet = services_.facet(decision.facet);
+  return server != nullptr && facet != nullptr && server->service_slot == facet->service->slot;
 }
 
 bool Decider::knows(const Packet& packet) const {
@@ -105,7 +124,9 @@ bool Decider::is_lost(const Packet& packet, const Service& service, const Server
 
 Decision Decider::unknown(const Packet& packet, const Facet& facet, Flow* former, TimePoint now) {
   const Service& service = *facet.service;
-  if (packet.protocol == kTcp && !opens(packet.tcp_flags)) {
+  const bool accepts = service.setting.out_of_state == OutOfState::kAccept && (packet.tcp_flags & kRst) == 0;
+  if (packet.protocol == kTcp && !opens(packet.tcp_flags) && !(accepts && service.setting.active)) {
+    if (service.setting.out_of_state == OutOfState::kDrop) return drop(Counter::kDropOutOfState, facet.slot);
     const bool told = service.setting.active && now - service.active_since >= kGrace;
     if (!told || (packet.tcp_flags & kRst) != 0) return drop(Counter::kDropOutOfState, facet.slot);
     return {Step::kReset, Counter::kDropOutOfState, 0, facet.slot};
@@ -145,14 +166,14 @@ Decision Decider::place(const Packet& packet, const Facet& facet, Flow* former, 
       services_.counts().change(*was, flow.index, load_of(static_cast<FlowState>(flow.state())), Load::kNone);
   };
 
-  size_t index = 0;
+  Flow placed;
   if (former != nullptr) {
     const Flow before = *former;
     // Somebody else moved it meanwhile: what they made of it holds.
     if (!flows_.update(*former, value)) return from_client(packet, facet, now);
     forget(before);
     counters_.add(Counter::kRescheduled);
-    index = before.index;
+    placed = *former;
   } else {
     const auto inserted = flows_.insert(packet.protocol, packet.source, packet.source_port, facet.slot, value);
     if (inserted.evicted.key != TANDEM_KEY_EMPTY) {
@@ -161,11 +182,12 @@ Decision Decider::place(const Packet& packet, const Facet& facet, Flow* former, 
     }
     if (inserted.outcome == FlowTable::Inserted::Outcome::kExists) return from_client(packet, facet, now);
     counters_.add(Counter::kNewFlows);
-    index = inserted.flow.index;
+    placed = inserted.flow;
   }
+  if (packet.protocol == kTcp) flows_.set_sequences(placed, remember({}, segment_of(packet, true)));
   server->connections.fetch_add(1, std::memory_order_relaxed);
-  services_.counts().change(*server, index, Load::kNone, load_of(state));
-  flows_.mark_dirty(index);
+  services_.counts().change(*server, placed.index, Load::kNone, load_of(state));
+  flows_.mark_dirty(placed.index);
   return {Step::kToServer, Counter::kToServer, server->slot, facet.slot};
 }
 
@@ -193,7 +215,6 @@ std::optional<Decision> Decider::from_server(const Packet& packet, TimePoint now
       {packet.protocol, packet.source, packet.source_port, packet.destination, packet.destination_port}, ours);
   if (!ours) return std::nullopt;
   if (!flow) return services_.is_own(packet.destination) ? Decision{} : drop(Counter::kDropAnswerWithoutFlow);
-  if (packet.fragment) return drop(Counter::kDropFragment, flow->service());
   Server& server = *services_.server(flow->server());
   if ((flow->flags() & TANDEM_FLOW_KILLED) != 0)
     return Decision{Step::kBreak, Counter::kDropKilled, server.slot, flow->service()};
@@ -232,8 +253,25 @@ Decision Decider::about_flow(const Packet& packet) {
   return services_.is_own(packet.destination) ? Decision{} : drop(Counter::kDropErrorWithoutFlow);
 }
 
+// Remembers where the sides are; false for an end that nobody at either of them can have sent.
+bool Decider::is_believed(const Flow& flow, const Packet& packet, bool from_client) {
+  const TcpSegment segment = segment_of(packet, from_client);
+  SeenSequences seen = flows_.sequences_of(flow);
+  const SeenSequences before = seen;
+  // The client begins anew before anything was answered.
+  if (from_client && opens(packet.tcp_flags) && static_cast<FlowState>(flow.state()) == FlowState::kSynRecv) seen = {};
+  if (!may_end(seen, segment)) return false;
+  seen = remember(seen, segment);
+  if (seen != before) flows_.set_sequences(flow, seen);
+  return true;
+}
+
 void Decider::follow(Flow flow, Server& server, const Packet& packet, bool from_client, TimePoint now) {
   const uint32_t now_tick = tick_of(now);
+  if (packet.protocol == kTcp && !is_believed(flow, packet, from_client)) {
+    counters_.add(Counter::kEndsNotBelieved);
+    return;
+  }
   // Only another worker or the peer link can make the first try fail.
   for (int attempt = 0; attempt < 4; ++attempt) {
     const auto state = static_cast<FlowState>(flow.state());
@@ -254,7 +292,8 @@ void Decider::follow(Flow flow, Server& server, const Packet& packet, bool from_
     const uint64_t value = tandem_flow_value(flow.server(), static_cast<uint8_t>(next), flags, now_tick);
     if (flows_.update(flow, value)) {
       services_.counts().change(server, flow.index, load_of(state), load_of(next));
-      if (learnt || next != state || begins_a_quarter(before, now_tick, timeout_of(next)))
+      if (learnt || next != state ||
+          begins_a_quarter(before, now_tick, flows_.timeout_of(flow.service(), static_cast<uint8_t>(next))))
         flows_.mark_dirty(flow.index);
       return;
     }

@@ -48,6 +48,11 @@ class Decider {
 
   Decision decide(const Packet& packet, TimePoint now);
 
+  // By its addresses the packet may be of a flow, or an error about one: what part of a datagram it is has to be looked at.
+  bool may_be_ours(const Packet& packet) const;
+  // What was decided for the first part of a datagram and holds for the others, unless its server went meanwhile.
+  bool still_holds(const Decision& decision) const;
+
   // This client's packet belongs to a flow.
   bool knows(const Packet& packet) const;
   // The number of the server whose answer this is, as it leaves for the client.
@@ -74,6 +79,7 @@ class Decider {
   };
   // The flow it is an answer of. `ours` says whether a NAT server of that address and port is in force at all.
   std::optional<Flow> find_answered(const Answer& answer, bool& ours) const;
+  bool is_believed(const Flow& flow, const Packet& packet, bool from_client);
   void follow(Flow flow, Server& server, const Packet& packet, bool from_client, TimePoint now);
 
   FlowTable& flows_;

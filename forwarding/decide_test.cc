@@ -180,17 +180,6 @@ TEST(Decide, ForwardsKnownFlowsButTakesNoNewOnesWhileThePeerOwnsTheVip) {
   EXPECT_EQ(director.line(from_client(40001).ack()), "nothing");  // the active one's business
 }
 
-TEST(Decide, CountsFragmentsAndDropsThem) {
-  Director director;
-  director.apply({web(), dns()});
-  EXPECT_EQ(director.line(from_dns_client().more_fragments()), "nothing");
-  EXPECT_EQ(director.line(packet().ipv4("192.0.2.7", "198.51.100.10").protocol(kUdp).at_offset(1480).payload(9)),
-            "nothing");
-  EXPECT_EQ(director.count(Counter::kDropFragment), 2u);
-  EXPECT_EQ(director.line(packet().ipv4("192.0.2.7", "198.51.100.9").protocol(kUdp).at_offset(1480).payload(9)),
-            "not ours");
-}
-
 TEST(Decide, WritesABusyFlowOnceASecondAndTellsThePeerEveryQuarterOfItsLife) {
   Director director;
   director.apply({web()});
@@ -253,6 +242,130 @@ TEST(Decide, CountsAFullTablesVictims) {
   EXPECT_EQ(director.count(Counter::kNewFlows), 50u);
   EXPECT_EQ(director.count(Counter::kEvicted), 42u);
   EXPECT_EQ(director.server("web", "web1").active + director.server("web", "web2").active, 8);
+}
+
+TEST(Decide, SaysNothingToWhatIsOutOfStateWhereTheServiceSaysDrop) {
+  Director director;
+  ServiceSetting setting = web();
+  setting.out_of_state = OutOfState::kDrop;
+  director.apply({setting});
+  director.pass(10s);
+  EXPECT_EQ(director.line(from_client().ack()), "nothing");
+  EXPECT_EQ(director.count(Counter::kDropOutOfState), 1u);
+  EXPECT_EQ(director.count(Counter::kResets), 0u);
+}
+
+// net.ipv4.vs.sloppy_tcp: any segment but a reset opens a flow.
+TEST(Decide, TakesTheMidstOfAConnectionWhereTheServiceSaysAccept) {
+  Director director;
+  ServiceSetting setting = web();
+  setting.out_of_state = OutOfState::kAccept;
+  director.apply({setting});
+  EXPECT_EQ(director.line(from_client().rst()), "nothing");
+  EXPECT_THAT(director.line(from_client().ack()), HasSubstr("to web2"));
+  EXPECT_EQ(state_of(director), FlowState::kEstablished);
+  director.services.set_active("web", false, director.now);
+  EXPECT_EQ(director.line(from_client(40001).ack()), "nothing") << "the active director's business";
+}
+
+TEST(Decide, FlowsLiveAsLongAsTheirServiceSaysAndAReloadHoldsForThemToo) {
+  Director director;
+  ServiceSetting setting = web();
+  setting.timeouts.set(FlowState::kSynRecv, 5s);
+  director.apply({setting, dns()});
+  director.send(from_client().syn());
+  director.send(from_dns_client());
+  director.pass(4s);
+  director.sweep();
+  EXPECT_TRUE(the_flow(director));
+  director.pass(2s);
+  director.sweep();
+  EXPECT_FALSE(the_flow(director));
+  EXPECT_EQ(director.count(Counter::kExpired), 1u) << "the other service's flow stays";
+
+  setting.timeouts.set(FlowState::kSynRecv, 600s);
+  director.apply({setting, dns()});
+  director.send(from_client().syn());
+  director.pass(120s);
+  director.sweep();
+  EXPECT_TRUE(the_flow(director));
+  setting.timeouts = {};
+  director.apply({setting, dns()});
+  director.sweep();
+  EXPECT_FALSE(the_flow(director)) << "60 s, IPVS's";
+}
+
+// A connection whose sides began at 1000 and 9000.
+void establish(Director& director) {
+  director.send(from_client().syn().seq(1000));
+  director.send(answer().syn().seq(9000).ack(1001));
+  director.send(from_client().seq(1001).ack(9001));
+}
+
+TEST(Decide, AForgedResetOrFinIsForwardedAndMovesNothing) {
+  Director director;
+  director.apply({web()});
+  establish(director);
+  const uint64_t before = the_flow(director)->value;
+  director.pass(5s);
+  EXPECT_THAT(director.line(from_client().rst().seq(2'000'000'000)), HasSubstr("to web2"));
+  EXPECT_THAT(director.line(from_client().fin().seq(3'000'000'000).ack(9001)), HasSubstr("to web2"));
+  EXPECT_THAT(director.line(answer().rst().seq(1'000'000'000)), HasSubstr("to 192.0.2.7"));
+  EXPECT_EQ(the_flow(director)->value, before);
+  EXPECT_EQ(director.count(Counter::kEndsNotBelieved), 3u);
+  director.send(from_client().fin().seq(1001).ack(9001));
+  EXPECT_EQ(state_of(director), FlowState::kCloseWait) << "the true one";
+  director.send(answer().rst().seq(9001));
+  EXPECT_EQ(state_of(director), FlowState::kClose);
+}
+
+TEST(Decide, AForgedResetMovesNothingByDirectRoutingEither) {
+  Director director;
+  director.apply({web(TANDEM_DR)});
+  director.send(from_client().syn().seq(1000));
+  director.send(from_client().seq(1001).ack(9001));
+  director.send(from_client().rst().seq(2'000'000'000));
+  EXPECT_EQ(state_of(director), FlowState::kEstablished);
+  director.send(from_client().rst().seq(1001));
+  EXPECT_EQ(state_of(director), FlowState::kClose);
+}
+
+TEST(Decide, AnEndIsBelievedAfterHundredsOfMegabytesAndWhenThePortIsUsedAgain) {
+  Director director;
+  director.apply({web()});
+  establish(director);
+  uint32_t sequence = 1001;
+  for (int i = 0; i < 10'000; ++i, sequence += 60'000)
+    director.send(from_client().seq(sequence).ack(9001).payload(60'000).in_segments_of(1448));
+  director.send(from_client().fin().seq(sequence).ack(9001));
+  EXPECT_EQ(state_of(director), FlowState::kCloseWait);
+  director.send(answer().fin().seq(9001).ack(sequence + 1));
+  EXPECT_EQ(state_of(director), FlowState::kTimeWait);
+
+  director.send(from_client().syn().seq(4'000'000'000));
+  director.send(from_client().rst().seq(4'000'000'001));
+  EXPECT_EQ(state_of(director), FlowState::kSynRecv) << "IPVS's table; but it was not refused";
+  EXPECT_EQ(director.count(Counter::kEndsNotBelieved), 0u);
+}
+
+TEST(Decide, ANewSynOfAnUnansweredConnectionBeginsItsNumbersAnew) {
+  Director director;
+  director.apply({web()});
+  director.send(from_client().syn().seq(1000));
+  director.send(from_client().syn().seq(3'000'000'000));
+  director.send(from_client().seq(3'000'000'001).ack(9001));
+  director.send(from_client().rst().seq(3'000'000'001));
+  EXPECT_EQ(state_of(director), FlowState::kClose);
+}
+
+TEST(Decide, ATableTakenUpKnowsNoNumbersAndBelievesAgain) {
+  Director director;
+  director.apply({web()});
+  establish(director);
+  ASSERT_TRUE(FlowTable::attach(director.mapping.bytes()));
+  EXPECT_EQ(director.flows.sequences_of(*the_flow(director)), SeenSequences{});
+  director.send(from_client().rst().seq(2'000'000'000));
+  EXPECT_EQ(state_of(director), FlowState::kClose);
 }
 
 }  // namespace

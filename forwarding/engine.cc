@@ -1,6 +1,7 @@
 #include "forwarding/engine.hpp"
 
 #include "forwarding/apply.hpp"
+#include "forwarding/mss.hpp"
 #include "forwarding/segment.hpp"
 #include "forwarding/tunnel.hpp"
 #include "forwarding/wire.hpp"
@@ -30,9 +31,16 @@ Engine::Engine(FlowTable& flows, ServiceTable& services, const EngineSettings& s
     : services_(services),
       decider_(flows, services, counters_),
       sweeper_(flows, services, counters_),
-      answers_(settings.answers) {}
+      answers_(settings.answers),
+      fragments_(settings.fragments ? settings.fragments
+                                    : std::make_shared<Fragments>(flows.header().seed[0] ^ flows.header().seed[1])) {}
 
 bool Engine::expire(TimePoint now, size_t slots, size_t most) {
+  if (now - fragments_swept_ >= Duration(1s)) {
+    fragments_swept_ = now;
+    fragments_->expire(now);
+    counters_.add(Counter::kFragmentsGivenUp, fragments_->take_given_up());
+  }
   return sweeper_.step(now, slots, most);
 }
 
@@ -40,11 +48,19 @@ Verdict Engine::handle(const FrameIn& frame, TimePoint now, Outputs& outputs) {
   counters_.add(Counter::kFrames);
   auto packet = parse(frame);
   if (!packet) return malformed(frame, packet.error());
-  const Decision decision = decider_.decide(*packet, now);
+  if (packet->fragment) return handle_part(*packet, now, outputs);
+  return carry_out(*packet, decider_.decide(*packet, now), now, outputs);
+}
+
+Verdict Engine::not_ours() {
+  counters_.add(Counter::kNotOurs);
+  return Verdict::kNotOurs;
+}
+
+Verdict Engine::carry_out(Packet& packet, const Decision& decision, TimePoint now, Outputs& outputs) {
   switch (decision.step) {
     case Step::kNotOurs:
-      counters_.add(Counter::kNotOurs);
-      return Verdict::kNotOurs;
+      return not_ours();
     case Step::kDrop:
       dropped(decision.facet, decision.reason);
       break;
@@ -52,21 +68,21 @@ Verdict Engine::handle(const FrameIn& frame, TimePoint now, Outputs& outputs) {
     case Step::kToClient:
     case Step::kErrorToServer:
     case Step::kErrorToClient:
-      forward(*packet, decision, now, outputs);
+      forward(packet, decision, now, outputs);
       break;
     case Step::kTunnelError:
-      tunnel_error(*packet, now, outputs);
+      tunnel_error(packet, now, outputs);
       break;
     case Step::kReset:
       dropped(decision.facet, decision.reason);
-      counters_.add(answers_.reset(*packet, now, outputs) ? Counter::kResets : Counter::kDropAnswerLimited);
+      counters_.add(answers_.reset(packet, now, outputs) ? Counter::kResets : Counter::kDropAnswerLimited);
       break;
     case Step::kBreak:
-      break_off(*packet, decision, now, outputs);
+      break_off(packet, decision, now, outputs);
       break;
     case Step::kPortUnreachable:
       dropped(decision.facet, decision.reason);
-      say(*packet, kIcmpPortUnreachable, packet->destination, Counter::kUnreachables, now, outputs);
+      say(packet, kIcmpPortUnreachable, packet.destination, Counter::kUnreachables, now, outputs);
       break;
   }
   return Verdict::kTaken;
@@ -77,15 +93,19 @@ Verdict Engine::malformed(const FrameIn& frame, ParseError error) {
   const Bytes bytes = Bytes(frame.buffer).subspan(frame.ip_offset, frame.ip_length);
   const auto* four = wire_at<Ipv4Header>(bytes);
   const auto* six = wire_at<Ipv6Header>(bytes);
+  // Behind extension headers either protocol may be meant.
+  const auto is_vip6 = [&](uint8_t protocol) {
+    return (six->next_header == protocol || (six->next_header != kTcp && six->next_header != kUdp)) &&
+           services_.is_vip(protocol, Ipv6Address{six->destination});
+  };
   const bool claims_vip =
       (four != nullptr && four->version() == 4 && services_.is_vip(four->protocol, Ipv4Address{four->destination})) ||
-      (six != nullptr && six->version() == 6 && services_.is_vip(six->next_header, Ipv6Address{six->destination}));
-  if (claims_vip) {
-    counters_.add(error == ParseError::kBadOffload ? Counter::kDropBadOffload : Counter::kDropBadLength);
-    return Verdict::kTaken;
-  }
-  counters_.add(Counter::kNotOurs);
-  return Verdict::kNotOurs;
+      (six != nullptr && six->version() == 6 && (is_vip6(kTcp) || is_vip6(kUdp)));
+  if (!claims_vip) return not_ours();
+  counters_.add(error == ParseError::kTinyFragment ? Counter::kDropFragment
+                : error == ParseError::kBadOffload ? Counter::kDropBadOffload
+                                                   : Counter::kDropBadLength);
+  return Verdict::kTaken;
 }
 
 void Engine::say(const Packet& packet, const IcmpError& error, const IpAddress& source, Counter made, TimePoint now,
@@ -121,7 +141,7 @@ const tandem_recipe& Engine::recipe_for(const Packet& packet, const Decision& de
     put_address(facet->front.address, own.virtual_address, own.virtual_address6);
     own.virtual_port = facet->front.first_port;
   }
-  if (recipe.server_port != 0) return own;
+  if (recipe.server_port != 0 || packet.is_later_part()) return own;
   // Ports stay as they are.
   uint16_t& kept = own.server_port;
   if (decision.step == Step::kToServer) kept = packet.destination_port;
@@ -130,6 +150,12 @@ const tandem_recipe& Engine::recipe_for(const Packet& packet, const Decision& de
   if (decision.step == Step::kErrorToClient) kept = packet.quoted->destination_port;
   own.virtual_port = kept;
   return own;
+}
+
+void Engine::clamp(Packet& packet, uint16_t facet) {
+  const Facet* found = services_.facet(facet);
+  const uint16_t most = found == nullptr ? uint16_t{0} : found->service->setting.clamp_mss;
+  if (most != 0 && clamp_mss(packet, most)) counters_.add(Counter::kMssClamped);
 }
 
 void Engine::forward(Packet& packet, const Decision& decision, TimePoint now, Outputs& outputs) {
@@ -151,6 +177,7 @@ void Engine::forward(Packet& packet, const Decision& decision, TimePoint now, Ou
     return;
   }
 
+  if ((packet.tcp_flags & kSyn) != 0) clamp(packet, decision.facet);
   decrement_ttl(packet);
   switch (decision.step) {
     case Step::kToServer:

@@ -7,12 +7,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include "daemon/base/time.hpp"
 #include "forwarding/answers.hpp"
 #include "forwarding/counters.hpp"
 #include "forwarding/decide.hpp"
 #include "forwarding/flow_table.hpp"
+#include "forwarding/fragments.hpp"
 #include "forwarding/outputs.hpp"
 #include "forwarding/packet.hpp"
 #include "forwarding/segment.hpp"
@@ -28,6 +30,7 @@ enum class Verdict : uint8_t {
 
 struct EngineSettings {
   AnswerLimits answers;
+  std::shared_ptr<Fragments> fragments;  // of all the engines over one table; none: this one's own
 };
 
 class Engine {
@@ -58,9 +61,17 @@ class Engine {
 
  private:
   Verdict malformed(const FrameIn& frame, ParseError error);
+  Verdict carry_out(Packet& packet, const Decision& decision, TimePoint now, Outputs& outputs);
+  Verdict handle_part(Packet& packet, TimePoint now, Outputs& outputs);
+  Verdict first_part(Packet& packet, TimePoint now, Outputs& outputs);
+  Verdict later_part(Packet& packet, TimePoint now, Outputs& outputs);
+  Verdict go_after_first(Packet& packet, const Decision& decision, TimePoint now, Outputs& outputs);
+  void release(const HeldPart& held, const Decision& decision, TimePoint now, Outputs& outputs);
+  Verdict not_ours();
   const tandem_recipe& recipe_for(const Packet& packet, const Decision& decision, tandem_recipe& own) const;
   void break_off(Packet& packet, const Decision& decision, TimePoint now, Outputs& outputs);
   void dropped(uint16_t facet, Counter reason);
+  void clamp(Packet& packet, uint16_t facet);
   void forward(Packet& packet, const Decision& decision, TimePoint now, Outputs& outputs);
   void in_pieces(Packet& packet, uint16_t server, size_t limit, Outputs& outputs);
   void into_tunnel(Packet& packet, uint16_t server, size_t limit, Outputs& outputs);
@@ -76,6 +87,8 @@ class Engine {
   Decider decider_;
   Sweeper sweeper_;
   Answers answers_;
+  std::shared_ptr<Fragments> fragments_;
+  TimePoint fragments_swept_{};
   uint16_t tunnel_id_ = 0;
 };
 

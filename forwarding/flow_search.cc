@@ -76,7 +76,7 @@ FlowRow FlowSearch::row_of(const Flow& flow, uint32_t now_tick) const {
   const auto state = static_cast<FlowState>(flow.state());
   const uint32_t age = age_of(flow.last_seen(), now_tick);
   const bool lasts_as_told = flow.is_template() && service != nullptr;
-  const uint32_t timeout = ticks_of(lasts_as_told ? service->setting.persistence.timeout : timeout_of(state));
+  const uint32_t timeout = ticks_of(lasts_as_told ? service->setting.persistence.timeout : flows_.timeout_of(flow));
   return {.service = service == nullptr ? "" : service->setting.name,
           .server = server == nullptr ? "" : server->name,
           .protocol = service == nullptr ? uint8_t{0} : service->setting.protocol,

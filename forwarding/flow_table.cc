@@ -9,6 +9,8 @@ namespace {
 constexpr uint32_t kMinBuckets = 2;
 constexpr uint32_t kMaxBuckets = 1u << 30;
 constexpr uint64_t kPage = 4096;
+static_assert(kFlowStates <= TANDEM_FLOW_STATES);
+static_assert(sizeof(tandem_sequences) == sizeof(uint64_t) && sizeof(SeenSequences) == sizeof(uint64_t));
 constexpr uint32_t kEveryPeer = (1u << TANDEM_MAX_PEERS) - 1;
 static_assert(sizeof(tandem_flows_header) <= TANDEM_SIGNALS_OFFSET);
 
@@ -39,6 +41,7 @@ tandem_flows_header layout_of(uint32_t bucket_count) {
   layout.occupied_words = (slots + 64 * TANDEM_CHUNK_FLOWS - 1) / (64 * TANDEM_CHUNK_FLOWS);
   layout.occupied_offset = place(layout.occupied_words * sizeof(uint64_t));
   layout.addresses_offset = place(slots * sizeof(tandem_client6));
+  layout.sequences_offset = place(slots * sizeof(tandem_sequences));
   layout.recipes_offset = place(uint64_t{TANDEM_SERVER_SLOTS} * sizeof(tandem_recipe));
   layout.services_offset = place(uint64_t{TANDEM_SERVICE_SLOTS} * sizeof(tandem_service_slot));
   layout.servers_offset = place(uint64_t{TANDEM_SERVER_SLOTS} * sizeof(tandem_server_slot));
@@ -63,6 +66,7 @@ FlowTable::FlowTable(std::byte* base) : base_(base), header_(reinterpret_cast<ta
   dirty_ = reinterpret_cast<uint64_t*>(base + header_->dirty_offset);
   occupied_ = reinterpret_cast<uint64_t*>(base + header_->occupied_offset);
   addresses_ = reinterpret_cast<tandem_client6*>(base + header_->addresses_offset);
+  sequences_ = reinterpret_cast<uint64_t*>(base + header_->sequences_offset);
 }
 
 uint64_t FlowTable::bytes_needed(uint32_t bucket_count) {
@@ -110,8 +114,13 @@ Result<FlowTable, FlowTableError> FlowTable::attach(MutableBytes mapping) {
     if (__atomic_load_n(key, __ATOMIC_RELAXED) == busy)
       __atomic_compare_exchange_n(key, &busy, TANDEM_KEY_EMPTY, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
     // Or between a key and its chunk's bit.
-    else if (__atomic_load_n(key, __ATOMIC_RELAXED) != TANDEM_KEY_EMPTY)
+    else if (__atomic_load_n(key, __ATOMIC_RELAXED) != TANDEM_KEY_EMPTY) {
       table.mark_occupied(index);
+      // Nobody knows how much went by since.
+      const uint16_t service = tandem_key_service(*key);
+      if (service < TANDEM_SERVICE_SLOTS && table.service_slots()[service].protocol == TANDEM_TCP)
+        *table.sequences(index) = 0;
+    }
   }
   *table.signals() = {};  // who awaited news is gone
   return table;
@@ -143,7 +152,7 @@ std::optional<Flow> FlowTable::claim(size_t bucket, const Place& place, uint64_t
     if (!__atomic_compare_exchange_n(&room.key, &empty, TANDEM_KEY_BUSY, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
       continue;
     const size_t index = bucket * TANDEM_BUCKET_FLOWS + i;
-    put_client(index, place);
+    prepare(index, place);
     __atomic_store_n(&room.value, value, __ATOMIC_RELAXED);
     __atomic_store_n(&room.key, key, __ATOMIC_SEQ_CST);
     mark_occupied(index);
@@ -176,7 +185,7 @@ std::optional<Flow> FlowTable::evict(size_t first, size_t second, const Place& p
   uint64_t expected = victim.key;
   if (!__atomic_compare_exchange_n(&room->key, &expected, TANDEM_KEY_BUSY, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
     return std::nullopt;
-  put_client(victim.index, place);
+  prepare(victim.index, place);
   victim.value = __atomic_exchange_n(&room->value, value, __ATOMIC_RELAXED);
   evicted = victim;
   __atomic_store_n(&room->key, key, __ATOMIC_SEQ_CST);
@@ -233,6 +242,23 @@ FlowTable::Inserted FlowTable::insert(uint8_t protocol, const IpAddress& client,
     result.flow = *flow;
     return result;
   }
+}
+
+SeenSequences FlowTable::sequences_of(const Flow& flow) const {
+  return std::bit_cast<SeenSequences>(__atomic_load_n(sequences(flow.index), __ATOMIC_RELAXED));
+}
+
+void FlowTable::set_sequences(const Flow& flow, const SeenSequences& seen) {
+  if (load(slot(flow.index)->key) != flow.key) return;
+  __atomic_store_n(sequences(flow.index), std::bit_cast<uint64_t>(seen), __ATOMIC_RELAXED);
+}
+
+Duration FlowTable::timeout_of(uint16_t service, uint8_t state) const {
+  if (service < TANDEM_SERVICE_SLOTS && state < TANDEM_FLOW_STATES) {
+    const uint32_t ms = __atomic_load_n(&service_slots()[service].timeouts_ms[state], __ATOMIC_RELAXED);
+    if (ms != 0) return std::chrono::milliseconds(ms);
+  }
+  return forwarding::timeout_of(static_cast<FlowState>(state));
 }
 
 bool FlowTable::update(Flow& flow, uint64_t value) {

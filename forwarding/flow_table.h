@@ -21,6 +21,10 @@
  * is written while the key is BUSY and compared on every hit. The section is sparse: where no IPv6 flow is, no page of it
  * is touched, so an IPv4 flow still costs 16 bytes of table, an IPv6 flow 32.
  *
+ * Sequences. Of a TCP flow the next sequence number of each side, as last written (tcp_window.hpp): 8 bytes a slot, in a
+ * section of their own, because most packets only look at them. Sparse like the addresses, and of this box alone: a peer
+ * is not told.
+ *
  * Occupied. A bit for each chunk of 16 slots says that there may be flows in it. It is set after a key was stored, and
  * cleared by the sweep alone, which looks at the chunk again afterwards. So a walk over the table costs what the flows
  * cost, not what the table's size costs, and pages that hold no flow are never touched.
@@ -33,7 +37,7 @@
 #include "forwarding/recipe.h"
 
 #define TANDEM_FLOWS_MAGIC 0x776f6c666d646e74ULL /* "tndmflow" */
-#define TANDEM_FLOWS_VERSION 3u
+#define TANDEM_FLOWS_VERSION 4u
 #define TANDEM_BUCKET_FLOWS 4u
 #define TANDEM_CHUNK_FLOWS 16u     /* slots that share a bit of the section "occupied" */
 #define TANDEM_MAX_PEERS 4u        /* other directors of a site that are kept in step */
@@ -59,6 +63,8 @@ enum tandem_flow_flags {
 /* A template of persistence (persistence.hpp) is hashed as of protocol 0, has port 0 and the state TANDEM_STATE_TEMPLATE. */
 #define TANDEM_TEMPLATE_PROTOCOL 0u
 #define TANDEM_STATE_TEMPLATE 12u
+#define TANDEM_TCP 6u
+#define TANDEM_FLOW_STATES 32u /* room for so many */
 
 /* key word:   client_address << 32 | client_port << 16 | service
  *             hash of client_address << 32 | client_port << 16 | TANDEM_KEY_IPV6 | service
@@ -71,6 +77,12 @@ struct tandem_flow {
 /* The client's address of an IPv6 flow: its 16 bytes in network order, as two words. */
 struct tandem_client6 {
   uint64_t words[2];
+};
+
+/* The next sequence number of each side; 0: not known. */
+struct tandem_sequences {
+  uint32_t client;
+  uint32_t server;
 };
 
 struct tandem_bucket {
@@ -89,6 +101,7 @@ struct tandem_flows_header {
   uint64_t occupied_offset; /* uint64_t[occupied_words]: one bit a chunk */
   uint64_t occupied_words;
   uint64_t addresses_offset; /* struct tandem_client6[slots] */
+  uint64_t sequences_offset; /* struct tandem_sequences[slots] */
   uint64_t recipes_offset;  /* struct tandem_recipe[TANDEM_SERVER_SLOTS] */
   uint64_t services_offset; /* struct tandem_service_slot[TANDEM_SERVICE_SLOTS] */
   uint64_t servers_offset;  /* struct tandem_server_slot[TANDEM_SERVER_SLOTS] */
@@ -112,6 +125,7 @@ struct tandem_service_slot {
   uint32_t address;     /* 0 where address6 is the one */
   uint8_t address6[16]; /* network order; all zero where address is the one */
   char name[64];        /* zero-terminated */
+  uint32_t timeouts_ms[TANDEM_FLOW_STATES]; /* of its flows, by state; 0: the state's own */
 };
 
 struct tandem_server_slot {

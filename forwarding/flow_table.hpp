@@ -25,6 +25,7 @@
 #include "daemon/base/result.hpp"
 #include "daemon/base/time.hpp"
 #include "forwarding/flow_table.h"
+#include "forwarding/tcp_window.hpp"
 
 namespace tandem::forwarding {
 
@@ -125,6 +126,15 @@ class FlowTable {
                   tandem_key_service(key), value);
   }
 
+  // Of a TCP flow. A new flow's are not known.
+  SeenSequences sequences_of(const Flow& flow) const;
+  // Left as they are when the slot has changed hands. Two threads that write at once: one of both holds.
+  void set_sequences(const Flow& flow, const SeenSequences& seen);
+
+  // How long the flow lives without a packet: as its service says, or its state does.
+  Duration timeout_of(uint16_t service, uint8_t state) const;
+  Duration timeout_of(const Flow& flow) const { return timeout_of(flow.service(), flow.state()); }
+
   // Replaces the value, if the slot is still as `flow` has it; then `flow` has the new one.
   // Otherwise false and `flow` is stale: find it again.
   bool update(Flow& flow, uint64_t value);
@@ -198,13 +208,15 @@ class FlowTable {
     uint64_t hash = 0;
     uint64_t key = 0;  // of service 0
     bool six = false;
+    bool tcp = false;
     tandem_client6 client6{};  // set where `six`
   };
   Place place_of(uint8_t protocol, const IpAddress& client, uint16_t client_port) const {
     if (client.is_v4())
       return {.hash = tandem_flow_hash(header_->seed, protocol, client.v4.value, client_port),
-              .key = tandem_flow_key(client.v4.value, client_port, 0)};
-    Place place{.six = true};
+              .key = tandem_flow_key(client.v4.value, client_port, 0),
+              .tcp = protocol == TANDEM_TCP};
+    Place place{.six = true, .tcp = protocol == TANDEM_TCP};
     std::memcpy(place.client6.words, client.v6.bytes.data(), sizeof place.client6);
     const uint64_t hash = tandem_client6_hash(header_->seed, place.client6.words);
     place.hash = tandem_flow_hash6(header_->seed, protocol, hash, client_port);
@@ -223,11 +235,14 @@ class FlowTable {
     return there.words[0] == place.client6.words[0] && there.words[1] == place.client6.words[1] &&
            __atomic_load_n(&slot(flow.index)->key, __ATOMIC_RELAXED) == flow.key;
   }
-  void put_client(size_t index, const Place& place) {
+  // What stands beside the slot. REQUIRES: its key is BUSY.
+  void prepare(size_t index, const Place& place) {
+    if (place.tcp) __atomic_store_n(sequences(index), 0, __ATOMIC_RELAXED);
     if (!place.six) return;
     for (size_t i = 0; i < 2; ++i)
       __atomic_store_n(&addresses_[index].words[i], place.client6.words[i], __ATOMIC_RELAXED);
   }
+  uint64_t* sequences(size_t index) const { return &sequences_[index]; }
   std::optional<Flow> claim(size_t bucket, const Place& place, uint64_t key, uint64_t value);
   std::optional<Flow> evict(size_t first, size_t second, const Place& place, uint64_t key, uint64_t value,
                             Flow& evicted);
@@ -239,6 +254,7 @@ class FlowTable {
   uint64_t* dirty_ = nullptr;
   uint64_t* occupied_ = nullptr;
   tandem_client6* addresses_ = nullptr;
+  uint64_t* sequences_ = nullptr;  // struct tandem_sequences, read and written whole
 };
 
 template <class Accept>
@@ -249,6 +265,10 @@ std::optional<Flow> FlowTable::find_if(uint8_t protocol, const IpAddress& client
   const uint32_t second = tandem_second_bucket(place.hash, header_->bucket_count);
   // Half of the flows are in the second: its cache miss runs beside the first's.
   __builtin_prefetch(&buckets_[second]);
+  if (place.tcp) {  // and what stands beside them, before it is known which it will be
+    __builtin_prefetch(sequences(size_t{first} * TANDEM_BUCKET_FLOWS));
+    __builtin_prefetch(sequences(size_t{second} * TANDEM_BUCKET_FLOWS));
+  }
   for (const uint32_t bucket : {first, second}) {
     for (size_t i = 0; i < TANDEM_BUCKET_FLOWS; ++i) {
       const size_t index = size_t{bucket} * TANDEM_BUCKET_FLOWS + i;

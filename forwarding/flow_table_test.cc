@@ -243,5 +243,33 @@ TEST(FlowTable, TakesALastSeenAheadOfTheClockForJustNow) {
   EXPECT_EQ(age_of(0xfffffff0, 0x10), 0x20u);  // ticks wrap
 }
 
+// Everything a flow has a share of, in a table that is half full: all pages of all sections touched.
+TEST(FlowTable, AFlowCostsAtMost64BytesAndAnIpv6FlowAtMost128) {
+  Table table(1u << 12);
+  const tandem_flows_header& header = table.flows.header();
+  const double flows = static_cast<double>(table.flows.slots()) / 2;
+  const double addresses = static_cast<double>(header.sequences_offset - header.addresses_offset);
+  const double ipv6 = static_cast<double>(header.recipes_offset - header.buckets_offset);
+  RecordProperty("ipv4_bytes", std::to_string((ipv6 - addresses) / flows));
+  RecordProperty("ipv6_bytes", std::to_string(ipv6 / flows));
+  EXPECT_LE((ipv6 - addresses) / flows, 50);
+  EXPECT_LE(ipv6 / flows, 82);
+}
+
+TEST(FlowTable, ANewFlowKnowsNoSequenceNumbersWhateverStoodInItsSlot) {
+  Table table(2);
+  for (uint16_t port = 1; port <= 8; ++port) {
+    const auto flow = table.insert(100, port).flow;
+    EXPECT_EQ(table.flows.sequences_of(flow), SeenSequences{});
+    table.flows.set_sequences(flow, {.client = port, .server = 9});
+    EXPECT_EQ(table.flows.sequences_of(flow), (SeenSequences{.client = port, .server = 9}));
+  }
+  const auto pushed = table.insert(100, 9);
+  ASSERT_EQ(pushed.outcome, Outcome::kEvicted);
+  EXPECT_EQ(table.flows.sequences_of(pushed.flow), SeenSequences{});
+  table.flows.set_sequences(pushed.evicted, {.client = 1, .server = 1});
+  EXPECT_EQ(table.flows.sequences_of(pushed.flow), SeenSequences{}) << "the slot has changed hands";
+}
+
 }  // namespace
 }  // namespace tandem::forwarding

@@ -127,8 +127,12 @@ Fragments::Datagram& Fragments::of(const DatagramName& name, TimePoint now) {
 }
 
 Fragments::Later Fragments::later(const DatagramName& name, const Part& part, Bytes packet, uint32_t ifindex,
-                                  TimePoint now) {
+                                  TimePoint now, bool may_keep) {
   const std::lock_guard guard(lock_);
+  if (!may_keep) {
+    const auto found = parts_.find(name);
+    if (found == parts_.end() || !found->second.decision) return {Verdict::kUnknown, {}};
+  }
   Datagram& datagram = of(name, now);
   if (!datagram.decision && held_bytes_ + packet.size() > kMostHeldBytes) return {Verdict::kNoRoom, {}};
   const Verdict verdict = place(datagram, name, part);
@@ -163,6 +167,20 @@ std::vector<HeldPart> Fragments::decided(const DatagramName& name, const Decisio
   return held;
 }
 
+void Fragments::expire(TimePoint now) {
+  const std::lock_guard guard(lock_);
+  std::erase_if(by_age_, [&](const auto& entry) {
+    const auto found = parts_.find(entry.first);
+    if (found == parts_.end() || found->second.birth != entry.second) return true;
+    const Datagram& datagram = found->second;
+    const bool waits = !datagram.decision && !datagram.refused;
+    if (now - datagram.since < (waits ? kHoldTime : kLifetime)) return false;
+    forget(entry.first);
+    ++given_up_;
+    return true;
+  });
+}
+
 size_t Fragments::datagrams() const {
   const std::lock_guard guard(lock_);
   return parts_.size();
@@ -171,9 +189,9 @@ size_t Fragments::held_bytes() const {
   const std::lock_guard guard(lock_);
   return held_bytes_;
 }
-uint64_t Fragments::given_up() const {
+uint64_t Fragments::take_given_up() {
   const std::lock_guard guard(lock_);
-  return given_up_;
+  return std::exchange(given_up_, 0);
 }
 
 }  // namespace tandem::forwarding

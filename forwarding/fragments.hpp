@@ -11,7 +11,7 @@
 // multiple of eight bytes and not the last, and one that would write over a TCP header (RFC 3128).
 //
 // Bounded: kMostDatagrams at a time, the oldest goes first; kMostHeldBytes of early parts in all; kLifetime for each (Linux's
-// ipfrag_time). One object serves all workers, under its own lock: the parts of a datagram may come to different ones.
+// ipfrag_time), and kHoldTime for one whose first part has not come. One object serves all workers, under its own lock: the parts of a datagram may come to different ones.
 #pragma once
 
 #include <cstddef>
@@ -58,6 +58,7 @@ class Fragments {
   static constexpr size_t kMostHeldBytes = 4 << 20;
   static constexpr size_t kMostRanges = 64;  // gaps in what has come of one datagram
   static constexpr Duration kLifetime = 30s;
+  static constexpr Duration kHoldTime = 1s;
 
   // `seed`: of the flow table, so that nobody can choose names that all fall into one bucket.
   explicit Fragments(uint64_t seed) : parts_(16, Hash{seed}) {}
@@ -68,14 +69,16 @@ class Fragments {
     kDuplicate,  // there already: drop
     kRefused,    // overlaps, or stands where no part can: drop, and what else comes of this datagram
     kNoRoom,     // too much is being kept: drop
+    kUnknown,    // of a datagram nothing is known of, and it was not to be kept
   };
   struct Later {
     Verdict verdict = Verdict::kRefused;
     Decision decision;
   };
 
-  // A part that is not the first. When nothing is known of its datagram yet, its bytes are copied and kept.
-  Later later(const DatagramName& name, const Part& part, Bytes packet, uint32_t ifindex, TimePoint now);
+  // A part that is not the first. When nothing is known of its datagram yet, its bytes are copied and kept, if `may_keep`.
+  Later later(const DatagramName& name, const Part& part, Bytes packet, uint32_t ifindex, TimePoint now,
+              bool may_keep = true);
 
   // The first part, before anything is decided about it: kFollow lets it be decided (`decision` means nothing then).
   Verdict first(const DatagramName& name, const Part& part, TimePoint now);
@@ -83,10 +86,13 @@ class Fragments {
   // Parts that a datagram needs no more are forgotten with its last one.
   std::vector<HeldPart> decided(const DatagramName& name, const Decision& decision, TimePoint now);
 
+  // Forgets what is too old. To be called every second or so.
+  void expire(TimePoint now);
+
   size_t datagrams() const;
   size_t held_bytes() const;
-  // Datagrams forgotten before they were whole: timed out or pushed out. Since the beginning.
-  uint64_t given_up() const;
+  // Datagrams forgotten before they were whole, timed out or pushed out, since it was asked before.
+  uint64_t take_given_up();
 
  private:
   struct Datagram {

@@ -37,7 +37,7 @@ TEST(Fragments, LaterPartsGoTheWayOfTheFirst) {
   EXPECT_EQ(second.decision.server, 7);
   EXPECT_EQ(put(fragments, {2960, 100, true}).verdict, Verdict::kFollow);
   EXPECT_EQ(fragments.datagrams(), 0u) << "a whole datagram is forgotten: its identification comes again";
-  EXPECT_EQ(fragments.given_up(), 0u);
+  EXPECT_EQ(fragments.take_given_up(), 0u);
 }
 
 TEST(Fragments, EarlyPartsWaitForTheFirst) {
@@ -136,7 +136,7 @@ TEST(Fragments, AfterThirtySecondsTheRestIsAnotherDatagram) {
   first(fragments, {0, 80, false});
   EXPECT_EQ(put(fragments, {80, 80, false}, 1, kStart + 29s).verdict, Verdict::kFollow);
   EXPECT_EQ(put(fragments, {160, 80, false}, 1, kStart + 30s).verdict, Verdict::kHeld);
-  EXPECT_EQ(fragments.given_up(), 1u);
+  EXPECT_EQ(fragments.take_given_up(), 1u);
 }
 
 TEST(Fragments, TheOldestGoesWhenThereAreTooMany) {
@@ -144,7 +144,7 @@ TEST(Fragments, TheOldestGoesWhenThereAreTooMany) {
   for (uint32_t id = 0; id < Fragments::kMostDatagrams; ++id) first(fragments, {0, 8, false}, id);
   first(fragments, {0, 8, false}, 1'000'000);
   EXPECT_EQ(fragments.datagrams(), Fragments::kMostDatagrams);
-  EXPECT_EQ(fragments.given_up(), 1u);
+  EXPECT_EQ(fragments.take_given_up(), 1u);
   EXPECT_EQ(put(fragments, {8, 8, false}, 1).verdict, Verdict::kFollow);
   EXPECT_EQ(put(fragments, {8, 8, false}, 0).verdict, Verdict::kHeld) << "the first one is forgotten";
 }

@@ -226,14 +226,6 @@ TEST(Ipv6, TooManyExtensionHeadersAreNoPacketOfOurs) {
   EXPECT_EQ(parsed.error(), ParseError::kBadIpHeader);
 }
 
-TEST(Ipv6, FragmentsAreCountedAndDropped) {
-  Director director;
-  director.apply({web6()});
-  EXPECT_EQ(director.line(from_client().fragment_header(0, true).ack().payload(64)), "nothing");
-  EXPECT_EQ(director.line(from_client().fragment_header(64, false).payload(64)), "nothing");
-  EXPECT_EQ(director.count(Counter::kDropFragment), 2u);
-}
-
 TEST(Ipv6, NoPrefixOfAPacketIsReadBeyondItsEnd) {
   Director director;
   director.apply({web6()});

@@ -76,5 +76,49 @@ TEST(Mss, IsNoMatterOfOtherSegments) {
   EXPECT_EQ(clamped(std::move(frame), 10, false), "right");
 }
 
+// What the engine makes of SYNs: their MSS, 0 where nothing comes out.
+uint16_t mss_of(Director& director, Frame frame) {
+  const auto sent = director.send(std::move(frame));
+  EXPECT_EQ(sent.size(), 1u);
+  if (sent.size() != 1) return 0;
+  EXPECT_EQ(sent[0].text.find("BAD"), std::string::npos) << sent[0].text;
+  const Bytes bytes = sent[0].frame.ip();
+  const size_t inner = static_cast<uint8_t>(bytes[9]) == kIpInIp ? 20 : 0;
+  return *wire_at<be16>(bytes, inner + 42);
+}
+
+TEST(Mss, IsClampedInBothSynsOfNatAsTheServiceSays) {
+  for (const bool unfilled : {false, true}) {
+    Director director;
+    ServiceSetting setting = web();
+    setting.clamp_mss = 1380;
+    director.apply({setting});
+    EXPECT_EQ(mss_of(director, syn_with({2, 4, 0x05, 0xb4}, unfilled)), 1380);
+    auto answer = packet().ipv4("10.0.0.2", "192.0.2.7").tcp(8080, 40000).syn().ack().tcp_options(1).build();
+    const std::byte option[] = {std::byte{2}, std::byte{4}, std::byte{5}, std::byte{0xb4}};
+    auto& checksum = *wire_at<be16>(answer.ip(), 36);
+    for (size_t at = 0; at < 4; at += 2) {
+      be16& word = *wire_at<be16>(answer.ip(), 40 + at);
+      const uint16_t before = word;
+      std::memcpy(&word, option + at, 2);
+      checksum = checksum_update16(checksum, before, word);
+    }
+    EXPECT_EQ(mss_of(director, std::move(answer)), 1380);
+    EXPECT_EQ(director.count(Counter::kMssClamped), 2u);
+    setting.clamp_mss = 0;
+    director.apply({setting});
+    EXPECT_EQ(mss_of(director, syn_with({2, 4, 0x05, 0xb4}, unfilled)), 1460);
+  }
+}
+
+TEST(Mss, IsClampedIntoATunnel) {
+  Director director;
+  ServiceSetting setting = web(TANDEM_TUN);
+  setting.clamp_mss = 1380;
+  director.apply({setting});
+  EXPECT_EQ(mss_of(director, syn_with({2, 4, 0x05, 0xb4})), 1380);
+  EXPECT_EQ(mss_of(director, syn_with({2, 4, 0x05, 0xb4}, true)), 1380) << "what goes into a tunnel is finished";
+}
+
 }  // namespace
 }  // namespace tandem::forwarding

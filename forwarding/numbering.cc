@@ -153,6 +153,15 @@ std::optional<uint16_t> Numbering::take_server(uint16_t service, std::string_vie
   return number;
 }
 
+void Numbering::set_timeouts(uint16_t service, const Timeouts& timeouts) {
+  TANDEM_ASSERT(use_of(services_.slots[service]) == SlotUse::kInUse);
+  for (uint8_t state = 0; state < kFlowStates; ++state) {
+    const auto said = timeouts.said(static_cast<FlowState>(state));
+    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(said).count();
+    __atomic_store_n(&services_.slots[service].timeouts_ms[state], static_cast<uint32_t>(ms), __ATOMIC_RELAXED);
+  }
+}
+
 void Numbering::retire_service(uint16_t slot) {
   retire(services_, slot);
 }

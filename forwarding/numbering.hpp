@@ -20,6 +20,7 @@
 #include "daemon/base/address.hpp"
 #include "forwarding/flow_table.h"
 #include "forwarding/recipe.hpp"
+#include "forwarding/tcp_state.hpp"
 
 namespace tandem::forwarding {
 
@@ -50,6 +51,8 @@ class Numbering {
   std::optional<uint16_t> take_service(std::string_view name, uint8_t protocol, const IpAddress& address,
                                        uint16_t port);
   std::optional<uint16_t> take_server(uint16_t service, std::string_view name, const IpAddress& address, uint16_t port);
+  // What its flows' lives last from now on. REQUIRES: taken.
+  void set_timeouts(uint16_t service, const Timeouts& timeouts);
   void retire_service(uint16_t slot);
   void retire_server(uint16_t slot);
   // Retires every number in use that was not taken since the construction: what an earlier process

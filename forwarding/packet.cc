@@ -45,6 +45,8 @@ struct Extensions {
   uint8_t protocol = 0;
   size_t end = 0;  // offset of that header
   size_t fragment_offset = 0;
+  size_t fragment_begin = 0;
+  uint32_t identification = 0;
   bool more_fragments = false;
 };
 
@@ -57,9 +59,12 @@ std::optional<Extensions> walk_extensions(Bytes bytes, size_t at, uint8_t next) 
     switch (found.protocol) {
       case kFragmentHeader: {
         const auto* fragment = wire_at<Ipv6Fragment>(bytes, found.end);
-        if (fragment == nullptr) return std::nullopt;
+        // A piece of a piece: nobody's sender makes one, and where it stands in what cannot be said.
+        if (fragment == nullptr || found.fragment_begin != 0) return std::nullopt;
         found.fragment_offset = fragment->fragment_offset();
         found.more_fragments = fragment->more_fragments();
+        found.identification = fragment->id;
+        found.fragment_begin = found.end + sizeof(Ipv6Fragment);
         length = sizeof(Ipv6Fragment);
         break;
       }
@@ -145,8 +150,7 @@ bool parse_content(Packet& packet, uint8_t icmp) {
   if (header == nullptr) return false;
   packet.icmp_type = header->type;
   packet.icmp_code = header->code;
-  if (is_icmp_error(packet) && !packet.fragment)
-    packet.quoted = packet.is_ipv6() ? parse_quoted6(packet) : parse_quoted4(packet);
+  if (is_icmp_error(packet)) packet.quoted = packet.is_ipv6() ? parse_quoted6(packet) : parse_quoted4(packet);
   return true;
 }
 
@@ -154,6 +158,8 @@ bool parse_content(Packet& packet, uint8_t icmp) {
 // bear out.
 bool offload_fits(const Packet& packet) {
   const Offload& offload = packet.offload;
+  // Whoever cuts a datagram finishes it first.
+  if (packet.fragment && (offload.checksum_unfilled || packet.is_super_packet())) return false;
   if (offload.checksum_unfilled) {
     const size_t field = size_t{offload.checksum_start} + offload.checksum_offset;
     if (offload.checksum_start < packet.header_length || field + 2 > packet.bytes.size()) return false;
@@ -176,6 +182,10 @@ bool offload_fits(const Packet& packet) {
   }
 }
 
+ParseError bad_transport(const Packet& packet) {
+  return packet.fragment ? ParseError::kTinyFragment : ParseError::kBadTransport;
+}
+
 // What each version of IP says, into a fresh packet. Filled in place: a copy would cost as much as the parsing.
 std::optional<ParseError> parse_ipv4(MutableBytes captured, Packet& packet) {
   const auto* ip = wire_at<Ipv4Header>(Bytes(captured));
@@ -191,10 +201,16 @@ std::optional<ParseError> parse_ipv4(MutableBytes captured, Packet& packet) {
   packet.protocol = ip->protocol;
   packet.ttl = ip->ttl;
   packet.dont_fragment = ip->dont_fragment();
-  packet.fragment = ip->fragment_offset() != 0 || ip->more_fragments();
+  packet.more_fragments = ip->more_fragments();
+  packet.fragment_offset = static_cast<uint16_t>(ip->fragment_offset());
+  packet.fragment = packet.fragment_offset != 0 || packet.more_fragments;
+  if (packet.fragment) {
+    packet.fragment_begin = static_cast<uint16_t>(header_length);
+    packet.identification = ip->id;
+  }
   packet.header_length = static_cast<uint16_t>(header_length);
   packet.payload_offset = packet.header_length;
-  if (ip->fragment_offset() == 0 && !parse_content(packet, kIcmp)) return ParseError::kBadTransport;
+  if (!packet.is_later_part() && !parse_content(packet, kIcmp)) return bad_transport(packet);
   return std::nullopt;
 }
 
@@ -212,10 +228,14 @@ std::optional<ParseError> parse_ipv6(MutableBytes captured, Packet& packet) {
   const auto chain = walk_extensions(Bytes(packet.bytes), sizeof(Ipv6Header), ip->next_header);
   if (!chain) return ParseError::kBadIpHeader;
   packet.protocol = chain->protocol;
-  packet.fragment = chain->fragment_offset != 0 || chain->more_fragments;
+  packet.more_fragments = chain->more_fragments;
+  packet.fragment_offset = static_cast<uint16_t>(chain->fragment_offset);
+  packet.fragment = packet.fragment_offset != 0 || packet.more_fragments;
+  packet.fragment_begin = static_cast<uint16_t>(chain->fragment_begin);
+  packet.identification = chain->identification;
   packet.header_length = static_cast<uint16_t>(chain->end);
   packet.payload_offset = packet.header_length;
-  if (chain->fragment_offset == 0 && !parse_content(packet, kIcmp6)) return ParseError::kBadTransport;
+  if (!packet.is_later_part() && !parse_content(packet, kIcmp6)) return bad_transport(packet);
   return std::nullopt;
 }
 

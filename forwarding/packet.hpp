@@ -95,22 +95,27 @@ struct Packet {
 
   IpAddress source;
   IpAddress destination;
-  uint8_t protocol = 0;         // of IPv6: what stands behind the extension headers
-  uint8_t ttl = 0;              // or hop limit
-  bool dont_fragment = false;   // always so with IPv6
-  bool fragment = false;        // part of a datagram; ports are known in the first part alone
+  uint8_t protocol = 0;        // of IPv6: what stands behind the extension headers
+  uint8_t ttl = 0;             // or hop limit
+  bool dont_fragment = false;  // always so with IPv6
+  bool fragment = false;       // part of a datagram; ports are known in the first part alone
+  bool more_fragments = false;
   bool ports_known = false;     // TCP or UDP with its header here
   uint16_t header_length = 0;   // of IP, bytes; extension headers included
   uint16_t payload_offset = 0;  // first byte after the TCP or UDP header
   uint16_t source_port = 0;
   uint16_t destination_port = 0;
   uint8_t tcp_flags = 0;
+  uint16_t fragment_offset = 0;  // bytes; where this part stands in its datagram
+  uint16_t fragment_begin = 0;   // first byte that is of the datagram: what follows the IP, or the fragment header
+  uint32_t identification = 0;   // of the datagram. These three are set where `fragment`
 
   uint8_t icmp_type = 0;
   uint8_t icmp_code = 0;
   std::optional<Quoted> quoted;  // of an ICMP error
 
   bool is_ipv6() const { return !source.is_v4(); }
+  bool is_later_part() const { return fragment_offset != 0; }
   size_t payload_length() const { return bytes.size() - payload_offset; }
   bool is_super_packet() const { return offload.gso_kind() != Offload::kNone && offload.gso_size > 0; }
   // Packets on the wire: more than one for a super-packet.
@@ -130,6 +135,7 @@ enum class ParseError : uint8_t {
   kNotIp,
   kBadIpHeader,   // header length or total length does not fit what was captured
   kBadTransport,  // the TCP, UDP or ICMP header does not fit
+  kTinyFragment,  // the same in the first part of a datagram, which must have it whole (RFC 3128; RFC 7112)
   kBadOffload,    // what is to be filled in lies outside of the packet
 };
 

@@ -80,7 +80,10 @@ void write_fragment(const Packet& packet, size_t offset, bool last, MutableBytes
   std::memcpy(room.data() + headers, packet.bytes.data() + headers + offset, room.size() - headers);
   auto& ip = *wire_at<Ipv4Header>(room);
   ip.total_length = static_cast<uint16_t>(room.size());
-  ip.flags_and_offset = static_cast<uint16_t>(offset / 8 | (last ? 0 : Ipv4Header::kMoreFragments));
+  // A part may be cut again: its own place counts, and whether more follows.
+  const bool more = !last || packet.more_fragments;
+  ip.flags_and_offset =
+      static_cast<uint16_t>((packet.fragment_offset + offset) / 8 | (more ? Ipv4Header::kMoreFragments : 0));
   set_header_checksum(ip, room.first(headers));
 }
 

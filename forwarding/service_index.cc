@@ -7,7 +7,7 @@
 namespace tandem::forwarding {
 
 void ServiceTable::index_again() {
-  std::vector<std::pair<uint64_t, uint32_t>> by_vip, by_server, vips;
+  std::vector<std::pair<uint64_t, uint32_t>> by_vip, by_server, vips, nat_servers;
   std::unordered_map<uint64_t, Server*> first;
   std::unordered_map<uint64_t, uint32_t> list_of;
   range_lists_.assign(1, {});
@@ -35,6 +35,8 @@ void ServiceTable::index_again() {
       const uint64_t key = setting.method == TANDEM_TUN ? endpoint_key(kIpInIp, server->address, 0)
                                                         : endpoint_key(setting.protocol, server->address, server->port);
       if (setting.method == TANDEM_NAT && server->port == 0) has_servers_of_any_port_ = true;
+      if (setting.method == TANDEM_NAT)
+        nat_servers.emplace_back(endpoint_key(setting.protocol, server->address, 0), server->slot);
       // Services that share a server: a chain, which is nearly always one long.
       auto& head = first[key];
       server->next_same_endpoint = head;
@@ -49,6 +51,7 @@ void ServiceTable::index_again() {
   by_vip_.assign(by_vip);
   by_server_.assign(by_server);
   vips_.assign(vips);
+  nat_servers_.assign(nat_servers);
 }
 
 const Facet* ServiceTable::find_in_ranges(uint8_t protocol, const IpAddress& vip, uint16_t port) const {

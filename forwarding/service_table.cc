@@ -231,6 +231,7 @@ void ServiceTable::take_fronts(Service& service, TableChanges& changes) {
       continue;
     }
     facets_[*slot] = {.slot = *slot, .front = front, .service = &service};
+    numbering_.set_timeouts(*slot, service.setting.timeouts);
     now.push_back(*slot);
   }
   TANDEM_ASSERT(!now.empty() && now.front() == service.slot);

@@ -30,12 +30,20 @@
 #include "forwarding/packet.hpp"
 #include "forwarding/scheduler.hpp"
 #include "forwarding/server.hpp"
+#include "forwarding/tcp_state.hpp"
 
 namespace tandem::forwarding {
 
 enum class NoServerPolicy : uint8_t {
   kReject,  // TCP reset, ICMP port unreachable
   kDrop,
+};
+
+// What becomes of TCP in the midst of a connection that no flow is known of.
+enum class OutOfState : uint8_t {
+  kReset,  // not in the first seconds after a takeover
+  kDrop,
+  kAccept,  // goes to a server as if it were new: IPVS's sloppy_tcp
 };
 
 // What becomes of the TCP connections of a server that is known to be dead. UDP leaves it in any case.
@@ -88,8 +96,11 @@ struct ServiceSetting {
   NoServerPolicy no_server = NoServerPolicy::kReject;
   PersistenceSetting persistence;
   FlowsOnDown flows_on_down = FlowsOnDown::kKeep;
-  bool watched = false;  // what clients meet is counted: witness.hpp. NAT and TCP alone
-  bool active = false;   // this director owns the VIP: new flows are taken here
+  OutOfState out_of_state = OutOfState::kReset;
+  Timeouts timeouts;
+  uint16_t clamp_mss = 0;  // the most that SYNs may say; 0: they stay as they are
+  bool watched = false;    // what clients meet is counted: witness.hpp. NAT and TCP alone
+  bool active = false;     // this director owns the VIP: new flows are taken here
   std::vector<ServerSetting> servers;
   // The first is the one the service is known by: another one is another service.
   std::vector<Front> fronts() const;
@@ -181,6 +192,10 @@ class ServiceTable {
   bool is_vip(uint8_t protocol, const IpAddress& address) const {
     return vips_.find(endpoint_key(protocol, address, 0)) != 0;
   }
+  // Some NAT server of this protocol has this address.
+  bool is_nat_server(uint8_t protocol, const IpAddress& address) const {
+    return nat_servers_.find(endpoint_key(protocol, address, 0)) != 0;
+  }
   bool is_own(const IpAddress& address) const;
   // By number; nullptr when nothing in force has it.
   Service* service(uint16_t slot) const { return slot < facets_.size() ? facets_[slot].service : nullptr; }
@@ -230,6 +245,7 @@ class ServiceTable {
   std::unordered_map<std::string, uint16_t> by_name_;
   EndpointMap by_vip_;
   EndpointMap by_server_;
+  EndpointMap nat_servers_;                      // by address alone
   EndpointMap vips_;                             // to a list of ranges, by its place; list 0 is empty
   std::vector<std::vector<Facet>> range_lists_;  // each of one address, narrow ranges first
   bool has_servers_of_any_port_ = false;

@@ -60,7 +60,7 @@ void Sweeper::visit(const Flow& flow, uint32_t now_tick) {
     if (visit_template(*service, flow, now_tick)) name(flow);
     return;
   }
-  const bool expired = age_of(flow.last_seen(), now_tick) > ticks_of(timeout_of(state));
+  const bool expired = age_of(flow.last_seen(), now_tick) > ticks_of(flows_.timeout_of(flow));
   if (orphan || expired) {
     if (flows_.remove(flow)) {
       counters_.add(orphan ? Counter::kOrphaned : Counter::kExpired);

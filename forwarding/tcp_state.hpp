@@ -5,6 +5,7 @@
 // infers what it cannot see (kInputOnly).
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string_view>
 
@@ -44,7 +45,20 @@ enum class TcpDirection : uint8_t {
 // to kClose. A byte that is no TCP state counts as kNone.
 FlowState next_tcp_state(FlowState state, TcpDirection direction, uint8_t tcp_flags);
 
-// How long a flow in this state lives without a packet. A byte that is no state lives 2 s. A template: 31 days, the most that
+// How long flows of a service live, by state; what is not said is timeout_of()'s.
+class Timeouts {
+ public:
+  // REQUIRES: at most 31 days, whole milliseconds.
+  void set(FlowState state, Duration timeout) { said_[static_cast<size_t>(state)] = timeout; }
+  // Zero where nothing is said.
+  Duration said(FlowState state) const { return said_[static_cast<size_t>(state)]; }
+  bool operator==(const Timeouts&) const = default;
+
+ private:
+  std::array<Duration, kFlowStates> said_{};
+};
+
+// How long a flow in this state lives without a packet, where its service says nothing else (FlowTable::timeout_of). A byte that is no state lives 2 s. A template: 31 days, the most that
 // a service may say; how long it lives is its service's to say.
 Duration timeout_of(FlowState state);
 

@@ -139,7 +139,7 @@ class Tracer {
     const bool several = facet != nullptr && facet->service->facets.size() > 1;
     say("  flow from port " + std::to_string(flow.client_port()) + (several ? " to " + text_of(facet->front) : "") +
         ": " + std::string(name_of(state)) + ", idle " + seconds(idle) + ", expires after " +
-        seconds(timeout_of(state)) + ((flow.flags() & TANDEM_FLOW_LEARNT) != 0 ? ", told by the peer" : ""));
+        seconds(flows_.timeout_of(flow)) + ((flow.flags() & TANDEM_FLOW_LEARNT) != 0 ? ", told by the peer" : ""));
     if (orphan) {
       say("    its server is gone: TCP is reset, UDP placed anew");
       return;

@@ -202,6 +202,21 @@ void compare_serving(Comparison& service, const ServingRules& a, const ServingRu
   service.value("passive.most_down", a.passive->most_down, b.passive->most_down);
 }
 
+void compare_flows(Comparison& service, const FlowRules& a, const FlowRules& b) {
+  service.value("timeouts.established", a.timeouts.established, b.timeouts.established);
+  service.value("timeouts.syn_sent", a.timeouts.syn_sent, b.timeouts.syn_sent);
+  service.value("timeouts.syn_recv", a.timeouts.syn_recv, b.timeouts.syn_recv);
+  service.value("timeouts.fin_wait", a.timeouts.fin_wait, b.timeouts.fin_wait);
+  service.value("timeouts.time_wait", a.timeouts.time_wait, b.timeouts.time_wait);
+  service.value("timeouts.close", a.timeouts.close, b.timeouts.close);
+  service.value("timeouts.close_wait", a.timeouts.close_wait, b.timeouts.close_wait);
+  service.value("timeouts.last_ack", a.timeouts.last_ack, b.timeouts.last_ack);
+  service.value("timeouts.synack", a.timeouts.synack, b.timeouts.synack);
+  service.value("timeouts.udp", a.timeouts.udp, b.timeouts.udp);
+  service.value("out_of_state", a.out_of_state, b.out_of_state);
+  service.value("clamp_mss", a.clamp_mss, b.clamp_mss);
+}
+
 void compare_notify(Comparison& lines, const std::optional<Notify>& a, const std::optional<Notify>& b) {
   if (!a && !b) return;
   if (!a || !b) return lines.say(b ? "notify: added" : "notify: removed");
@@ -282,6 +297,7 @@ void compare_services(std::vector<std::string>& lines, const Site& before, const
                   service.value("virtual router", a.router, b.router);
                   compare_checks(lines, path, a.checks, b.checks);
                   compare_serving(service, a.serving, b.serving);
+                  compare_flows(service, a.flows, b.flows);
                   compare_notify(service, a.notify, b.notify);
                   compare_named(lines, path + ".servers", a.servers, b.servers,
                                 [&](const std::string& server_path, const Server& x, const Server& y) {

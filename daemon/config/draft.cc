@@ -4,6 +4,7 @@
 #include <bit>
 #include <string>
 
+#include "daemon/config/draft_flows.hpp"
 #include "daemon/config/draft_serving.hpp"
 #include "daemon/config/fields.hpp"
 
@@ -276,6 +277,7 @@ class DraftReader {
     places = {entry.key_place, fields.place_of("address"), fields.place_of("port"), fields.place_of("scheduler"), {}};
     read_checks(fields, service, draft_.files);
     read_serving(fields, service.serving);
+    read_flow_rules(fields, service);
     if (const Entry* notify = fields.entry("notify")) read_notify(*notify, service.notify.emplace());
     for (const Entry* server : fields.named("servers")) {
       if (servers_ == kMostServers) {

@@ -66,6 +66,12 @@ constexpr std::array kSections = {
         "`forward: nat`: the answers of `dr` and `tun` servers go past the director. A server that was taken down "
         "this way comes back by its checks, `hold` later at the earliest, twice as late each time that it happens "
         "again soon."},
+    SectionInfo{Section::kTimeouts, "timeouts", "services.NAME.timeouts",
+                "How long a flow is remembered without a packet, by its state. The states are IPVS's; `established`, "
+                "`fin_wait` "
+                "and `udp` are what `ipvsadm --set` changes. A reload holds for the flows there are, too. All "
+                "directors should say "
+                "the same: a flow that is told to the peer is told with what is left of its time."},
     SectionInfo{Section::kCheck, "check", "services.NAME.check",
                 "How it is found out that a server works. Exactly one of the keys that name a type says what is asked; "
                 "`check: none` asks nothing and takes every server for up."},

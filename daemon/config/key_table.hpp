@@ -31,6 +31,7 @@ enum class Section : uint8_t {
   kSchedulerOptions,
   kPersistence,
   kPassive,
+  kTimeouts,
   kCheck,
   kTcpCheck,
   kHttpCheck,

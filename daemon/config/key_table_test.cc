@@ -91,6 +91,7 @@ TEST(KeyTable, HasTheDefaultsThatTheStructsHave) {
   check.type = CheckType::kHttps;
   EXPECT_EQ(site.services[0].checks.checks, (std::vector<NamedCheck>{{"check", check}}));
   EXPECT_EQ(site.services[0].serving, ServingRules());
+  EXPECT_EQ(site.services[0].flows, FlowRules());
   EXPECT_EQ(site.services[0].protocol, Service().protocol);
   EXPECT_EQ(site.services[0].forward, Service().forward);
   EXPECT_EQ(site.services[0].scheduler, Service().scheduler);
@@ -113,6 +114,7 @@ TEST(KeyTable, HasNoKeyThatTheReaderDoesNotAskFor) {
       {Section::kSchedulerOptions, site_with("scheduler: wlc", "scheduler: wlc\n    scheduler_options: { KEY: [[]] }")},
       {Section::kPersistence, site_with("scheduler: wlc", "scheduler: wlc\n    persistence: { KEY: [[]] }")},
       {Section::kPassive, site_with("scheduler: wlc", "scheduler: wlc\n    passive: { KEY: [[]] }")},
+      {Section::kTimeouts, site_with("scheduler: wlc", "scheduler: wlc\n    timeouts: { KEY: [[]] }")},
       {Section::kCheck, site_with("http: { path: /healthz }, interval: 2s, rise: 2", "KEY: [[]]")},
       {Section::kHttpCheck, site_with("path: /healthz", "KEY: [[]]")},
       {Section::kHttpsCheck, site_with("http: { path: /healthz }", "https: { KEY: [[]] }")},

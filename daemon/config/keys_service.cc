@@ -9,6 +9,18 @@ namespace {
 using enum Section;
 using enum Type;
 
+constexpr Key timeout(std::string_view name, std::string_view standard, std::string_view meaning,
+                      std::string_view also = {}) {
+  return {.section = kTimeouts,
+          .name = name,
+          .type = kDuration,
+          .standard = standard,
+          .low = ns(1s),
+          .high = ns(744h),
+          .also = also,
+          .meaning = meaning};
+}
+
 }  // namespace
 
 std::span<const Key> service_keys() {
@@ -70,6 +82,17 @@ std::span<const Key> service_keys() {
         .meaning = "What becomes of the connections of a server that goes down."},
     Key{.section = kService, .name = "passive", .type = kOptionalMap, .otherwise = "none", .inside = kPassive,
         .also = "outlier_detection observe", .meaning = "Whether real clients' failures take a server down."},
+    Key{.section = kService, .name = "timeouts", .type = kMap, .otherwise = "as its keys say", .inside = kTimeouts,
+        .also = "lvs_timeouts timeout", .meaning = "How long flows are remembered."},
+    Key{.section = kService, .name = "out_of_state", .type = kChoice, .standard = "reset",
+        .choices = out_of_state_choices(), .also = "sloppy_tcp",
+        .meaning = "What becomes of TCP in the midst of a connection that no flow is known of. In the first 5 s after a "
+                   "takeover `reset` says nothing either: the peer's record may be on its way."},
+    Key{.section = kService, .name = "clamp_mss", .type = kInteger, .otherwise = "as the ends say", .low = 500,
+        .high = 65495, .also = "mss mss_clamp tcp_mss adv_mss",
+        .meaning = "The most that the maximum segment size may be in SYNs that pass here, for ways whose MTU the ends do not "
+                   "learn: the client's SYN, which bounds what servers send, and with `nat` the server's as well. What clients "
+                   "send through a tunnel is bounded by the server's own SYN (`advmss` of its route)."},
     Key{.section = kService, .name = "notify", .type = kMap, .otherwise = "nobody is told", .inside = kNotify,
         .also = "quorum_up quorum_down notify_up notify_down",
         .meaning = "A program that is told when the service or one of its servers goes down or comes up."},
@@ -122,6 +145,18 @@ std::span<const Key> service_keys() {
     Key{.section = kPassive, .name = "most_down", .type = kPercent, .standard = "50%", .low = 1, .high = 100,
         .also = "max_ejection_percent",
         .meaning = "The most of the servers that may be down for this at once; and never so many that the quorum goes."},
+
+    timeout("established", "15m", "A connection is open.", "tcp tcp_timeout"),
+    timeout("syn_sent", "2m", "The server's SYN was seen first."),
+    timeout("syn_recv", "1m", "The client's SYN was seen, not yet its ACK (nor, with `nat`, the server's answer)."),
+    timeout("fin_wait", "2m", "The server has closed, the client not yet; with `dr` and `tun`: the client has closed.",
+            "tcpfin tcp_fin fin"),
+    timeout("time_wait", "2m", "Both have closed."),
+    timeout("close", "10s", "It was reset."),
+    timeout("close_wait", "1m", "The client has closed, the server not yet."),
+    timeout("last_ack", "30s", "The last acknowledgment is due."),
+    timeout("synack", "2m", "A SYN was answered by one."),
+    timeout("udp", "5m", "Between two datagrams of one client port.", "udp_timeout"),
   };
   // clang-format on
   return kKeys;

@@ -280,6 +280,32 @@ struct ServingRules {
   bool operator==(const ServingRules&) const = default;
 };
 
+// How long a flow lives without a packet, by its state; the defaults are IPVS's.
+struct FlowTimeouts {
+  Duration established = std::chrono::minutes(15);
+  Duration syn_sent = std::chrono::minutes(2);
+  Duration syn_recv = std::chrono::minutes(1);
+  Duration fin_wait = std::chrono::minutes(2);
+  Duration time_wait = std::chrono::minutes(2);
+  Duration close = 10s;
+  Duration close_wait = std::chrono::minutes(1);
+  Duration last_ack = 30s;
+  Duration synack = std::chrono::minutes(2);
+  Duration udp = std::chrono::minutes(5);
+  bool operator==(const FlowTimeouts&) const = default;
+};
+
+// In the order of forwarding::OutOfState.
+enum class OutOfState : uint8_t { kReset, kDrop, kAccept };
+
+// How the flows of a service are treated, whichever server they go to.
+struct FlowRules {
+  FlowTimeouts timeouts;
+  OutOfState out_of_state = OutOfState::kReset;  // TCP that no flow knows
+  uint16_t clamp_mss = 0;                        // 0: as the ends say
+  bool operator==(const FlowRules&) const = default;
+};
+
 // What sh, mh, lblc and lblcr may be told.
 struct SchedulerOptions {
   bool port = false;                             // sh, mh: the client's port is hashed as well
@@ -334,6 +360,7 @@ struct Service {
   NoServerPolicy no_server = NoServerPolicy::kReject;
   CheckSet checks;
   ServingRules serving;
+  FlowRules flows;
   std::vector<Server> servers;
   std::optional<Notify> notify;
   // The virtual router that owns the VIP; empty when none does, and then the service is always

@@ -119,6 +119,14 @@ constexpr std::array kFlowsOnDown = {
     Choice{std::to_underlying(FlowsOnDown::kReselect), "reselect", "the next packet goes to another server",
            "redispatch"},
 };
+constexpr std::array kOutOfState = {
+    Choice{std::to_underlying(OutOfState::kReset), "reset", "it is reset, as IPVS lets the director's own stack do",
+           ""},
+    Choice{std::to_underlying(OutOfState::kDrop), "drop", "nothing is answered", "ignore"},
+    Choice{std::to_underlying(OutOfState::kAccept), "accept",
+           "it goes to a server as if it were new (IPVS: sloppy_tcp); with a hashing scheduler to the one it was on",
+           "sloppy sloppy_tcp"},
+};
 constexpr std::array kInitials = {
     Choice{0, "down", "takes no connections before its first success", ""},
     Choice{1, "up", "takes connections at once", ""},
@@ -192,6 +200,9 @@ std::span<const Choice> weight_from_choices() {
 std::span<const Choice> on_down_choices() {
   return kOnDown;
 }
+std::span<const Choice> out_of_state_choices() {
+  return kOutOfState;
+}
 std::span<const Choice> flows_on_down_choices() {
   return kFlowsOnDown;
 }
@@ -203,6 +214,9 @@ std::string_view word(WeightFrom what) {
 }
 std::string_view word(OnDown what) {
   return word_in(kOnDown, std::to_underlying(what));
+}
+std::string_view word(OutOfState what) {
+  return word_in(kOutOfState, std::to_underlying(what));
 }
 std::string_view word(FlowsOnDown what) {
   return word_in(kFlowsOnDown, std::to_underlying(what));

@@ -28,6 +28,7 @@ std::span<const Choice> quorum_of_choices();
 std::span<const Choice> weight_from_choices();
 std::span<const Choice> on_down_choices();
 std::span<const Choice> flows_on_down_choices();
+std::span<const Choice> out_of_state_choices();
 
 // The types of checks that a key of `check` names, in the manual's order.
 struct CheckTypeWord {
@@ -48,5 +49,6 @@ std::string_view word(QuorumOf what);
 std::string_view word(WeightFrom what);
 std::string_view word(OnDown what);
 std::string_view word(FlowsOnDown what);
+std::string_view word(OutOfState what);
 
 }  // namespace tandem::config

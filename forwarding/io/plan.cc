@@ -35,6 +35,23 @@ SchedulerSetting scheduler_of(const config::Service& service) {
           .expiration = options.expiration};
 }
 
+static_assert(static_cast<uint8_t>(config::OutOfState::kAccept) == static_cast<uint8_t>(OutOfState::kAccept));
+
+Timeouts timeouts_of(const config::FlowTimeouts& said) {
+  Timeouts timeouts;
+  timeouts.set(FlowState::kEstablished, said.established);
+  timeouts.set(FlowState::kSynSent, said.syn_sent);
+  timeouts.set(FlowState::kSynRecv, said.syn_recv);
+  timeouts.set(FlowState::kFinWait, said.fin_wait);
+  timeouts.set(FlowState::kTimeWait, said.time_wait);
+  timeouts.set(FlowState::kClose, said.close);
+  timeouts.set(FlowState::kCloseWait, said.close_wait);
+  timeouts.set(FlowState::kLastAck, said.last_ack);
+  timeouts.set(FlowState::kSynAck, said.synack);
+  timeouts.set(FlowState::kUdpFlow, said.udp);
+  return timeouts;
+}
+
 // Every address with every port. The first of each is what the service is known by.
 void set_fronts(const config::Service& service, ServiceSetting& setting) {
   std::vector<config::PortRange> ports = service.ports;
@@ -93,6 +110,9 @@ std::vector<ServiceSetting> settings_of(const config::Site& site, const Knowledg
                              .ipv6_prefix = service.persistence->ipv6_prefix,
                              .keep_drained = service.persistence->keep_drained};
     setting.flows_on_down = static_cast<FlowsOnDown>(service.serving.flows_on_down);
+    setting.out_of_state = static_cast<OutOfState>(service.flows.out_of_state);
+    setting.timeouts = timeouts_of(service.flows.timeouts);
+    setting.clamp_mss = service.flows.clamp_mss;
     setting.watched = service.serving.passive.has_value();
     setting.active = is_active(service, knowledge);
     for (const config::Server& server : service.servers) {

@@ -112,15 +112,24 @@ std::string silence_table(const SilenceRules& rules) {
       "  set nat_servers { type inet_proto . ipv4_addr . inet_service; }\n"
       // Protocol, destination and destination port of the IPv4 packet that an ICMP error quotes.
       "  set nat_server_errors { typeof @th,136,8 . @th,192,32 . @th,240,16; }\n"
+      "  set parts { typeof ip saddr . ip daddr . ip protocol . ip id; size 65536; flags dynamic,timeout; timeout 2s; "
+      "gc-interval 1s; }\n"
+      "  chain ours {\n"
+      "    ip frag-off & 0x3fff == 0x2000 update @parts { ip saddr . ip daddr . ip protocol . ip id }\n"
+      "    drop\n"
+      "  }\n"
       "  chain taken {\n"
       // A VLAN's frame passes here first with its tag, which nft puts back before it looks; it is the VLAN interface's
       // business, whose own tap has not seen it yet.
       "    @ll,96,16 != 0x0800 accept\n"
-      "    meta l4proto . ip daddr . th dport @services drop\n"
-      "    meta l4proto . ip daddr . th dport @service_ranges drop\n"
+      "    meta l4proto . ip daddr . th dport @services goto ours\n"
+      "    meta l4proto . ip daddr . th dport @service_ranges goto ours\n"
+      // Later parts of a datagram have no ports: they are known by what their first part was. One that comes before it passes, and waits
+      // in the kernel for a first part that will not come.
+      "    ip frag-off & 0x1fff != 0 ip saddr . ip daddr . ip protocol . ip id @parts drop\n"
       "    fib daddr type local accept\n"
-      "    meta l4proto . ip saddr . th sport @nat_servers drop\n"
-      "    meta l4proto . ip saddr . th sport @nat_server_ranges drop\n"
+      "    meta l4proto . ip saddr . th sport @nat_servers goto ours\n"
+      "    meta l4proto . ip saddr . th sport @nat_server_ranges goto ours\n"
       "    icmp type { destination-unreachable, time-exceeded, parameter-problem } "
       "@th,136,8 . @th,192,32 . @th,240,16 @nat_server_errors drop\n"
       "    icmp type { destination-unreachable, time-exceeded, parameter-problem } "

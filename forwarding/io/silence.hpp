@@ -9,6 +9,7 @@
 //   - what comes from a NAT server's address and port and is not for this box itself. Answers to the director's own
 //     health checks are for this box and pass;
 //   - ICMP errors about a packet sent to a NAT server, when they are not for this box: the engine translates those.
+// Of a datagram in pieces the later parts go the way of the first, whose name is kept in a set for two seconds.
 // ICMP echo to the VIP passes: the kernel answers pings.
 //
 // The table outlives the process on purpose: a room that was killed and is started again within 100 ms finds its traffic

@@ -29,8 +29,8 @@ TEST(Silence, ATableIsReplacedInOneTransactionWhateverWasThere) {
 
 TEST(Silence, AnswersToThisBoxAreLetThroughBeforeServersAreDropped) {
   const std::string text = silence_table({});
-  EXPECT_LT(text.find("@services drop"), text.find("fib daddr type local accept"));
-  EXPECT_LT(text.find("fib daddr type local accept"), text.find("@nat_servers drop"));
+  EXPECT_LT(text.find("@services goto ours"), text.find("fib daddr type local accept"));
+  EXPECT_LT(text.find("fib daddr type local accept"), text.find("@nat_servers goto ours"));
 }
 
 TEST(Silence, AnInterfaceWhoseNameWouldEndTheQuotesIsLeftOut) {

@@ -26,7 +26,7 @@ void FlowReceiver::merge_one(const Record& record, const IpAddress& client, Time
   }
   const bool is_template = record.state == TANDEM_STATE_TEMPLATE;
   const uint8_t protocol = is_template ? TANDEM_TEMPLATE_PROTOCOL : target.protocol;
-  const Duration lifetime = timeout_of(static_cast<FlowState>(record.state));
+  const Duration lifetime = table_.timeout_of(target.service, record.state);
   // A peer with longer lifetimes does not make ours longer.
   const Duration remaining = std::min<Duration>(std::chrono::milliseconds(record.remaining_ms), lifetime);
   if (remaining == Duration::zero()) {
@@ -50,7 +50,11 @@ void FlowReceiver::merge_one(const Record& record, const IpAddress& client, Time
       return;
     }
     if (knows_better(*ours, record.flags, last_seen, now_tick)) break;
-    if (table_.update(*ours, value)) return;
+    if (table_.update(*ours, value)) {
+      // What went by meanwhile went by the peer.
+      if (protocol == TANDEM_TCP) table_.set_sequences(*ours, {});
+      return;
+    }
   }
   ++counts_.kept;
 }
@@ -58,7 +62,7 @@ void FlowReceiver::merge_one(const Record& record, const IpAddress& client, Time
 bool FlowReceiver::knows_better(const Flow& ours, uint8_t told_flags, uint32_t told_last_seen,
                                 uint32_t now_tick) const {
   const Duration age{static_cast<int64_t>(age_of(ours.last_seen(), now_tick)) << TANDEM_TICK_SHIFT};
-  const bool alive = age < timeout_of(static_cast<FlowState>(ours.state()));
+  const bool alive = age < table_.timeout_of(ours);
   const bool ours_is_learnt = (ours.flags() & TANDEM_FLOW_LEARNT) != 0;
   const bool told_is_hearsay = (told_flags & TANDEM_FLOW_LEARNT) != 0;
   if (!alive || (ours_is_learnt && !told_is_hearsay)) return false;

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "daemon/base/assert.hpp"
-#include "forwarding/tcp_state.hpp"
 
 namespace tandem::forwarding::sync {
 namespace {
@@ -36,11 +35,11 @@ FlowSender::Batch FlowSender::collect(Buffer& out, TimePoint now) {
   word_ = table_.take_dirty(peer_, word_, kBatchLimit, [&](const Flow& flow) {
     if (flow.is_ipv6()) {
       const auto client = table_.client_of(flow);  // none: it has just gone, and who came instead is dirty too
-      const FlowRecord6 record = record6_of(flow, client.value_or(IpAddress{}).v6, now);
+      const FlowRecord6 record = record6_of(table_, flow, client.value_or(IpAddress{}).v6, now);
       if (client && record.remaining_ms != 0) batch6_.push_back(record);
       return;
     }
-    const FlowRecord record = record_of(flow, now);
+    const FlowRecord record = record_of(table_, flow, now);
     if (record.remaining_ms != 0) batch_.push_back(record);  // what is over needs no telling
   });
   if (!batch_.empty()) encode(out, batch_);
@@ -59,8 +58,8 @@ FlowSender::Batch FlowSender::collect(Buffer& out, TimePoint now) {
 
 namespace {
 
-uint32_t remaining_ms_of(const Flow& flow, TimePoint now) {
-  const Duration whole = timeout_of(static_cast<FlowState>(flow.state()));
+uint32_t remaining_ms_of(const FlowTable& table, const Flow& flow, TimePoint now) {
+  const Duration whole = table.timeout_of(flow);
   const Duration age{static_cast<int64_t>(age_of(flow.last_seen(), tick_of(now))) << TANDEM_TICK_SHIFT};
   const auto remaining = std::chrono::ceil<std::chrono::milliseconds>(whole - age).count();
   return static_cast<uint32_t>(std::clamp<int64_t>(remaining, 0, UINT32_MAX));
@@ -68,24 +67,24 @@ uint32_t remaining_ms_of(const Flow& flow, TimePoint now) {
 
 }  // namespace
 
-FlowRecord record_of(const Flow& flow, TimePoint now) {
+FlowRecord record_of(const FlowTable& table, const Flow& flow, TimePoint now) {
   return {.client_address = tandem_key_client_address(flow.key),
           .client_port = flow.client_port(),
           .service = flow.service(),
           .server = flow.server(),
           .state = flow.state(),
           .flags = flow.flags(),
-          .remaining_ms = remaining_ms_of(flow, now)};
+          .remaining_ms = remaining_ms_of(table, flow, now)};
 }
 
-FlowRecord6 record6_of(const Flow& flow, const Ipv6Address& client, TimePoint now) {
+FlowRecord6 record6_of(const FlowTable& table, const Flow& flow, const Ipv6Address& client, TimePoint now) {
   return {.client_address = client.bytes,
           .client_port = flow.client_port(),
           .service = flow.service(),
           .server = flow.server(),
           .state = flow.state(),
           .flags = flow.flags(),
-          .remaining_ms = remaining_ms_of(flow, now)};
+          .remaining_ms = remaining_ms_of(table, flow, now)};
 }
 
 }  // namespace tandem::forwarding::sync

@@ -55,7 +55,7 @@ class FlowSender {
 };
 
 // The record of a flow as it stands; remaining_ms is 0 when its lifetime is over.
-FlowRecord record_of(const Flow& flow, TimePoint now);
-FlowRecord6 record6_of(const Flow& flow, const Ipv6Address& client, TimePoint now);
+FlowRecord record_of(const FlowTable& table, const Flow& flow, TimePoint now);
+FlowRecord6 record6_of(const FlowTable& table, const Flow& flow, const Ipv6Address& client, TimePoint now);
 
 }  // namespace tandem::forwarding::sync

@@ -52,6 +52,14 @@ TEST_F(Sender, TellsADirtyFlowOnceInItsLatestState) {
   EXPECT_TRUE(take().empty());
 }
 
+TEST_F(Sender, CountsTheLifetimeByTheServicesOwnTimeouts) {
+  table_->service_slots()[1].timeouts_ms[static_cast<size_t>(FlowState::kEstablished)] = 7'200'000;
+  table_.packet(kClient, 1000, 1, 11, FlowState::kEstablished, kBegin);
+  const auto records = take(kBegin + 1000s);
+  ASSERT_EQ(records.size(), 1U);
+  EXPECT_NEAR(records[0].remaining_ms, 6'200'000, 140);
+}
+
 TEST_F(Sender, SaysWhatIsLeftOfALifetimeAndNothingOfWhatIsOver) {
   table_.packet(kClient, 1000, 1, 11, FlowState::kTimeWait, kBegin);
   const auto whole = timeout_of(FlowState::kTimeWait);
@@ -180,6 +188,22 @@ TEST_F(Receiver, DoesNotLiveLongerThanItsOwnTimeoutsSay) {
   forever.remaining_ms = UINT32_MAX;
   merge(forever);
   EXPECT_EQ(flow()->last_seen(), tick_of(kBegin));
+}
+
+TEST_F(Receiver, ForgetsTheSequenceNumbersOfAFlowThatThePeerHasNow) {
+  table_.packet(kClient, 1000, 1, 11, FlowState::kEstablished, kBegin - 100s);
+  table_->set_sequences(*flow(), {.client = 7, .server = 9});
+  merge(record(FlowState::kEstablished, 10s));
+  EXPECT_EQ(table_->sequences_of(*flow()), SeenSequences{});
+}
+
+// Both ends count by the timeouts of the service, which are told to the table.
+TEST_F(Receiver, CountsTheLifetimeByTheServicesOwnTimeouts) {
+  table_->service_slots()[1].timeouts_ms[static_cast<size_t>(FlowState::kEstablished)] = 7'200'000;
+  FlowRecord told = record(FlowState::kEstablished);
+  told.remaining_ms = 7'000'000;
+  merge(told);
+  EXPECT_NEAR(age_of(flow()->last_seen(), tick_of(kBegin)), ticks_of(200s), 1);
 }
 
 TEST_F(Receiver, MarksNothingDirtyForAnybody) {
