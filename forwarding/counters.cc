@@ -56,6 +56,12 @@ std::string_view name_of(Counter counter) {
       return "drop_bad_length";
     case Counter::kDropBadOffload:
       return "drop_bad_offload";
+    case Counter::kDropBadChecksum:
+      return "drop_bad_checksum";
+    case Counter::kDropBadOptions:
+      return "drop_bad_options";
+    case Counter::kDropSpoofedSource:
+      return "drop_spoofed_source";
     case Counter::kDropFragment:
       return "drop_fragment";
     case Counter::kDropFragmentDuplicate:

@@ -47,6 +47,9 @@ enum class Counter : uint8_t {
   kFragmentsGivenUp,  // datagrams forgotten before all of their parts had come
   kDropBadLength,
   kDropBadOffload,
+  kDropBadChecksum,        // of an IPv4 header or an ICMP error
+  kDropBadOptions,         // of IPv4: malformed, or a source route
+  kDropSpoofedSource,      // a new flow from an address nobody can send from: ours, loopback, multicast
   kDropFragment,           // overlaps another part, stands where none can, or has not the whole transport header
   kDropFragmentDuplicate,  // has been there already
   kDropFragmentNoRoom,     // too many wait for their first part

@@ -2,6 +2,7 @@
 
 #include <mutex>
 
+#include "forwarding/header_checks.hpp"
 #include "forwarding/recipe.hpp"
 #include "forwarding/tcp_state.hpp"
 #include "forwarding/tcp_window.hpp"
@@ -122,8 +123,15 @@ bool Decider::is_lost(const Packet& packet, const Service& service, const Server
          (packet.tcp_flags & kRst) == 0;
 }
 
+// RFC 1812, 5.3.7, and what Linux calls a martian: nobody beyond a wire has an address of ours.
+bool Decider::is_spoofed(const Packet& packet) const {
+  return !can_be_sender(packet.source) || services_.is_own(packet.source) ||
+         services_.is_vip(packet.protocol, packet.source);
+}
+
 Decision Decider::unknown(const Packet& packet, const Facet& facet, Flow* former, TimePoint now) {
   const Service& service = *facet.service;
+  if (is_spoofed(packet)) return drop(Counter::kDropSpoofedSource, facet.slot);
   const bool accepts = service.setting.out_of_state == OutOfState::kAccept && (packet.tcp_flags & kRst) == 0;
   if (packet.protocol == kTcp && !opens(packet.tcp_flags) && !(accepts && service.setting.active)) {
     if (service.setting.out_of_state == OutOfState::kDrop) return drop(Counter::kDropOutOfState, facet.slot);

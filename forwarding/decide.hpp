@@ -63,6 +63,7 @@ class Decider {
   std::optional<Decision> from_server(const Packet& packet, TimePoint now);
   Decision about_flow(const Packet& packet);
   Decision known(const Packet& packet, const Facet& facet, Flow flow, Server& server, TimePoint now);
+  bool is_spoofed(const Packet& packet) const;
   Decision unknown(const Packet& packet, const Facet& facet, Flow* former, TimePoint now);
   Server* choose(const Packet& packet, Service& service, TimePoint now);
   // The flow's server is dead, and the service wants to do something about it.

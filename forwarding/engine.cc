@@ -48,6 +48,7 @@ Verdict Engine::handle(const FrameIn& frame, TimePoint now, Outputs& outputs) {
   counters_.add(Counter::kFrames);
   auto packet = parse(frame);
   if (!packet) return malformed(frame, packet.error());
+  if (const auto fault = header_fault(*packet)) return faulty(*packet, *fault);
   if (packet->fragment) return handle_part(*packet, now, outputs);
   return carry_out(*packet, decider_.decide(*packet, now), now, outputs);
 }
@@ -108,6 +109,17 @@ Verdict Engine::malformed(const FrameIn& frame, ParseError error) {
   return Verdict::kTaken;
 }
 
+// As malformed(): what is not for a service the kernel drops itself.
+Verdict Engine::faulty(const Packet& packet, HeaderFault fault) {
+  const auto& quoted = packet.quoted;
+  const bool ours = quoted ? services_.is_vip(quoted->protocol, quoted->source) ||
+                                 services_.is_nat_server(quoted->protocol, quoted->destination)
+                           : decider_.may_be_ours(packet);
+  if (!ours) return not_ours();
+  counters_.add(fault == HeaderFault::kChecksum ? Counter::kDropBadChecksum : Counter::kDropBadOptions);
+  return Verdict::kTaken;
+}
+
 void Engine::say(const Packet& packet, const IcmpError& error, const IpAddress& source, Counter made, TimePoint now,
                  Outputs& outputs) {
   const bool said = answers_.icmp(packet, error, source, now, outputs);
@@ -163,7 +175,9 @@ void Engine::forward(Packet& packet, const Decision& decision, TimePoint now, Ou
   const tandem_recipe& recipe = recipe_for(packet, decision, own);
   if (packet.ttl <= 1) {
     dropped(decision.facet, Counter::kDropTtl);
-    say(packet, kIcmpTimeExceeded, virtual_address(recipe), Counter::kTimeExceeded, now, outputs);
+    const IpAddress vip = virtual_address(recipe);
+    const bool to_client = decision.step == Step::kToClient || decision.step == Step::kErrorToClient;
+    say(packet, kIcmpTimeExceeded, to_client ? own_name_to(recipe, vip) : vip, Counter::kTimeExceeded, now, outputs);
     return;
   }
   const bool to_server = decision.step == Step::kToServer || decision.step == Step::kErrorToServer;

@@ -15,6 +15,7 @@
 #include "forwarding/decide.hpp"
 #include "forwarding/flow_table.hpp"
 #include "forwarding/fragments.hpp"
+#include "forwarding/header_checks.hpp"
 #include "forwarding/outputs.hpp"
 #include "forwarding/packet.hpp"
 #include "forwarding/segment.hpp"
@@ -68,6 +69,8 @@ class Engine {
   Verdict go_after_first(Packet& packet, const Decision& decision, TimePoint now, Outputs& outputs);
   void release(const HeldPart& held, const Decision& decision, TimePoint now, Outputs& outputs);
   Verdict not_ours();
+  Verdict faulty(const Packet& packet, HeaderFault fault);
+  IpAddress own_name_to(const tandem_recipe& recipe, const IpAddress& otherwise) const;
   const tandem_recipe& recipe_for(const Packet& packet, const Decision& decision, tandem_recipe& own) const;
   void break_off(Packet& packet, const Decision& decision, TimePoint now, Outputs& outputs);
   void dropped(uint16_t facet, Counter reason);

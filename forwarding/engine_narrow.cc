@@ -8,6 +8,13 @@
 
 namespace tandem::forwarding {
 
+// Who we say we are to a server. One that has the VIP itself, for a dr service, would not believe what comes from it.
+IpAddress Engine::own_name_to(const tandem_recipe& recipe, const IpAddress& otherwise) const {
+  const IpAddress own = tunnel_source(recipe);
+  const bool known = own.family == otherwise.family && can_be_sender(own);
+  return known ? own : otherwise;
+}
+
 void Engine::too_long(const FrameIn& frame, uint16_t mtu, TimePoint now, Outputs& outputs) {
   auto packet = parse(frame);
   const auto server = packet ? decider_.server_that_sent(*packet) : std::nullopt;
@@ -20,10 +27,7 @@ void Engine::too_long(const FrameIn& frame, uint16_t mtu, TimePoint now, Outputs
                   Counter::kFragmented);
   }
   counters_.add(Counter::kDropTooBig);
-  // A server that has the VIP itself, for a dr service, would not believe what comes from it.
-  IpAddress us = tunnel_source(services_.recipe(*server));
-  if (us.family != packet->source.family || us == IpAddress(Ipv4Address{}) || us == IpAddress(Ipv6Address{}))
-    us = packet->source;
+  const IpAddress us = own_name_to(services_.recipe(*server), packet->source);
   say(*packet, fragmentation_needed(mtu), us, Counter::kTooBigSaid, now, outputs);
   const auto error = outputs.take_last_if(ToAddress{packet->source});
   if (!error) return;  // the limit on what we say forbade it

@@ -12,7 +12,7 @@ CHOSEN = [
     ("* tun larger than*", "without df: packets | a byte more: packets",
      "A packet without DF is cut before it is put into the tunnel, so that the server's kernel puts nothing together twice; IPVS cuts the outer one."),
     ("udp tun router's fragmentation needed", "*: rest", "The client is told what the router said; IPVS tells the old MTU of its own route once more."),
-    ("udp tun router's time exceeded", "*: type | *: code",
+    ("udp tun router's time exceeded", "*: packets",
      "The outer TTL is ours and not the client's, so what died of it is, to the client, a host that cannot be reached."),
 
     # What the director itself says
@@ -30,6 +30,8 @@ CHOSEN = [
     ("* client's parameter problem", "*quoted: packets", "A parameter problem is told to the server; IPVS relays only the types 3, 4 and 11."),
     ("udp nat server's parameter problem", "*quoted: source | *quoted: quoted destination | *quoted: quoted ports",
      "The same to the client, translated; IPVS's director forwards it untouched, with the server's own address in it."),
+    ("udp dr client's port unreachable | udp tun client's port unreachable", "a bad checksum: packets",
+     "An error whose checksum is wrong is dropped for every method; IPVS looks at it with NAT alone."),
     ("* client's source quench", "*quoted: packets", "Source quench is deprecated and ignored (RFC 6633)."),
 
     # TCP that no flow knows
@@ -41,5 +43,6 @@ CHOSEN = [
      " | total length within udp's header: packets", "A header that does not fit its packet is dropped and counted; IPVS looks at the ports alone."),
 
     # IP options
-    ("* option record route | * option timestamp", "packet: options", "Options pass as they are; the kernel beneath IPVS writes its own address and time into them."),
+    ("* option length *", "packet: packets", "Malformed options are dropped and counted; the kernel beneath IPVS answers them with a parameter problem, which helps who probes."),
+    ("* option record route | * option timestamp", "packet: options | packet: inner options", "Options pass as they are; the kernel beneath IPVS writes its own address and time into them."),
 ]

@@ -140,17 +140,23 @@ def start_tandem(folder, programs):
 
 @dataclass
 class Case:
-    """Steps are (name, side it comes from, frame)."""
+    """Steps are (name, side it comes from, frames)."""
     name: str
     client: str
     port: int
     steps: list = field(default_factory=list)
 
     def from_client(self, name, packet):
-        self.steps.append((name, "client", ethernet(OUTSIDE_MAC, CLIENT_MAC, packet)))
+        self.parts_from_client(name, [packet])
 
     def from_server(self, name, packet, method="nat"):
-        self.steps.append((name, "server", ethernet(INSIDE_MAC, SERVER_MACS[method], packet)))
+        self.parts_from_server(name, [packet], method)
+
+    def parts_from_client(self, name, packets):
+        self.steps.append((name, "client", [ethernet(OUTSIDE_MAC, CLIENT_MAC, packet) for packet in packets]))
+
+    def parts_from_server(self, name, packets, method="nat"):
+        self.steps.append((name, "server", [ethernet(INSIDE_MAC, SERVER_MACS[method], packet) for packet in packets]))
 
     def tcp(self, name, method, tcp_flags, **more):
         self.from_client(name, tcp_packet(self.client, VIP, self.port, PORTS[method], tcp_flags, **more))
@@ -402,9 +408,9 @@ def strange_segments():
     c = case("udp a port of the vip that is no service")
     c.from_client("question", udp_packet(c.client, VIP, c.port, 9999, b"?"))
     c = case("tcp broadcast frame")
-    c.steps.append(("syn", "client", ethernet("ff:ff:ff:ff:ff:ff", CLIENT_MAC, tcp_packet(c.client, VIP, c.port, PORTS["nat"], SYN))))
+    c.steps.append(("syn", "client", [ethernet("ff:ff:ff:ff:ff:ff", CLIENT_MAC, tcp_packet(c.client, VIP, c.port, PORTS["nat"], SYN))]))
     c = case("tcp another's mac address")
-    c.steps.append(("syn", "client", ethernet("02:00:00:00:77:77", CLIENT_MAC, tcp_packet(c.client, VIP, c.port, PORTS["nat"], SYN))))
+    c.steps.append(("syn", "client", [ethernet("02:00:00:00:77:77", CLIENT_MAC, tcp_packet(c.client, VIP, c.port, PORTS["nat"], SYN))]))
 
 
 def large():
@@ -438,18 +444,15 @@ def fragments():
             c.udp("question", method)
             whole = udp_packet(c.client, VIP, c.port, PORTS[method], bytes(range(250)) * 10, flags=0, id=0x5151)
             parts = pieces(whole, (1000, 1000, 508))
-            for place in order[:-1]:
-                c.from_client(f"piece {place}", parts[place])
-            c.from_client(f"piece {order[-1]}", parts[order[-1]])
+            c.parts_from_client("all", [parts[place] for place in order])
         c = case(f"udp {method} a fragment of nothing")
         c.from_client("piece", pieces(udp_packet(c.client, VIP, c.port, PORTS[method], b"n" * 2000, flags=0), (1000, 1008))[1])
         c = case(f"tcp {method} first fragment shorter than its header")
         c.from_client("piece", pieces(tcp_packet(c.client, VIP, c.port, PORTS[method], SYN, payload=b"n" * 100, flags=0), (8, 112))[0])
     c = case("udp nat fragments back")
     c.udp("question", "nat")
-    for number, part in enumerate(pieces(udp_packet(SERVERS["nat"], c.client, SERVER_PORTS["nat"], c.port, bytes(range(250)) * 10,
-                                                    flags=0, id=0x6161), (1200, 1200, 108))):
-        c.from_server(f"piece {number}", part)
+    c.parts_from_server("all", pieces(udp_packet(SERVERS["nat"], c.client, SERVER_PORTS["nat"], c.port, bytes(range(250)) * 10,
+                                                 flags=0, id=0x6161), (1200, 1200, 108)))
 
 
 # Comparing
@@ -513,10 +516,11 @@ def rounds(ends, cases):
         seen = []
         for each in cases:
             if number < len(each.steps):
-                name, side, frame = each.steps[number]
+                name, side, frames = each.steps[number]
                 result[each.name, name] = {"ipvs": [], "tandem": []}
-                ends.send(side, frame)
-                seen += ends.receive(BETWEEN_S)
+                for frame in frames:
+                    ends.send(side, frame)
+                    seen += ends.receive(BETWEEN_S)
         seen += ends.receive(AFTER_S)
         # A later fragment does not say whose it is.
         whole = [(name, side, frame) for name in ("ipvs", "tandem") for side in ("client", "server")
