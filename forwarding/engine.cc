@@ -28,7 +28,8 @@ size_t size_limit(const tandem_recipe& recipe) {
 }  // namespace
 
 Engine::Engine(FlowTable& flows, ServiceTable& services, const EngineSettings& settings)
-    : services_(services),
+    : flows_(flows),
+      services_(services),
       decider_(flows, services, counters_),
       sweeper_(flows, services, counters_),
       answers_(settings.answers),
@@ -42,6 +43,25 @@ bool Engine::expire(TimePoint now, size_t slots, size_t most) {
     counters_.add(Counter::kFragmentsGivenUp, fragments_->take_given_up());
   }
   return sweeper_.step(now, slots, most);
+}
+
+void Engine::expect(const FrameIn& frame) const {
+  const Bytes bytes = Bytes(frame.buffer).subspan(frame.ip_offset, frame.ip_length);
+  const auto look = [&](uint8_t protocol, const IpAddress& source, const IpAddress& destination, size_t at) {
+    const auto* ports = wire_at<PortsAndMore>(bytes, at);
+    if (ports == nullptr) return;
+    if (services_.find(protocol, destination, ports->destination_port) != nullptr)
+      flows_.prefetch(protocol, source, ports->source_port);
+    else
+      flows_.prefetch(protocol, destination, ports->destination_port);
+  };
+  const auto* four = wire_at<Ipv4Header>(bytes);
+  if (four != nullptr && four->version() == 4)
+    return look(four->protocol, Ipv4Address{four->source}, Ipv4Address{four->destination}, four->header_length());
+  // What has extension headers is rare enough to wait.
+  const auto* six = wire_at<Ipv6Header>(bytes);
+  if (six != nullptr && six->version() == 6)
+    look(six->next_header, Ipv6Address{six->source}, Ipv6Address{six->destination}, sizeof(Ipv6Header));
 }
 
 Verdict Engine::handle(const FrameIn& frame, TimePoint now, Outputs& outputs) {

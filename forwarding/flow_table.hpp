@@ -95,6 +95,15 @@ class FlowTable {
   // Of protocol TANDEM_TEMPLATE_PROTOCOL: templates only; of others: no templates.
   std::optional<Flow> find(uint8_t protocol, const IpAddress& client, uint16_t client_port, uint16_t service) const;
 
+  // Brings the places of this client's flows near, for a find() some packets later.
+  void prefetch(uint8_t protocol, const IpAddress& client, uint16_t client_port) const {
+    const uint64_t hash = place_of(protocol, client, client_port).hash;
+    __builtin_prefetch(&buckets_[tandem_first_bucket(hash, header_->bucket_count)]);
+    __builtin_prefetch(&buckets_[tandem_second_bucket(hash, header_->bucket_count)]);
+    // GCC takes what only prefetches for a function without effect, and leaves its calls out.
+    __asm__ volatile("" : : "r"(hash));
+  }
+
   // The flow of this client side that `accept(const Flow&)` takes: how an answer, which does not
   // name its service, is matched.
   template <class Accept>

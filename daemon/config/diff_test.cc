@@ -106,6 +106,7 @@ TEST(Difference, IsEmptyOnlyForEqualSites) {
   const std::function<void(Site&)> changes[] = {
       [](Site& s) { s.name = "x"; },
       [](Site& s) { s.send_by = SendBy::kPacketSocket; },
+      [](Site& s) { s.workers = 2; },
       [](Site& s) { s.directors[0].priority = 1; },
       [](Site& s) { s.directors[0].peer_address = {}; },
       [](Site& s) { std::swap(s.directors[0], s.directors[1]); },

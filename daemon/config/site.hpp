@@ -376,6 +376,7 @@ enum class SendBy : uint8_t { kAuto, kAfXdp, kPacketSocket };
 struct Site {
   std::string name;
   SendBy send_by = SendBy::kAuto;
+  uint32_t workers = 0;  // threads that carry packets; 0: by the processors
   std::vector<Director> directors;
   std::optional<PeerLink> peer_link;
   std::vector<VirtualRouter> virtual_routers;

@@ -1,5 +1,7 @@
 #include "forwarding/io/forwarder.hpp"
 
+#include <sched.h>
+
 #include <algorithm>
 #include <cstring>
 #include <mutex>
@@ -10,6 +12,19 @@
 #include "daemon/loop/clock.hpp"
 
 namespace tandem::forwarding {
+namespace {
+
+// Workers where the site file does not say. Each has memory for each interface.
+constexpr size_t kMostUnasked = 4;
+
+// That this process may use.
+size_t processors() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  return sched_getaffinity(0, sizeof set, &set) == 0 ? static_cast<size_t>(CPU_COUNT(&set)) : 1;
+}
+
+}  // namespace
 
 std::expected<std::unique_ptr<Forwarder>, std::string> Forwarder::open(const std::filesystem::path& flow_file,
                                                                        ForwarderCallbacks callbacks) {
@@ -39,7 +54,7 @@ Forwarder::Forwarder(FlowFile file, KernelNetwork network, netlink::Connection c
       monitor_(std::move(monitor)),
       ruleset_watch_(std::move(ruleset_watch)),
       services_(file_.table()),
-      engine_(file_.table(), services_),
+      engines_(file_.table(), services_),
       server_hops_(network_) {}
 
 Forwarder::~Forwarder() = default;
@@ -54,8 +69,9 @@ TableChanges Forwarder::apply(const std::vector<ServiceSetting>& settings) {
   rules.interfaces = wanted_silence_.interfaces;
   SilenceRules both = rules;
   both.add(wanted_silence_);
-  const bool first = worker_ == nullptr;
+  const bool first = workers_.empty();
   wanted_silence_ = both;
+  tap_for(both);
   if (!first) apply_silence(both);
 
   const TimePoint now = loop::monotonic_now();
@@ -68,18 +84,20 @@ TableChanges Forwarder::apply(const std::vector<ServiceSetting>& settings) {
   const std::vector<const Server*> servers = services_.all_servers();
   write_hops(server_hops_.set_servers(servers, now));
   wanted_silence_ = rules;
-  if (first)
-    start_worker();
-  else
+  if (first) {
+    // What an earlier process left: counts the connections the schedulers look at, and drops what timed out meanwhile.
+    if (file_.taken_up()) engines_.at(0).expire(loop::monotonic_now(), flows().slots());
+    start_workers();
+  } else {
     apply_silence(rules);
+  }
+  tap_for(rules);
   return changes;
 }
 
-void Forwarder::start_worker() {
-  // What an earlier process left: counts the connections the schedulers look at, and drops what timed out meanwhile.
-  if (file_.taken_up()) engine_.expire(loop::monotonic_now(), flows().slots());
-  auto network = KernelNetwork::open();
-  TANDEM_ASSERT(network.has_value());
+void Forwarder::start_workers() {
+  const size_t count = workers_wished_ != 0 ? workers_wished_ : std::clamp<size_t>(processors(), 1, kMostUnasked);
+  engines_.grow_to(count);
   Worker::Callbacks callbacks;
   callbacks.port_broken = [this](uint32_t ifindex) {
     if (callbacks_.port_broken) callbacks_.port_broken(ifindex);
@@ -87,10 +105,32 @@ void Forwarder::start_worker() {
   callbacks.flows_dirty = [this] {
     if (callbacks_.flows_dirty) callbacks_.flows_dirty();
   };
-  worker_ = std::make_unique<Worker>(
-      engine_, flows(), services_, gate_, std::make_unique<KernelNetwork>(std::move(*network)),
-      Worker::Settings{.cpu = std::nullopt, .sweep_slots = flows().slots()}, std::move(callbacks));
+  for (size_t i = 0; i < count; ++i) {
+    auto network = KernelNetwork::open();
+    TANDEM_ASSERT(network.has_value());
+    const Worker::Settings settings{
+        .cpu = std::nullopt, .sweep_slots = i == 0 ? flows().slots() : 0, .sweeping = &engines_.at(0)};
+    workers_.push_back(std::make_unique<Worker>(engines_.at(i), flows(), services_, gate_,
+                                                std::make_unique<KernelNetwork>(std::move(*network)), settings,
+                                                callbacks));
+  }
   look_around();
+}
+
+void Forwarder::set_workers(uint32_t wish) {
+  if (std::exchange(workers_wished_, wish) == wish || workers_.empty()) return;
+  for (const auto& worker : workers_) closed_workers_ += worker->stop();
+  workers_.clear();
+  ports_.clear();
+  start_workers();
+}
+
+void Forwarder::tap_for(const SilenceRules& rules) {
+  TapAddresses addresses{.services = rules.taken_to(), .servers = rules.taken_from(), .own = own_addresses_};
+  if (programs_ && addresses == tapped_) return;
+  tapped_ = std::move(addresses);
+  programs_ = std::make_shared<const TapPrograms>(tap_programs(tapped_));
+  for (const auto& worker : workers_) worker->use(programs_);
 }
 
 void Forwarder::set_standing(const std::string& service, const std::string& server, const ServerStanding& standing) {
@@ -132,7 +172,7 @@ void Forwarder::apply_silence(const SilenceRules& rules) {
 }
 
 void Forwarder::look_around() {
-  if (!worker_) return;
+  if (workers_.empty()) return;
   all_ports_ = false;
   const auto found = forwarding::look_around(connection_);
   if (!found) {
@@ -143,6 +183,8 @@ void Forwarder::look_around() {
     const std::lock_guard change(gate_);
     services_.set_own_addresses(found->own_addresses);
   }
+  own_addresses_ = {found->own_addresses.begin(), found->own_addresses.end()};
+  tap_for(wanted_silence_);
   wanted_silence_.interfaces.clear();
   for (const PacketInterface& interface : found->interfaces)
     wanted_silence_.interfaces.insert({interface.name, interface.index});
@@ -157,7 +199,7 @@ void Forwarder::look_around() {
     }
   std::erase_if(ports_, [&](const auto& port) {
     if (stay.contains(port.first)) return false;
-    worker_->remove_port(port.first);
+    for (const auto& worker : workers_) worker->remove_port(port.first);
     return true;
   });
 }
@@ -165,23 +207,24 @@ void Forwarder::look_around() {
 void Forwarder::open_port(const PacketInterface& interface) {
   const auto ifindex = static_cast<uint32_t>(interface.index);
   if (ports_.contains(ifindex)) return;
-  auto port = open_packet_socket(ifindex);
-  if (!port) {
+  auto opened = open_packet_sockets(ifindex, workers_.size(), *programs_);
+  if (!opened) {
     say(bus::Severity::kWarning, "FORWARDING_PORT_REFUSED", interface.name,
-        std::string("The packet socket could not be opened; trying again: ") + std::strerror(port.error()));
+        std::string("The packet socket could not be opened; trying again: ") + std::strerror(opened.error()));
     all_ports_ = false;
     return;
   }
-  worker_->add_port(std::move(*port));
+  for (size_t i = 0; i < workers_.size(); ++i) workers_[i]->add_port(std::move((*opened)[i]));
   choose_sender_of(interface, ports_[ifindex] = Port{.name = interface.name}, true);
 }
 
 void Forwarder::choose_sender_of(const PacketInterface& interface, Port& port, bool first) {
   if (port.by_xdp) return;
-  SenderChoice choice = choose_sender(interface, send_by_);
-  port.by_xdp = choice.sender != nullptr;
+  SenderChoice choice = choose_sender(interface, send_by_, workers_.size());
+  port.by_xdp = !choice.senders.empty();
   port.try_again = choice.try_again;
-  if (port.by_xdp) worker_->send_by(static_cast<uint32_t>(interface.index), std::move(choice.sender));
+  for (size_t i = 0; port.by_xdp && i < workers_.size(); ++i)
+    workers_[i]->send_by(static_cast<uint32_t>(interface.index), choice.senders[i % choice.senders.size()]);
   if (!first && !port.by_xdp) return;
   // An interface that went down and up again still has its former socket, for a moment.
   const bool disappoints = send_by_ == SendBy::kAfXdp && !port.by_xdp && !port.try_again;
@@ -202,14 +245,14 @@ void Forwarder::choose_senders(bool only_those_to_try_again) {
 }
 
 void Forwarder::set_send_by(SendBy wish) {
-  if (std::exchange(send_by_, wish) == wish || !worker_) return;
+  if (std::exchange(send_by_, wish) == wish || workers_.empty()) return;
   if (wish != SendBy::kAfXdp) {
     // What may stay so is opened anew, by the rules of the new wish.
     for (auto& [ifindex, port] : ports_) {
       if (!port.by_xdp) continue;
       port.by_xdp = false;
       port.try_again = wish == SendBy::kAuto;
-      worker_->send_by(ifindex, nullptr);
+      for (const auto& worker : workers_) worker->send_by(ifindex, nullptr);
     }
   }
   choose_senders(false);
@@ -219,16 +262,16 @@ void Forwarder::on_change(const netlink::Change& change, bool& look) {
   const TimePoint now = loop::monotonic_now();
   if (const auto* neighbour = std::get_if<netlink::NeighbourChange>(&change)) {
     write_hops(server_hops_.on_neighbour(*neighbour));
-    if (worker_) worker_->neighbour_changed(*neighbour);
+    for (const auto& worker : workers_) worker->neighbour_changed(*neighbour);
   } else if (const auto* route = std::get_if<netlink::RouteChange>(&change)) {
     write_hops(server_hops_.on_route(route->destination, now));
-    if (worker_) worker_->route_changed(route->destination);
+    for (const auto& worker : workers_) worker->route_changed(route->destination);
   } else if (std::holds_alternative<netlink::AddressChange>(change)) {
     look = true;  // the routes that follow from it are told by themselves
   } else {
     look = true;
     write_hops(server_hops_.refresh(now));
-    if (worker_) worker_->forget_next_hops();
+    for (const auto& worker : workers_) worker->forget_next_hops();
   }
 }
 
@@ -247,7 +290,7 @@ void Forwarder::on_network() {
 }
 
 void Forwarder::on_ruleset() {
-  if (!ruleset_watch_.drain() || !worker_) return;
+  if (!ruleset_watch_.drain() || workers_.empty()) return;
   silence_.distrust();
   say(bus::Severity::kNotice, "FORWARDING_FILTERS_RESTORED", "",
       "Somebody or a vanished interface removed filters of nftables' table netdev tandem; they are put back.");
@@ -255,7 +298,9 @@ void Forwarder::on_ruleset() {
 }
 
 void Forwarder::on_port_broken(uint32_t ifindex) {
-  ports_.erase(ifindex);
+  // What one worker found broken is so for all.
+  if (ports_.erase(ifindex) != 0)
+    for (const auto& worker : workers_) worker->remove_port(ifindex);
   look_around();
 }
 
@@ -266,7 +311,8 @@ void Forwarder::every_second() {
 }
 
 void Forwarder::stop() {
-  worker_.reset();
+  for (const auto& worker : workers_) closed_workers_ += worker->stop();
+  workers_.clear();
   ports_.clear();
   const Silence::Outcome outcome = silence_.remove();
   if (!outcome)
@@ -276,7 +322,9 @@ void Forwarder::stop() {
 }
 
 WorkerStats Forwarder::worker_stats() const {
-  return worker_ ? worker_->stats() : WorkerStats{};
+  WorkerStats total = closed_workers_;
+  for (const auto& worker : workers_) total += worker->stats();
+  return total;
 }
 
 }  // namespace tandem::forwarding

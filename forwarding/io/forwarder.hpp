@@ -11,13 +11,14 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "daemon/bus/messages.hpp"
 #include "daemon/netlink/monitor.hpp"
-#include "forwarding/engine.hpp"
 #include "forwarding/io/batch_gate.hpp"
+#include "forwarding/io/engines.hpp"
 #include "forwarding/io/flow_file.hpp"
 #include "forwarding/io/plan.hpp"
 #include "forwarding/io/ruleset_watch.hpp"
@@ -32,9 +33,9 @@ namespace tandem::forwarding {
 
 struct ForwarderCallbacks {
   std::function<void(bus::Severity severity, std::string id, std::string subject, std::string text)> event;
-  // In the worker's thread: call on_port_broken() soon, on the forwarder's own thread.
+  // In a worker's thread: call on_port_broken() soon, on the forwarder's own thread.
   std::function<void(uint32_t ifindex)> port_broken;
-  // In the worker's thread: a peer that awaits news of the flow table has some to be told.
+  // In a worker's thread: a peer that awaits news of the flow table has some to be told.
   std::function<void()> flows_dirty;
   // Numbers were given out, and no packet has used them yet.
   std::function<void()> names_changed;
@@ -52,6 +53,8 @@ class Forwarder {
   // Brings everything to these settings; at the first call also starts. When it returns, filters and ports stand, or
   // is_standing() says no and every_second() goes on trying.
   TableChanges apply(const std::vector<ServiceSetting>& settings);
+  // How many threads carry packets; 0: as many as there are processors, at most four. Flows and counts stay.
+  void set_workers(uint32_t wish);
   // By which socket finished frames leave; also of ports that are open.
   void set_send_by(SendBy wish);
   void hear_latency(const std::string& service, const std::string& server, uint32_t us);
@@ -74,8 +77,11 @@ class Forwarder {
   FlowTable& flows() { return file_.table(); }
   const FlowFile& file() const { return file_; }
   ServiceTable& services() { return services_; }
-  const Engine& engine() const { return engine_; }
+  const Engines& engines() const { return engines_; }
   WorkerStats worker_stats() const;
+  // Of one of those at work. REQUIRES: worker < worker_count().
+  WorkerStats stats_of(size_t worker) const { return workers_[worker]->stats(); }
+  size_t worker_count() const { return workers_.size(); }
   size_t port_count() const { return ports_.size(); }
 
  private:
@@ -86,7 +92,7 @@ class Forwarder {
   };
   Forwarder(FlowFile file, KernelNetwork network, netlink::Connection connection, netlink::Monitor monitor,
             RulesetWatch ruleset_watch, ForwarderCallbacks callbacks);
-  void start_worker();
+  void start_workers();
   // Opens and closes ports, and moves the filters, to what is there now.
   void look_around();
   void open_port(const PacketInterface& interface);
@@ -94,6 +100,8 @@ class Forwarder {
   void choose_sender_of(const PacketInterface& interface, Port& port, bool first);
   void choose_senders(bool only_those_to_try_again);
   void apply_silence(const SilenceRules& rules);
+  // Has the taps hand up what `rules` and the own addresses make ours.
+  void tap_for(const SilenceRules& rules);
   void write_hops(const std::vector<HopChange>& changes);
   void on_change(const netlink::Change& change, bool& look);
   void say(bus::Severity severity, const char* id, std::string subject, std::string text) const;
@@ -105,7 +113,7 @@ class Forwarder {
   netlink::Monitor monitor_;
   RulesetWatch ruleset_watch_;
   ServiceTable services_;
-  Engine engine_;
+  Engines engines_;
   BatchGate gate_;
   ServerHops server_hops_;
   Silence silence_;
@@ -115,7 +123,12 @@ class Forwarder {
   bool complained_ = false;
   std::map<uint32_t, Port> ports_;  // by interface
   SendBy send_by_ = SendBy::kAuto;
-  std::unique_ptr<Worker> worker_;
+  std::set<IpAddress> own_addresses_;
+  TapAddresses tapped_;
+  std::shared_ptr<const TapPrograms> programs_;
+  uint32_t workers_wished_ = 0;
+  WorkerStats closed_workers_;
+  std::vector<std::unique_ptr<Worker>> workers_;
 };
 
 }  // namespace tandem::forwarding

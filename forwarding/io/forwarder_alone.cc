@@ -57,9 +57,11 @@ Knowledge all_well(const config::Site& site) {
 void print_counters(const Forwarder& forwarder) {
   for (size_t i = 0; i < static_cast<size_t>(Counter::kCount); ++i) {
     const auto counter = static_cast<Counter>(i);
-    if (const uint64_t value = forwarder.engine().counters().value(counter))
+    if (const uint64_t value = forwarder.engines().counted(counter))
       std::cout << name_of(counter) << ' ' << value << '\n';
   }
+  for (size_t i = 0; i < forwarder.worker_count(); ++i)
+    std::cout << "worker_" << i << "_received " << forwarder.stats_of(i).ports.received << '\n';
   const WorkerStats worker = forwarder.worker_stats();
   std::cout << "port_received " << worker.ports.received << "\nport_receive_dropped " << worker.ports.receive_dropped
             << "\nport_receive_malformed " << worker.ports.receive_malformed << "\nport_sent " << worker.ports.sent
@@ -67,7 +69,7 @@ void print_counters(const Forwarder& forwarder) {
             << "\nport_send_dropped " << worker.ports.send_dropped << "\nlookups " << worker.hops.lookups << "\nheld "
             << worker.hops.held << "\ndrop_next_hop_unresolved " << worker.hops.dropped_waiting << "\ndrop_no_route "
             << worker.hops.dropped_no_route << "\ndrop_no_port " << worker.dropped_no_port << "\ndrop_too_long "
-            << worker.dropped_too_long << "\nflows " << forwarder.engine().flow_count() << std::endl;
+            << worker.dropped_too_long << "\nflows " << forwarder.engines().flow_count() << std::endl;
 }
 
 void print_flows(Forwarder& forwarder) {
@@ -107,6 +109,7 @@ int run(const char* site_path, const char* run_directory) {
   auto site = read_file(site_path);
   if (!site) return 1;
   forwarder.set_send_by(send_by_of(*site));
+  forwarder.set_workers(site->workers);
   forwarder.apply(settings_of(*site, all_well(*site)));
   std::cout << "ready" << std::endl;
 
@@ -143,6 +146,7 @@ int run(const char* site_path, const char* run_directory) {
     if (signal.ssi_signo != SIGHUP) break;
     if ((site = read_file(site_path))) {
       forwarder.set_send_by(send_by_of(*site));
+      forwarder.set_workers(site->workers);
       forwarder.apply(settings_of(*site, all_well(*site)));
     }
     std::cout << "reloaded" << std::endl;

@@ -1,7 +1,6 @@
 #include "forwarding/io/packet_port.hpp"
 
 #include <arpa/inet.h>
-#include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <netinet/in.h>
@@ -10,6 +9,8 @@
 #include <cerrno>
 #include <cstring>
 #include <deque>
+#include <mutex>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -26,36 +27,16 @@ constexpr int kSendQueueBytes = 8 << 20;
 constexpr size_t kWaitingFrames = 128;
 constexpr size_t kWaitingBytes = 2 << 20;
 
-// Returns how many bytes of the frame go up: all or none.
-// A virtual router's MAC address (RFC 9568, 7.3: 00:00:5e:00:01:ID) lives on a device above this port: its frames are
-// another host's here.
-const std::array<sock_filter, 17> kWanted = {{
-    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<uint32_t>(SKF_AD_OFF + SKF_AD_PROTOCOL)),
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IP, 0, 14),
-    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<uint32_t>(SKF_AD_OFF + SKF_AD_PKTTYPE)),
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PACKET_HOST, 5, 0),
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PACKET_OTHERHOST, 0, 11),
-    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<uint32_t>(SKF_LL_OFF)),
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x00005e00, 0, 9),
-    BPF_STMT(BPF_LD | BPF_B | BPF_ABS, static_cast<uint32_t>(SKF_LL_OFF + 4)),
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x01, 0, 7),
-    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<uint32_t>(SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT)),
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 5),
-    BPF_STMT(BPF_LD | BPF_B | BPF_ABS, static_cast<uint32_t>(SKF_NET_OFF + 9)),  // the IPv4 protocol
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_TCP, 2, 0),
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_UDP, 1, 0),
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_ICMP, 0, 1),
-    BPF_STMT(BPF_RET | BPF_K, 0x40000),
-    BPF_STMT(BPF_RET | BPF_K, 0),
-}};
-
 class PacketSocket final : public PacketPort {
  public:
   PacketSocket(uint32_t ifindex, loop::UniqueFd fd) : ifindex_(ifindex), fd_(std::move(fd)) {
     outgoing_.reserve(2 * FrameBatch::kFrames);
   }
-  // 0, or errno.
+  // Everything but the programs: nothing is received yet. 0, or errno.
   int prepare();
+  // Joins the fanout group of that number, or makes one where there is none; returns its number, or nothing (errno).
+  std::optional<uint16_t> join(std::optional<uint16_t> group);
+  bool attach(const std::vector<sock_filter>& program, int level, int name);
 
   uint32_t ifindex() const override { return ifindex_; }
   int fd() const override { return fd_.get(); }
@@ -64,7 +45,8 @@ class PacketSocket final : public PacketPort {
   void send(Bytes frame, const VnetHeader& offload) override { outgoing_.push_back({frame, offload}); }
   void flush() override;
   bool has_waiting() const override { return !waiting_.empty() || (sender_ && sender_->has_waiting()); }
-  void send_by(std::unique_ptr<XdpSender> sender) override;
+  void send_by(std::shared_ptr<XdpSender> sender) override { sender_ = std::move(sender); }
+  void use(const TapPrograms& programs) override;
   PortCounters counters() override;
 
  private:
@@ -85,12 +67,15 @@ class PacketSocket final : public PacketPort {
   size_t transmit(std::span<Outgoing> frames);
   size_t transmit_by_socket(std::span<Outgoing> frames);
   size_t transmit_by_xdp(std::span<Outgoing> frames);
+  // False: frames that were given to the sender still wait.
+  bool flush_sender();
   void keep_for_later(const Outgoing& frame);
 
   uint32_t ifindex_;
   loop::UniqueFd fd_;
   ReceiveRing ring_;
-  std::unique_ptr<XdpSender> sender_;
+  std::shared_ptr<XdpSender> sender_;
+  bool shares_ = false;  // is one of a fanout group
   PortCounters counters_;
   uint64_t dropped_ = 0;  // by the kernel: the ring was full
   std::vector<Outgoing> outgoing_;
@@ -109,10 +94,6 @@ PacketPort::Receive PacketSocket::receive(FrameBatch& batch) {
   return Receive::kDone;
 }
 
-void PacketSocket::send_by(std::unique_ptr<XdpSender> sender) {
-  sender_ = std::move(sender);
-}
-
 // Of one kind after another: a connection's packets must not overtake each other.
 size_t PacketSocket::transmit(std::span<Outgoing> frames) {
   size_t done = 0;
@@ -129,6 +110,7 @@ size_t PacketSocket::transmit(std::span<Outgoing> frames) {
 }
 
 size_t PacketSocket::transmit_by_xdp(std::span<Outgoing> frames) {
+  const std::lock_guard guard(*sender_);
   size_t done = 0;
   for (const Outgoing& frame : frames) {
     if (!sender_->add(frame.bytes)) break;
@@ -141,7 +123,7 @@ size_t PacketSocket::transmit_by_xdp(std::span<Outgoing> frames) {
 }
 
 size_t PacketSocket::transmit_by_socket(std::span<Outgoing> frames) {
-  if (sender_ && sender_->has_waiting() && !sender_->flush()) return 0;
+  if (!flush_sender()) return 0;
   constexpr size_t kAtOnce = FrameBatch::kFrames;
   std::array<mmsghdr, kAtOnce> messages;
   std::array<std::array<iovec, 2>, kAtOnce> parts;
@@ -169,6 +151,12 @@ size_t PacketSocket::transmit_by_socket(std::span<Outgoing> frames) {
   return done;
 }
 
+bool PacketSocket::flush_sender() {
+  if (!sender_ || !sender_->has_waiting()) return true;
+  const std::lock_guard guard(*sender_);
+  return sender_->flush();
+}
+
 void PacketSocket::keep_for_later(const Outgoing& frame) {
   if (waiting_.size() >= kWaitingFrames || waiting_bytes_ + frame.bytes.size() > kWaitingBytes) {
     ++counters_.send_dropped;
@@ -180,7 +168,7 @@ void PacketSocket::keep_for_later(const Outgoing& frame) {
 }
 
 void PacketSocket::flush() {
-  if (sender_ && sender_->has_waiting()) sender_->flush();
+  flush_sender();
   // Older frames first, or a connection's packets would overtake each other.
   while (!waiting_.empty()) {
     Outgoing oldest{waiting_.front().bytes, waiting_.front().offload};
@@ -210,9 +198,14 @@ bool set_option(int fd, int level, int name, const Value& value) {
   return setsockopt(fd, level, name, &value, sizeof value) == 0;
 }
 
+bool PacketSocket::attach(const std::vector<sock_filter>& program, int level, int name) {
+  const sock_fprog wrapped = {.len = static_cast<uint16_t>(program.size()),
+                              .filter = const_cast<sock_filter*>(program.data())};
+  return set_option(fd(), level, name, wrapped);
+}
+
 int PacketSocket::prepare() {
-  const sock_fprog program = {.len = kWanted.size(), .filter = const_cast<sock_filter*>(kWanted.data())};
-  if (!set_option(fd(), SOL_SOCKET, SO_ATTACH_FILTER, program)) return errno;
+  if (!attach(no_frames(), SOL_SOCKET, SO_ATTACH_FILTER)) return errno;
   if (!set_option(fd(), SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)) return errno;
   if (!ring_.open(fd())) return errno;
   // Without CAP_NET_ADMIN in the first namespace the forcing fails, and the system's limits hold.
@@ -230,15 +223,40 @@ int PacketSocket::prepare() {
   return bind(fd(), reinterpret_cast<const sockaddr*>(&where), sizeof where) == 0 ? 0 : errno;
 }
 
+std::optional<uint16_t> PacketSocket::join(std::optional<uint16_t> group) {
+  const uint32_t how = PACKET_FANOUT_CBPF | (group ? 0U : uint32_t{PACKET_FANOUT_FLAG_UNIQUEID});
+  if (!set_option(fd(), SOL_PACKET, PACKET_FANOUT, group.value_or(0) | how << 16)) return std::nullopt;
+  shares_ = true;
+  uint32_t joined = 0;
+  socklen_t length = sizeof joined;
+  if (getsockopt(fd(), SOL_PACKET, PACKET_FANOUT, &joined, &length) != 0) return std::nullopt;
+  return static_cast<uint16_t>(joined);
+}
+
+void PacketSocket::use(const TapPrograms& programs) {
+  // A program is refused for want of memory alone, and then the one before goes on.
+  if (shares_) attach(programs.client, SOL_PACKET, PACKET_FANOUT_DATA);
+  attach(programs.wanted, SOL_SOCKET, SO_ATTACH_FILTER);
+}
+
 }  // namespace
 
-std::expected<std::unique_ptr<PacketPort>, int> open_packet_socket(uint32_t ifindex) {
-  // Protocol 0: nothing is received before the filter and the interface are set.
-  loop::UniqueFd fd(socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!fd) return std::unexpected(errno);
-  auto port = std::make_unique<PacketSocket>(ifindex, std::move(fd));
-  if (const int why = port->prepare(); why != 0) return std::unexpected(why);
-  return port;
+std::expected<std::vector<std::unique_ptr<PacketPort>>, int> open_packet_sockets(uint32_t ifindex, size_t count,
+                                                                                 const TapPrograms& programs) {
+  std::vector<std::unique_ptr<PacketPort>> ports;
+  std::optional<uint16_t> group;
+  for (size_t i = 0; i < count; ++i) {
+    // Protocol 0: nothing is received before the filter and the interface are set.
+    loop::UniqueFd fd(socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (!fd) return std::unexpected(errno);
+    auto port = std::make_unique<PacketSocket>(ifindex, std::move(fd));
+    if (const int why = port->prepare(); why != 0) return std::unexpected(why);
+    if (count > 1 && !(group = port->join(group))) return std::unexpected(errno);
+    ports.push_back(std::move(port));
+  }
+  // Until all have joined each would get every frame.
+  for (const auto& port : ports) port->use(programs);
+  return ports;
 }
 
 }  // namespace tandem::forwarding

@@ -1,21 +1,26 @@
 // Packet ports: how frames come in and go out. All the worker knows is PacketPort and FrameBatch.
 //
-// One port for each interface that has an IPv4 address. It receives by a tap (ETH_P_ALL): taps run before the ingress hook at
-// which Silence drops, sockets of one protocol after it. A classic BPF program in the kernel lets only IPv4 frames up that are
-// addressed to this box, carry TCP, UDP or ICMP, and no VLAN tag: a tagged frame is seen again, untagged, on the VLAN's own
-// interface. Frames come through a ring (receive_ring.hpp). Offloads are carried through with PACKET_VNET_HDR: on veth and
-// virtio every checksum is unfilled and TCP comes in super-packets of up to 64 KB, which stay one packet, one lookup, one copy.
+// One port for each worker and interface that has an address. It receives by a tap (ETH_P_ALL): taps run before the ingress
+// hook at which Silence drops, sockets of one protocol after it. A program in the kernel lets only up what the engine may take
+// (tap_filter.hpp). Frames come through a ring (receive_ring.hpp). Offloads are carried through with PACKET_VNET_HDR: on veth
+// and virtio every checksum is unfilled and TCP comes in super-packets of up to 64 KB, which stay one packet, one lookup, one
+// copy.
 //
-// It sends by the same socket (sendmmsg), or, once it was given an XdpSender, finished frames by that one.
+// The ports of one interface are a fanout group, in which a frame goes by its client.
+//
+// It sends by the same socket (sendmmsg), or, once it was given an XdpSender, finished frames by that one. Workers may share
+// an XdpSender, when the interface has fewer queues than there are workers.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <expected>
 #include <memory>
+#include <vector>
 
 #include "daemon/base/bytes.hpp"
 #include "forwarding/io/frames.hpp"
+#include "forwarding/io/tap_filter.hpp"
 #include "forwarding/io/xdp_sender.hpp"
 
 namespace tandem::forwarding {
@@ -50,11 +55,14 @@ class PacketPort {
   // Whether frames wait for another flush().
   virtual bool has_waiting() const = 0;
   // From the next flush on. Nothing: the packet socket sends all.
-  virtual void send_by(std::unique_ptr<XdpSender> sender) = 0;
+  virtual void send_by(std::shared_ptr<XdpSender> sender) = 0;
+  // From now on. What was received before stays.
+  virtual void use(const TapPrograms& programs) = 0;
   virtual PortCounters counters() = 0;
 };
 
-// Opens the AF_PACKET port of an interface. Errors: errno.
-std::expected<std::unique_ptr<PacketPort>, int> open_packet_socket(uint32_t ifindex);
+// Opens `count` AF_PACKET ports of an interface, between which its frames are divided by client. Errors: errno.
+std::expected<std::vector<std::unique_ptr<PacketPort>>, int> open_packet_sockets(uint32_t ifindex, size_t count,
+                                                                                 const TapPrograms& programs);
 
 }  // namespace tandem::forwarding

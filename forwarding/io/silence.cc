@@ -155,6 +155,20 @@ void SilenceRules::add(const SilenceRules& more) {
   nat_server_ranges.insert(more.nat_server_ranges.begin(), more.nat_server_ranges.end());
 }
 
+std::set<IpAddress> SilenceRules::taken_to() const {
+  std::set<IpAddress> found;
+  for (const Endpoint& each : services) found.insert(each.address);
+  for (const EndpointRange& each : service_ranges) found.insert(each.address);
+  return found;
+}
+
+std::set<IpAddress> SilenceRules::taken_from() const {
+  std::set<IpAddress> found;
+  for (const Endpoint& each : nat_servers) found.insert(each.address);
+  for (const EndpointRange& each : nat_server_ranges) found.insert(each.address);
+  return found;
+}
+
 Silence::Silence() : nft_(std::make_unique<netlink::Nft>()) {}
 Silence::~Silence() = default;
 

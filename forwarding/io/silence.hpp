@@ -60,6 +60,9 @@ struct SilenceRules {
   std::set<EndpointRange> service_ranges;
   std::set<EndpointRange> nat_server_ranges;
   void add(const SilenceRules& more);
+  // Where what is for the engine is sent to, and where it comes from.
+  std::set<IpAddress> taken_to() const;
+  std::set<IpAddress> taken_from() const;
   bool operator==(const SilenceRules&) const = default;
 };
 

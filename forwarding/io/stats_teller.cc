@@ -95,7 +95,7 @@ void StatsTeller::tell_servers(TimePoint now) {
     if (!is_new && account.slot != server->slot) services_[server->service_name].gone += account.totals;
     account.slot = server->slot;
     account.met = true;
-    const ServerTraffic traffic = forwarder_.engine().traffic(server->slot);
+    const ServerTraffic traffic = forwarder_.engines().traffic(server->slot);
     // Connections are counted in the server itself, which begins at 0.
     slot_totals_[server->slot] = {.connections = 0, .traffic = traffic};
     account.totals = ServerTotals{.connections = server->connections.load(), .traffic = traffic}.minus(account.base);
@@ -126,7 +126,7 @@ std::vector<bus::NamedCounter> StatsTeller::drops_of(const Service& service, Ser
     const auto reason = static_cast<Counter>(i);
     uint64_t value = 0;
     for (const uint16_t facet : service.facets) {
-      const uint64_t counted = forwarder_.engine().service_drops().of(facet, reason);
+      const uint64_t counted = forwarder_.engines().dropped(facet, reason);
       slot_drops_[facet][i] = counted;
       value += counted - account.drop_base[facet][i];
     }
@@ -170,14 +170,15 @@ void StatsTeller::tell_services(TimePoint now) {
 void StatsTeller::tell_engine() {
   const WorkerStats worker = forwarder_.worker_stats();
   bus::EngineStats stats{.engine = "af_packet",
-                         .flows = forwarder_.engine().flow_count(),
+                         .flows = forwarder_.engines().flow_count(),
                          .flow_capacity = forwarder_.flows().slots(),
                          .counters = {}};
   for (size_t i = 0; i < static_cast<size_t>(Counter::kCount); ++i) {
     const auto counter = static_cast<Counter>(i);
-    stats.counters.push_back({std::string(name_of(counter)), forwarder_.engine().counters().value(counter)});
+    stats.counters.push_back({std::string(name_of(counter)), forwarder_.engines().counted(counter)});
   }
   const auto add = [&](const char* name, uint64_t value) { stats.counters.push_back({name, value}); };
+  add("workers", forwarder_.worker_count());
   add("ports", forwarder_.port_count());
   add("port_received", worker.ports.received);
   add("port_receive_dropped", worker.ports.receive_dropped);

@@ -29,6 +29,8 @@ constexpr Duration kSnapshotEvery = 100ms;
 constexpr int kBatchesInARow = 4;
 // A sender that is told sends no more of them; the rest of its window is told nothing.
 constexpr size_t kTooLongAtOnce = 16;
+// Of which the table's part in use is about as large as a processor's own caches.
+constexpr uint64_t kFlowsInCaches = 8192;
 constexpr uint32_t kWakeUp = 0;  // no interface has index 0
 
 struct EthernetHeader {
@@ -92,6 +94,29 @@ void pin_to(int cpu) {
 
 }  // namespace
 
+WorkerStats& WorkerStats::operator+=(const WorkerStats& more) {
+  add(ports, more.ports);
+  hops.lookups += more.hops.lookups;
+  hops.held += more.hops.held;
+  hops.dropped_waiting += more.hops.dropped_waiting;
+  hops.dropped_no_route += more.hops.dropped_no_route;
+  dropped_no_port += more.dropped_no_port;
+  dropped_too_long += more.dropped_too_long;
+  return *this;
+}
+
+namespace {
+
+FrameIn as_input(const FrameBatch::Frame& frame, uint32_t ifindex) {
+  return {.buffer = {frame.bytes.data() - FrameBatch::kHeadroom, frame.bytes.size() + FrameBatch::kHeadroom},
+          .ip_offset = FrameBatch::kHeadroom + ETH_HLEN,
+          .ip_length = frame.bytes.size() - ETH_HLEN,
+          .offload = from_virtio(frame.offload),
+          .ifindex = ifindex};
+}
+
+}  // namespace
+
 Worker::Worker(Engine& engine, FlowTable& flows, const ServiceTable& services, BatchGate& gate,
                std::unique_ptr<NetworkView> network, const Settings& settings, Callbacks callbacks)
     : engine_(engine),
@@ -111,10 +136,11 @@ Worker::Worker(Engine& engine, FlowTable& flows, const ServiceTable& services, B
   thread_ = std::thread([this] { run(); });
 }
 
-Worker::~Worker() {
+WorkerStats Worker::stop() {
   stopping_ = true;
   eventfd_write(wake_up_.get(), 1);
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
+  return stats();
 }
 
 void Worker::post(Letter letter) {
@@ -131,8 +157,11 @@ void Worker::add_port(std::unique_ptr<PacketPort> port) {
 void Worker::remove_port(uint32_t ifindex) {
   post(RemovePort{ifindex});
 }
-void Worker::send_by(uint32_t ifindex, std::unique_ptr<XdpSender> sender) {
+void Worker::send_by(uint32_t ifindex, std::shared_ptr<XdpSender> sender) {
   post(SendBy{ifindex, std::move(sender)});
+}
+void Worker::use(std::shared_ptr<const TapPrograms> programs) {
+  post(std::move(programs));
 }
 void Worker::neighbour_changed(const netlink::NeighbourChange& change) {
   post(change);
@@ -167,6 +196,7 @@ void Worker::run() {
     }
     tick();
   }
+  take_snapshot();
 }
 
 TimePoint Worker::next_duty() const {
@@ -206,6 +236,8 @@ void Worker::open(Letter& letter) {
   } else if (auto* send_by = std::get_if<SendBy>(&letter)) {
     if (const auto port = ports_.find(send_by->ifindex); port != ports_.end())
       port->second->send_by(std::move(send_by->sender));
+  } else if (const auto* programs = std::get_if<Programs>(&letter)) {
+    for (auto& [ifindex, port] : ports_) port->use(**programs);
   } else if (const auto* neighbour = std::get_if<netlink::NeighbourChange>(&letter)) {
     hops_.on_neighbour(neighbour->neighbour, neighbour->removed, send_);
   } else if (const auto* route = std::get_if<RouteChanged>(&letter)) {
@@ -244,15 +276,10 @@ void Worker::handle_batch(PacketPort& port) {
   if (batch_.frames().empty()) return;
   {
     const std::shared_lock pass(gate_);
-    for (const FrameBatch::Frame& frame : batch_.frames()) {
-      const FrameIn in{
-          .buffer = {frame.bytes.data() - FrameBatch::kHeadroom, frame.bytes.size() + FrameBatch::kHeadroom},
-          .ip_offset = FrameBatch::kHeadroom + ETH_HLEN,
-          .ip_length = frame.bytes.size() - ETH_HLEN,
-          .offload = from_virtio(frame.offload),
-          .ifindex = port.ifindex()};
-      engine_.handle(in, now_, outputs_);
-    }
+    const uint32_t ifindex = port.ifindex();
+    if (settings_.sweeping->flow_count() > kFlowsInCaches)
+      for (const FrameBatch::Frame& frame : batch_.frames()) engine_.expect(as_input(frame, ifindex));
+    for (const FrameBatch::Frame& frame : batch_.frames()) engine_.handle(as_input(frame, ifindex), now_, outputs_);
     for (const OutPacket& out : outputs_.packets()) send_out(out);
     if (!too_long_.empty()) deal_with_too_long();
   }

@@ -5,7 +5,7 @@
 // once for each batch. Ports and next hops are the worker's own: the room's thread leaves changes of them in a mailbox,
 // which is emptied between batches. Counters go the other way as atomics and as a snapshot under a lock.
 //
-// There is one worker now. With several, each has its own Engine and its own sockets in a fanout group over the same tables;
+// There may be several. Each has its own Engine and its own sockets, in a fanout group for each interface, over the same tables;
 // nothing in here knows how many there are, except that one alone sweeps.
 #pragma once
 
@@ -34,13 +34,15 @@ struct WorkerStats {
   NextHopCounters hops;
   uint64_t dropped_no_port = 0;   // the way out leads over an interface without a port
   uint64_t dropped_too_long = 0;  // for the interface it was to leave by
+  WorkerStats& operator+=(const WorkerStats& more);
 };
 
 class Worker {
  public:
   struct Settings {
-    std::optional<int> cpu;  // to be pinned to
-    size_t sweep_slots = 0;  // of the flow table, about once a second; 0: another one sweeps
+    std::optional<int> cpu;            // to be pinned to
+    size_t sweep_slots = 0;            // of the flow table, about once a second; 0: another one sweeps
+    const Engine* sweeping = nullptr;  // the engine of the one who does, which knows how many flows there are
   };
   // Called in the worker's thread.
   struct Callbacks {
@@ -50,15 +52,17 @@ class Worker {
 
   Worker(Engine& engine, FlowTable& flows, const ServiceTable& services, BatchGate& gate,
          std::unique_ptr<NetworkView> network, const Settings& settings, Callbacks callbacks);
-  // Stops the thread; waits for the batch under way.
-  ~Worker();
+  ~Worker() { stop(); }
+  // Stops the thread; waits for the batch under way. Returns everything that was counted.
+  WorkerStats stop();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
   // From any thread, carried out between two batches.
   void add_port(std::unique_ptr<PacketPort> port);
   void remove_port(uint32_t ifindex);
-  void send_by(uint32_t ifindex, std::unique_ptr<XdpSender> sender);
+  void send_by(uint32_t ifindex, std::shared_ptr<XdpSender> sender);
+  void use(std::shared_ptr<const TapPrograms> programs);
   void neighbour_changed(const netlink::NeighbourChange& change);
   void route_changed(const Prefix& destination);
   void forget_next_hops();
@@ -75,7 +79,7 @@ class Worker {
   };
   struct SendBy {
     uint32_t ifindex;
-    std::unique_ptr<XdpSender> sender;
+    std::shared_ptr<XdpSender> sender;
   };
   struct RouteChanged {
     Prefix destination;
@@ -86,7 +90,9 @@ class Worker {
     Offload offload;
     uint16_t mtu;
   };
-  using Letter = std::variant<AddPort, RemovePort, SendBy, netlink::NeighbourChange, RouteChanged, ForgetNextHops>;
+  using Programs = std::shared_ptr<const TapPrograms>;
+  using Letter =
+      std::variant<AddPort, RemovePort, SendBy, Programs, netlink::NeighbourChange, RouteChanged, ForgetNextHops>;
 
   void post(Letter letter);
   void run();

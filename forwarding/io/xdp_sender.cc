@@ -110,20 +110,22 @@ bool XdpSender::add(Bytes frame) {
   const uint64_t where = uint64_t{free_.back()} * kLongest;
   free_.pop_back();
   std::memcpy(places_ + where, frame.data(), frame.size());
-  reinterpret_cast<xdp_desc*>(send_.entries)[added_ & (kPlaces - 1)] = {
+  const uint32_t at = added_.load(std::memory_order_relaxed);
+  reinterpret_cast<xdp_desc*>(send_.entries)[at & (kPlaces - 1)] = {
       .addr = where, .len = static_cast<uint32_t>(frame.size()), .options = 0};
-  ++added_;
+  added_.store(at + 1, std::memory_order_relaxed);
   return true;
 }
 
 bool XdpSender::has_waiting() const {
-  return load(send_.consumer) != added_;
+  return load(send_.consumer) != added_.load(std::memory_order_relaxed);
 }
 
 bool XdpSender::flush() {
-  __atomic_store_n(send_.producer, added_, __ATOMIC_RELEASE);
+  const uint32_t added = added_.load(std::memory_order_relaxed);
+  __atomic_store_n(send_.producer, added, __ATOMIC_RELEASE);
   // The kernel sends 16 or 32 frames at a call, and says how far it came only when it came to the end.
-  const uint32_t most_calls = (added_ - load(send_.consumer)) / 16 + 2;
+  const uint32_t most_calls = (added - load(send_.consumer)) / 16 + 2;
   for (uint32_t call = 0; has_waiting(); ++call) {
     if (call == most_calls) return false;
     if (sendto(fd_, nullptr, 0, MSG_DONTWAIT, nullptr, 0) >= 0) continue;

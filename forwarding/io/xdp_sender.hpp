@@ -2,14 +2,18 @@
 // and hands them to the driver. It works on every interface and asks nothing of the driver, and a packet costs half of what it
 // costs by sendmmsg.
 //
+// Several workers may share one: hold the lock from the first add() to the flush() that follows.
+//
 // What it cannot: frames that the card or somebody after us has to finish (super-packets, unfilled checksums), frames longer
 // than a place. They are sent by the packet socket. What it sends passes no qdisc, and tcpdump on this box does not see it.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "daemon/base/bytes.hpp"
@@ -28,9 +32,12 @@ class XdpSender {
   XdpSender(const XdpSender&) = delete;
   XdpSender& operator=(const XdpSender&) = delete;
 
-  // Copies the frame. False: no place is free now. REQUIRES: frame.size() <= kLongest.
+  void lock() { mutex_.lock(); }
+  void unlock() { mutex_.unlock(); }
+  // Copies the frame. False: no place is free now. REQUIRES: locked; frame.size() <= kLongest.
   bool add(Bytes frame);
   // Has the kernel send what was added. False: some of it must wait, because the interface is busy or down; it stays here.
+  // REQUIRES: locked.
   bool flush();
   bool has_waiting() const;
 
@@ -48,11 +55,12 @@ class XdpSender {
   bool map(Ring& ring, uint64_t producer, uint64_t consumer, uint64_t entries, size_t entry_bytes, int64_t page);
   void take_back();
 
+  std::mutex mutex_;
   int fd_;
   std::byte* places_ = nullptr;
   Ring send_;
   Ring completed_;
-  uint32_t added_ = 0;
+  std::atomic<uint32_t> added_ = 0;
   std::vector<uint32_t> free_;  // places
 };
 
