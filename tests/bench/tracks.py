@@ -146,8 +146,9 @@ class Nobody:
 class Tandem:
     title = "Tandem"
 
-    def __init__(self, track, program="forwarder_alone", more=None):
+    def __init__(self, track, program="forwarder_alone", more=None, bound=True):
         self.track, self.program, self.more = track, program, more or {}
+        self.bind = ["taskset", CPU] if bound else []
         self.folder = track.world.folder / track.name
         self.folder.mkdir(exist_ok=True)
 
@@ -161,9 +162,8 @@ class Tandem:
         site = {"site": "bench", "directors": {"dir-a": {"priority": 150, "peer_address": INSIDE}}, "services": services,
                 **self.more}
         (self.folder / "site.yaml").write_text(yaml.safe_dump(site, sort_keys=False))
-        bind = ["taskset", CPU]
         log = f"{self.track.name}.log"
-        self.process = self.track.director.start(*bind, self.track.world.bin / self.program, self.folder / "site.yaml",
+        self.process = self.track.director.start(*self.bind, self.track.world.bin / self.program, self.folder / "site.yaml",
                                                  self.folder, log=log)
         wait_until("forwarding ready", lambda: "ready\n" in (self.track.world.folder / log).read_text(), 60)
 
