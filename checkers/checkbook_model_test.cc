@@ -303,8 +303,9 @@ class World {
           << when << ": " << name;
       for (const auto& [server_name, server] : service.servers) {
         ++servers;
-        const std::string where = when + ": " + name + '/' + server_name;
-        const PublishServer& told = driver_->servers.at(name + '/' + server_name);
+        const std::string key = std::string(name).append("/").append(server_name);
+        const std::string where = std::string(when).append(": ").append(key);
+        const PublishServer& told = driver_->servers.at(key);
         const bool serves = service.serves(server);
         ASSERT_EQ(told.health.up, server.up()) << where;
         ASSERT_EQ(told.health.known, server.known()) << where;

@@ -171,7 +171,8 @@ void Checkbook::begin_as_remembered(ServerState& server, const Restored::Server&
 
 void Checkbook::keep_server(Slot slot, const ServerSettings& wanted, const std::shared_ptr<const CheckSet>& former_set,
                             const Moment& now, Actions& actions, std::vector<AskId>& added) {
-  const auto former = former_set;  // the settings may hold the last reference
+  // NOLINTNEXTLINE(performance-unnecessary-copy-initialization): the settings may hold the last reference
+  const auto former = former_set;
   ServerState& server = slots_[slot];
   const Verdict stood = verdict_of(*former, healths_of(server));
   const auto seen = [](const ServerSettings& s) { return std::tuple(s.weight, s.group, s.sorry, s.checks != nullptr); };

@@ -14,8 +14,10 @@
 #include <system_error>
 #include <utility>
 
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/thread_pool.hpp>
 
 #include "daemon/base/result.hpp"
 #include "daemon/loop/clock.hpp"
@@ -50,6 +52,45 @@ Result<std::vector<std::string>, std::string> with_rights_of(const ScriptOrder& 
   return words;
 }
 
+struct Beginning {
+  pid_t pid = 0;    // 0: it has not begun
+  std::string why;  // not
+};
+
+// A child's first moments suspend the thread that makes it until it has become another program (vfork), which on a loaded box,
+// at the ordinary priority it has, takes as long as its turn is away; and looking up a user may wait for a directory service. So
+// threads of their own do both. Their stacks are touched little, and they are there for as long as the process is.
+asio::thread_pool& beginners() {
+  static auto& threads = [] -> asio::thread_pool& {
+    sigset_t all, previous;  // signals are for the loop's thread
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &previous);
+    auto* const made = new asio::thread_pool(4);  // never destroyed: one may be waiting at the end of the process
+    pthread_sigmask(SIG_SETMASK, &previous, nullptr);
+    return *made;
+  }();
+  return threads;
+}
+
+Beginning begin(const ScriptOrder& order, int output) {
+  auto words = with_rights_of(order);
+  if (!words) return {.why = words.error()};
+  std::vector<char*> arguments;
+  for (std::string& word : *words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  SpawnPlan plan;
+  plan.run_at_ordinary_priority();
+  posix_spawn_file_actions_addopen(&plan.files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_adddup2(&plan.files, output, STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(&plan.files, output, STDERR_FILENO);
+  posix_spawn_file_actions_addclosefrom_np(&plan.files, STDERR_FILENO + 1);
+  Beginning begun;
+  const int error =
+      posix_spawn(&begun.pid, words->front().c_str(), &plan.files, &plan.attributes, arguments.data(), environ);
+  if (error != 0) begun = {.why = words->front() + ": " + std::generic_category().message(error)};
+  return begun;
+}
+
 class Running final : public Script {
  public:
   Running(asio::io_context& io, std::function<void(ScriptResult)> done)
@@ -59,29 +100,36 @@ class Running final : public Script {
     end_group();
   }
 
-  void start(const ScriptOrder& order) {
-    auto words = with_rights_of(order);
-    if (!words) return not_started(words.error());
-    rights_given_ = words->size() != order.words.size();
+  void start(ScriptOrder order) {
     int pipe_ends[2];
     if (pipe2(pipe_ends, O_CLOEXEC) != 0) return not_started(std::generic_category().message(errno));
-    UniqueFd reading(pipe_ends[0]), writing(pipe_ends[1]);
-    set_nonblocking(reading.get());
-    std::vector<char*> arguments;
-    for (std::string& word : *words) arguments.push_back(word.data());
-    arguments.push_back(nullptr);
-    SpawnPlan plan;
-    plan.run_at_ordinary_priority();
-    posix_spawn_file_actions_addopen(&plan.files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_adddup2(&plan.files, writing.get(), STDOUT_FILENO);
-    posix_spawn_file_actions_adddup2(&plan.files, writing.get(), STDERR_FILENO);
-    posix_spawn_file_actions_addclosefrom_np(&plan.files, STDERR_FILENO + 1);
-    const int error =
-        posix_spawn(&pid_, words->front().c_str(), &plan.files, &plan.attributes, arguments.data(), environ);
-    if (error != 0) {
-      pid_ = 0;
-      return not_started(words->front() + ": " + std::generic_category().message(error));
-    }
+    output_.assign(pipe_ends[0]);
+    set_nonblocking(pipe_ends[0]);
+    rights_given_ = !order.user.empty() || order.account;
+    time_ = order.limit;
+    // The guard keeps the loop running until the word is back.
+    asio::post(beginners(), [this, order = std::move(order), writing = std::make_shared<UniqueFd>(pipe_ends[1]),
+                             turn = turn_, mine = *turn_, loop = asio::make_work_guard(io_)]() mutable {
+      Beginning begun = begin(order, writing->get());
+      writing.reset();  // the output ends with the script
+      asio::post(loop.get_executor(), [this, begun = std::move(begun), turn, mine] {
+        if (*turn == mine) return has_begun(begun);
+        if (begun.pid == 0) return;
+        ::kill(-begun.pid, SIGKILL);
+        waitpid(begun.pid, nullptr, 0);
+      });
+    });
+  }
+
+  void stop() override {
+    stopped_ = true;
+    if (pid_ != 0) ::kill(-pid_, SIGKILL);  // its end is told by the pidfd
+  }
+
+ private:
+  void has_begun(const Beginning& begun) {
+    if (begun.pid == 0) return not_started(begun.why);
+    pid_ = begun.pid;
     UniqueFd pidfd = open_pidfd(pid_);
     if (!pidfd) {
       const std::string why = std::generic_category().message(errno);
@@ -89,17 +137,12 @@ class Running final : public Script {
       return not_started(why);
     }
     ended_.assign(pidfd.release());
-    output_.assign(reading.release());
-    limit_.set(monotonic_now() + order.limit);
+    limit_.set(monotonic_now() + time_);  // from its own beginning: our lateness is not its
     wait_for_end();
     read_on();
+    if (stopped_) stop();
   }
 
-  void stop() override {
-    if (pid_ != 0) ::kill(-pid_, SIGKILL);  // its end is told by the pidfd
-  }
-
- private:
   void not_started(const std::string& why) {
     result_.output = why;
     asio::post(io_, [this, turn = turn_, mine = *turn_] {
@@ -191,6 +234,8 @@ class Running final : public Script {
   pid_t pid_ = 0;
   bool timed_out_ = false;
   bool rights_given_ = false;
+  bool stopped_ = false;  // perhaps before it began
+  Duration time_{};
   ScriptResult result_;
 };
 
