@@ -1,6 +1,6 @@
 """./dev drill N: one failover drill, with what it must show and what it showed.
 
-    drills.py --bin FOLDER NUMBER... [--runs N] [--interval SECONDS] [--long]
+    drills.py --bin FOLDER NUMBER... [--runs N] [--interval SECONDS] [--long] [--ipv6]
 
 Times are in milliseconds, bounds hold for the longest of the runs. --long takes the soaks' full time.
 """
@@ -60,6 +60,8 @@ def main():
     options.add_argument("--slack", type=float, default=0.05, help="seconds that a busy machine may add")
     options.add_argument("--long", action="store_true")
     options.add_argument("--verbose", action="store_true")
+    options.add_argument("--ipv6", dest="families", action="store_const", const=(4, 6), default=(4,),
+                         help="connections by IPv6 as well as by IPv4 (38, 39)")
     options = options.parse_args()
     settings.noise = options.slack
     require_root()

@@ -200,13 +200,14 @@ class Flows:
 
 
 class Resets:
-    """Counts TCP resets that come to the client, by both families."""
+    """The TCP resets that come to the client, by both families; not its own."""
 
     def __init__(self, site):
         self.path = site.world.folder / "resets.pcap"
         log = site.world.folder / "resets.log"
         self.process = site.client.start("tcpdump", "-U", "--immediate-mode", "-s", "120", "-i", "eth0", "-w", self.path,
-                                         "(tcp[tcpflags] & tcp-rst != 0) or (ip6 and ip6[6] == 6 and ip6[53] & 4 != 0)",
+                                         f"(src host {VIP} and tcp[tcpflags] & tcp-rst != 0) or "
+                                         f"(ip6 and src host {VIP6} and ip6[6] == 6 and ip6[53] & 4 != 0)",
                                          log="resets.log")
         wait_until("tcpdump listens", lambda: "listening" in log.read_text(), 10)
 

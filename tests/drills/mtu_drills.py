@@ -15,7 +15,6 @@ WIDE, NARROW = 9000, 1500
 OVERHEAD = {4: 20, 6: 40}
 MEGABYTE = 1 << 20
 FLOWS = 2000
-FAMILIES = (4,)
 
 
 def mtu(host, interface, size, switch_end=None):
@@ -120,17 +119,17 @@ def look(run, site, label, family, fits, largest):
 
 @drill(39, "9,000 bytes at the ends and 1,500 in between: the way into the tunnel, and the peer link")
 def mismatch(run, world):
-    site = NarrowSite(world, run.options.bin, run.interval, families=FAMILIES, methods=("nat", "tun"))
+    site = NarrowSite(world, run.options.bin, run.interval, families=run.options.families, methods=("nat", "tun"))
     run.current = site
     site.start()
-    for family in FAMILIES:
+    for family in run.options.families:
         # The router behind the director says that the tunnel's packet is too big; the director tells the client.
         look(run, site, f"IPv{family}, a router on the way", family, NARROW - OVERHEAD[family], WIDE - OVERHEAD[family])
     # The director's own wire.
     for name in ("dir-a", "dir-b"):
         mtu(world.hosts[name], "eth1", NARROW)
     time.sleep(1)
-    for family in FAMILIES:
+    for family in run.options.families:
         look(run, site, f"IPv{family}, the director's own wire", family, NARROW - OVERHEAD[family], WIDE)
     # The peer link: both ends believe in 9,000, the switch carries 1,500 and says nothing.
     for name in ("dir-a", "dir-b"):
