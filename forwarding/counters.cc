@@ -72,6 +72,14 @@ std::string_view name_of(Counter counter) {
       return "drop_not_active";
     case Counter::kDropNoServer:
       return "drop_no_server";
+    case Counter::kDropLimitConnections:
+      return "drop_limit_connections";
+    case Counter::kDropLimitRate:
+      return "drop_limit_rate";
+    case Counter::kDropLimitClientConnections:
+      return "drop_limit_client_connections";
+    case Counter::kDropLimitClientRate:
+      return "drop_limit_client_rate";
     case Counter::kDropOutOfState:
       return "drop_out_of_state";
     case Counter::kDropAnswerWithoutFlow:

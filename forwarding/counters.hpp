@@ -55,6 +55,10 @@ enum class Counter : uint8_t {
   kDropFragmentNoRoom,     // too many wait for their first part
   kDropNotActive,          // a new flow, but this director does not own the VIP
   kDropNoServer,
+  kDropLimitConnections,        // over a limit of its service
+  kDropLimitRate,               // new connections a second
+  kDropLimitClientConnections,  // the same of one client
+  kDropLimitClientRate,
   kDropOutOfState,         // TCP without a flow that must not be answered, or not yet
   kDropAnswerWithoutFlow,  // from a server, to nobody we know
   kDropErrorWithoutFlow,   // an ICMP error about a flow we do not know

@@ -38,6 +38,15 @@ TcpSegment segment_of(const Packet& packet, bool from_client) {
           .from_client = from_client};
 }
 
+// What a limit on connections counts: of UDP every flow, of TCP those that have not begun to close.
+int is_open(uint8_t protocol, Load load) {
+  return load == Load::kActive || (protocol == kUdp && load == Load::kInactive) ? 1 : 0;
+}
+int64_t open_on(const Server& server) {
+  const int64_t active = server.active.load(std::memory_order_relaxed);
+  return server.protocol == kUdp ? active + server.inactive.load(std::memory_order_relaxed) : active;
+}
+
 bool in_chain(const Server* first, uint16_t slot) {
   for (; first != nullptr; first = first->next_same_endpoint)
     if (first->slot == slot) return true;
@@ -157,8 +166,45 @@ Server* Decider::choose(const Packet& packet, Service& service, TimePoint now) {
   return persistent && picked != nullptr ? persistence_.remember(service, packet.source, *picked, now) : picked;
 }
 
+std::optional<Counter> Decider::over_limit(const Packet& packet, Service& service, TimePoint now) {
+  const LimitSetting& limits = service.setting.limits;
+  if (limits.connections != 0) {
+    int64_t open = 0;
+    for (const Server* server : service.servers) open += open_on(*server);
+    if (open >= int64_t{limits.connections}) return Counter::kDropLimitConnections;
+  }
+  if (limits.of_clients()) {
+    switch (services_.client_limits().open(service.slot, limits, packet.source, now)) {
+      case ClientLimits::Verdict::kTooMany:
+        return Counter::kDropLimitClientConnections;
+      case ClientLimits::Verdict::kTooFast:
+        return Counter::kDropLimitClientRate;
+      case ClientLimits::Verdict::kTaken:
+        break;
+    }
+  }
+  if (limits.per_second == 0) return std::nullopt;
+  const std::lock_guard guard(service.lock);
+  if (!service.pace.may(limits.per_second, now)) return Counter::kDropLimitRate;
+  service.pace.take(limits.per_second, now);
+  return std::nullopt;
+}
+
+void Decider::weigh(Server& server, const Flow& flow, const IpAddress& client, Load from, Load to) {
+  services_.counts().change(server, flow.index, from, to);
+  const Service* service = services_.service(flow.service());
+  if (service == nullptr || service->setting.limits.client_connections == 0) return;
+  const int by = is_open(service->setting.protocol, to) - is_open(service->setting.protocol, from);
+  if (by != 0) services_.client_limits().change(service->slot, service->setting.limits, client, flow.index, by);
+}
+
 Decision Decider::place(const Packet& packet, const Facet& facet, Flow* former, TimePoint now) {
   Service& service = *facet.service;
+  // A connection that goes to another server is no new one.
+  const bool is_new = former == nullptr ||
+                      (packet.protocol == kTcp && load_of(static_cast<FlowState>(former->state())) != Load::kActive);
+  if (is_new)
+    if (const auto reason = over_limit(packet, service, now)) return drop(*reason, facet.slot);
   Server* server = choose(packet, service, now);
   if (server == nullptr) {
     if (service.setting.no_server == NoServerPolicy::kDrop) return drop(Counter::kDropNoServer, facet.slot);
@@ -169,9 +215,9 @@ Decision Decider::place(const Packet& packet, const Facet& facet, Flow* former, 
                               ? FlowState::kUdpFlow
                               : next_tcp_state(FlowState::kNone, client_direction(service), packet.tcp_flags);
   const uint64_t value = tandem_flow_value(server->slot, static_cast<uint8_t>(state), 0, tick_of(now));
-  const auto forget = [this](const Flow& flow) {
+  const auto forget = [&](const Flow& flow, const IpAddress& client) {
     if (Server* was = services_.server(flow.server()))
-      services_.counts().change(*was, flow.index, load_of(static_cast<FlowState>(flow.state())), Load::kNone);
+      weigh(*was, flow, client, load_of(static_cast<FlowState>(flow.state())), Load::kNone);
   };
 
   Flow placed;
@@ -179,13 +225,16 @@ Decision Decider::place(const Packet& packet, const Facet& facet, Flow* former, 
     const Flow before = *former;
     // Somebody else moved it meanwhile: what they made of it holds.
     if (!flows_.update(*former, value)) return from_client(packet, facet, now);
-    forget(before);
+    forget(before, packet.source);
     counters_.add(Counter::kRescheduled);
     placed = *former;
   } else {
     const auto inserted = flows_.insert(packet.protocol, packet.source, packet.source_port, facet.slot, value);
     if (inserted.evicted.key != TANDEM_KEY_EMPTY) {
-      forget(inserted.evicted);
+      // Its own address, where it is IPv6, has been written over; the sweep finds out.
+      forget(inserted.evicted, inserted.evicted.is_ipv6()
+                                   ? IpAddress{}
+                                   : IpAddress{Ipv4Address{tandem_key_client_address(inserted.evicted.key)}});
       counters_.add(Counter::kEvicted);
     }
     if (inserted.outcome == FlowTable::Inserted::Outcome::kExists) return from_client(packet, facet, now);
@@ -194,7 +243,7 @@ Decision Decider::place(const Packet& packet, const Facet& facet, Flow* former, 
   }
   if (packet.protocol == kTcp) flows_.set_sequences(placed, remember({}, segment_of(packet, true)));
   server->connections.fetch_add(1, std::memory_order_relaxed);
-  services_.counts().change(*server, placed.index, Load::kNone, load_of(state));
+  weigh(*server, placed, packet.source, Load::kNone, load_of(state));
   flows_.mark_dirty(placed.index);
   return {Step::kToServer, Counter::kToServer, server->slot, facet.slot};
 }
@@ -299,7 +348,7 @@ void Decider::follow(Flow flow, Server& server, const Packet& packet, bool from_
     const auto flags = static_cast<uint8_t>(flow.flags() & ~TANDEM_FLOW_LEARNT);
     const uint64_t value = tandem_flow_value(flow.server(), static_cast<uint8_t>(next), flags, now_tick);
     if (flows_.update(flow, value)) {
-      services_.counts().change(server, flow.index, load_of(state), load_of(next));
+      weigh(server, flow, from_client ? packet.source : packet.destination, load_of(state), load_of(next));
       if (learnt || next != state ||
           begins_a_quarter(before, now_tick, flows_.timeout_of(flow.service(), static_cast<uint8_t>(next))))
         flows_.mark_dirty(flow.index);

@@ -66,6 +66,10 @@ class Decider {
   bool is_spoofed(const Packet& packet) const;
   Decision unknown(const Packet& packet, const Facet& facet, Flow* former, TimePoint now);
   Server* choose(const Packet& packet, Service& service, TimePoint now);
+  // Why another connection of this client would be one too many; nothing when it may be opened.
+  std::optional<Counter> over_limit(const Packet& packet, Service& service, TimePoint now);
+  // The flow weighs something else now, on its server and for its client.
+  void weigh(Server& server, const Flow& flow, const IpAddress& client, Load from, Load to);
   // The flow's server is dead, and the service wants to do something about it.
   static bool is_lost(const Packet& packet, const Service& service, const Server& server, FlowsOnDown how);
   Decision place(const Packet& packet, const Facet& facet, Flow* former, TimePoint now);

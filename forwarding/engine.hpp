@@ -61,6 +61,7 @@ class Engine {
   const Counters& counters() const { return counters_; }
   const ServiceDrops& service_drops() const { return service_drops_; }
   ServerTraffic traffic(uint16_t server_slot) const { return traffic_.of(server_slot); }
+  const Fragments& fragments() const { return *fragments_; }
   // Flows found by the last complete pass of expire().
   uint64_t flow_count() const { return sweeper_.flow_count(); }
 

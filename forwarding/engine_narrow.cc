@@ -18,9 +18,11 @@ IpAddress Engine::own_name_to(const tandem_recipe& recipe, const IpAddress& othe
 void Engine::too_long(const FrameIn& frame, uint16_t mtu, TimePoint now, Outputs& outputs) {
   auto packet = parse(frame);
   const auto server = packet ? decider_.server_that_sent(*packet) : std::nullopt;
-  // From nobody that we could tell: something the director made itself, or the like.
-  if (!server) return counters_.add(Counter::kDropTooBig);
-  if (!packet->dont_fragment && !packet->is_super_packet()) {
+  const bool may_be_cut = packet && !packet->dont_fragment && !packet->is_super_packet();
+  // From nobody that we could tell: something the director made itself, or the like. A later part of an answer does not say
+  // whose it is, but it can be cut.
+  if (!server && !(may_be_cut && packet->is_later_part())) return counters_.add(Counter::kDropTooBig);
+  if (may_be_cut) {
     complete_checksum(*packet);
     const ToAddress client{packet->destination};
     return settle(fragment(*packet, mtu, outputs, [&](MutableBytes piece) { outputs.add(piece, {}, client); }),

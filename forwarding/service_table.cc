@@ -12,6 +12,7 @@ ServiceTable::ServiceTable(FlowTable& flows)
     : seed_(flows.header().seed[1]),
       recipes_(flows.recipes()),
       numbering_(flows.service_slots(), flows.server_slots()),
+      client_limits_(tandem_mix(flows.header().seed[0])),
       services_(TANDEM_SERVICE_SLOTS),
       facets_(TANDEM_SERVICE_SLOTS),
       servers_(TANDEM_SERVER_SLOTS) {}

@@ -26,6 +26,7 @@
 #include "daemon/base/time.hpp"
 #include "forwarding/endpoint_map.hpp"
 #include "forwarding/flow_table.hpp"
+#include "forwarding/limits.hpp"
 #include "forwarding/numbering.hpp"
 #include "forwarding/packet.hpp"
 #include "forwarding/scheduler.hpp"
@@ -38,6 +39,9 @@ enum class NoServerPolicy : uint8_t {
   kReject,  // TCP reset, ICMP port unreachable
   kDrop,
 };
+
+// When the kernel may answer pings to the service's addresses.
+enum class Ping : uint8_t { kUnsaid, kAlways, kUp, kNever };
 
 // What becomes of TCP in the midst of a connection that no flow is known of.
 enum class OutOfState : uint8_t {
@@ -98,6 +102,8 @@ struct ServiceSetting {
   FlowsOnDown flows_on_down = FlowsOnDown::kKeep;
   OutOfState out_of_state = OutOfState::kReset;
   Timeouts timeouts;
+  LimitSetting limits;
+  Ping ping = Ping::kUnsaid;
   uint16_t clamp_mss = 0;  // the most that SYNs may say; 0: they stay as they are
   bool watched = false;    // what clients meet is counted: witness.hpp. NAT and TCP alone
   bool active = false;     // this director owns the VIP: new flows are taken here
@@ -123,7 +129,8 @@ struct Service {
   std::vector<uint16_t> facets;  // the numbers of its fronts, the first one's included
   ServiceSetting setting;
   TimePoint active_since{};
-  SpinLock lock;  // over the scheduler
+  SpinLock lock;  // over the scheduler and the pace
+  Pace pace;      // of new connections, where they are limited
   std::unique_ptr<Scheduler> scheduler;
   ServerList servers;   // the last of the configuration first
   ServerList rotation;  // those of them in rotation, in the same order: what the scheduler knows
@@ -215,6 +222,7 @@ class ServiceTable {
 
   Numbering& numbering() { return numbering_; }
   FlowCounts& counts() { return counts_; }
+  ClientLimits& client_limits() { return client_limits_; }
 
  private:
   void apply_service(Service& service, const ServiceSetting& wanted, TimePoint now, TableChanges& changes);
@@ -236,6 +244,7 @@ class ServiceTable {
   std::span<tandem_recipe, TANDEM_SERVER_SLOTS> recipes_;
   Numbering numbering_;
   FlowCounts counts_;
+  ClientLimits client_limits_;
   const Facet* find_in_ranges(uint8_t protocol, const IpAddress& vip, uint16_t port) const;
   void take_fronts(Service& service, TableChanges& changes);
 

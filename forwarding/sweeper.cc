@@ -31,6 +31,7 @@ bool Sweeper::step(TimePoint now, size_t slots, size_t most) {
   });
   next_ = end;
   services_.counts().swept_below(end == 0 ? 0 : end);
+  services_.client_limits().swept_below(end);
   if (end == 0) end_pass();
   return visited < most;
 }
@@ -48,6 +49,7 @@ void Sweeper::begin_pass() {
 void Sweeper::end_pass() {
   for (const Server* server : services_.all_servers()) FlowCounts::replace(*services_.server(server->slot));
   services_.numbering().sweep_ended(services_named_, servers_named_);
+  services_.client_limits().end_pass();
   flow_count_.store(met_, std::memory_order_relaxed);
 }
 
@@ -65,6 +67,7 @@ void Sweeper::visit(const Flow& flow, uint32_t now_tick) {
     if (flows_.remove(flow)) {
       counters_.add(orphan ? Counter::kOrphaned : Counter::kExpired);
       if (!orphan) services_.counts().change(*server, flow.index, load_of(state), Load::kNone);
+      if (!orphan) count_for_client(*service, flow, -1);
       return;
     }
   }
@@ -72,8 +75,22 @@ void Sweeper::visit(const Flow& flow, uint32_t now_tick) {
   name(flow);
   if (orphan) return;
   services_.counts().met(*server, load_of(state));
+  count_for_client(*service, flow, 1);
   const bool killed = (flow.flags() & TANDEM_FLOW_KILLED) != 0 || end_with_server(*service, *server, flow);
   if (is_sought(*service) && !killed) keep_template_of(*service, flow, now_tick);
+}
+
+// A connection met, or (-1) one that is gone, of a service that limits its clients.
+void Sweeper::count_for_client(const Service& service, const Flow& flow, int by) {
+  const LimitSetting& limits = service.setting.limits;
+  if (limits.client_connections == 0) return;
+  const bool open = service.setting.protocol != kTcp || load_of(static_cast<FlowState>(flow.state())) == Load::kActive;
+  const auto client = open ? flows_.client_of(flow) : std::nullopt;
+  if (!client) return;
+  if (by > 0)
+    services_.client_limits().met(service.slot, limits, *client);
+  else
+    services_.client_limits().change(service.slot, limits, *client, flow.index, by);
 }
 
 // Marked, a connection is reset also when its server comes back before its next segment.

@@ -34,6 +34,7 @@ class Sweeper {
   void end_pass();
   void name(const Flow& flow);
   void visit(const Flow& flow, uint32_t now_tick);
+  void count_for_client(const Service& service, const Flow& flow, int by);
   // Whether it is ended now, because its server is dead and its service says so (FlowsOnDown::kReset).
   bool end_with_server(const Service& service, const Server& server, Flow flow);
   // False when it was removed.

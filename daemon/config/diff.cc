@@ -213,6 +213,13 @@ void compare_flows(Comparison& service, const FlowRules& a, const FlowRules& b) 
   service.value("timeouts.last_ack", a.timeouts.last_ack, b.timeouts.last_ack);
   service.value("timeouts.synack", a.timeouts.synack, b.timeouts.synack);
   service.value("timeouts.udp", a.timeouts.udp, b.timeouts.udp);
+  service.value("limits.connections", a.limits.connections, b.limits.connections);
+  service.value("limits.per_second", a.limits.per_second, b.limits.per_second);
+  service.value("limits.client_connections", a.limits.client_connections, b.limits.client_connections);
+  service.value("limits.client_per_second", a.limits.client_per_second, b.limits.client_per_second);
+  service.value("limits.ipv4_prefix", a.limits.ipv4_prefix, b.limits.ipv4_prefix);
+  service.value("limits.ipv6_prefix", a.limits.ipv6_prefix, b.limits.ipv6_prefix);
+  service.value("ping", a.ping, b.ping);
   service.value("out_of_state", a.out_of_state, b.out_of_state);
   service.value("clamp_mss", a.clamp_mss, b.clamp_mss);
 }

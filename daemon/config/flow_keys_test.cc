@@ -65,5 +65,35 @@ TEST(FlowKeys, TheMaximumSegmentSizeIsBounded) {
               testing::Contains(HasSubstr("clamp_mss: has no effect with protocol: udp")));
 }
 
+TEST(FlowKeys, LimitsAreReadAndContradictionsRefused) {
+  EXPECT_EQ(rules_with("scheduler: rr").limits, Limits());
+  EXPECT_EQ(rules_with("limits: { connections: 1000, per_second: 500, client_connections: 10, client_per_second: 20, "
+                       "ipv4_prefix: 24, ipv6_prefix: 56 }")
+                .limits,
+            (Limits{.connections = 1000,
+                    .per_second = 500,
+                    .client_connections = 10,
+                    .client_per_second = 20,
+                    .ipv4_prefix = 24,
+                    .ipv6_prefix = 56}));
+  EXPECT_THAT(errors_with("limits: { connections: 0 }"),
+              ElementsAre(HasSubstr("connections: expected a whole number from 1 to 4294967295")));
+  EXPECT_THAT(errors_with("limits: { connections: 5, client_connections: 6 }"),
+              ElementsAre(HasSubstr("client_connections: expected at most connections, 5, found 6")));
+  EXPECT_THAT(errors_with("limits: { per_second: 5, client_per_second: 6 }"),
+              ElementsAre(HasSubstr("client_per_second: expected at most per_second, 5, found 6")));
+  EXPECT_THAT(errors_with("limits: { ipv6_prefix: 56 }"),
+              ElementsAre(HasSubstr("ipv6_prefix: has no effect without client_connections or client_per_second")));
+  EXPECT_THAT(errors_with("maxconn: 5"), ElementsAre(HasSubstr("did you mean 'limits'?")));
+}
+
+TEST(FlowKeys, PingsAreAnsweredAlwaysWhileUpOrNever) {
+  EXPECT_EQ(rules_with("scheduler: rr").ping, Ping::kUnsaid);
+  EXPECT_EQ(rules_with("ping: always").ping, Ping::kAlways);
+  EXPECT_EQ(rules_with("ping: up").ping, Ping::kUp);
+  EXPECT_EQ(rules_with("ping: never").ping, Ping::kNever);
+  EXPECT_THAT(errors_with("ping: unsaid"), ElementsAre(HasSubstr("ping: expected")));
+}
+
 }  // namespace
 }  // namespace tandem::config

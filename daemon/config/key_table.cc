@@ -72,6 +72,13 @@ constexpr std::array kSections = {
                 "and `udp` are what `ipvsadm --set` changes. A reload holds for the flows there are, too. All "
                 "directors should say "
                 "the same: a flow that is told to the peer is told with what is left of its time."},
+    SectionInfo{
+        Section::kLimits, "limits", "services.NAME.limits",
+        "What a service takes of new connections, and what of one client. What is over a limit is dropped without an "
+        "answer and counted by its reason: the client tries again after a second, as for a lost packet. TCP "
+        "connections "
+        "count until they begin to close, UDP flows until they expire. Each director counts for itself. 65,536 clients "
+        "are known at a time; where more have connections, further ones are not limited."},
     SectionInfo{Section::kCheck, "check", "services.NAME.check",
                 "How it is found out that a server works. Exactly one of the keys that name a type says what is asked; "
                 "`check: none` asks nothing and takes every server for up."},

@@ -32,6 +32,7 @@ enum class Section : uint8_t {
   kPersistence,
   kPassive,
   kTimeouts,
+  kLimits,
   kCheck,
   kTcpCheck,
   kHttpCheck,

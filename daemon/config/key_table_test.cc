@@ -115,6 +115,7 @@ TEST(KeyTable, HasNoKeyThatTheReaderDoesNotAskFor) {
       {Section::kPersistence, site_with("scheduler: wlc", "scheduler: wlc\n    persistence: { KEY: [[]] }")},
       {Section::kPassive, site_with("scheduler: wlc", "scheduler: wlc\n    passive: { KEY: [[]] }")},
       {Section::kTimeouts, site_with("scheduler: wlc", "scheduler: wlc\n    timeouts: { KEY: [[]] }")},
+      {Section::kLimits, site_with("scheduler: wlc", "scheduler: wlc\n    limits: { KEY: [[]] }")},
       {Section::kCheck, site_with("http: { path: /healthz }, interval: 2s, rise: 2", "KEY: [[]]")},
       {Section::kHttpCheck, site_with("path: /healthz", "KEY: [[]]")},
       {Section::kHttpsCheck, site_with("http: { path: /healthz }", "https: { KEY: [[]] }")},

@@ -84,10 +84,17 @@ std::span<const Key> service_keys() {
         .also = "outlier_detection observe", .meaning = "Whether real clients' failures take a server down."},
     Key{.section = kService, .name = "timeouts", .type = kMap, .otherwise = "as its keys say", .inside = kTimeouts,
         .also = "lvs_timeouts timeout", .meaning = "How long flows are remembered."},
+    Key{.section = kService, .name = "limits", .type = kMap, .otherwise = "none", .inside = kLimits,
+        .also = "limit rate_limit maxconn max_connections connection_limit",
+        .meaning = "How many new connections are taken."},
     Key{.section = kService, .name = "out_of_state", .type = kChoice, .standard = "reset",
         .choices = out_of_state_choices(), .also = "sloppy_tcp",
         .meaning = "What becomes of TCP in the midst of a connection that no flow is known of. In the first 5 s after a "
                    "takeover `reset` says nothing either: the peer's record may be on its way."},
+    Key{.section = kService, .name = "ping", .type = kChoice, .otherwise = "as other services of the address say; else always",
+        .choices = ping_choices(), .also = "icmp_echo icmp ping_reply",
+        .meaning = "When the director answers pings to the service's addresses, while it has them. Where services of one address "
+                   "say different things, one that allows it suffices; `accept: false` of the router holds in any case."},
     Key{.section = kService, .name = "clamp_mss", .type = kInteger, .otherwise = "as the ends say", .low = 500,
         .high = 65495, .also = "mss mss_clamp tcp_mss adv_mss",
         .meaning = "The most that the maximum segment size may be in SYNs that pass here, for ways whose MTU the ends do not "
@@ -157,6 +164,20 @@ std::span<const Key> service_keys() {
     timeout("last_ack", "30s", "The last acknowledgment is due."),
     timeout("synack", "2m", "A SYN was answered by one."),
     timeout("udp", "5m", "Between two datagrams of one client port.", "udp_timeout"),
+
+    Key{.section = kLimits, .name = "connections", .type = kInteger, .otherwise = "any number", .low = 1,
+        .high = 4294967295, .also = "maxconn max_connections", .meaning = "Of the service at a time."},
+    Key{.section = kLimits, .name = "per_second", .type = kInteger, .otherwise = "any number", .low = 1, .high = 1000000000,
+        .also = "rate new_per_second rate_limit maxconnrate",
+        .meaning = "New ones of the service, with a second's worth at once after a pause."},
+    Key{.section = kLimits, .name = "client_connections", .type = kInteger, .otherwise = "any number", .low = 1,
+        .high = 1000000, .also = "per_client connections_per_client", .meaning = "Of one client at a time."},
+    Key{.section = kLimits, .name = "client_per_second", .type = kInteger, .otherwise = "any number", .low = 1,
+        .high = 1000000000, .also = "client_rate rate_per_client", .meaning = "New ones of one client, likewise."},
+    Key{.section = kLimits, .name = "ipv4_prefix", .type = kInteger, .standard = "32", .low = 1, .high = 32,
+        .also = "netmask", .meaning = "Clients that share so many leading bits of their address are one client."},
+    Key{.section = kLimits, .name = "ipv6_prefix", .type = kInteger, .standard = "64", .low = 1, .high = 128,
+        .meaning = "The same for IPv6, where one customer has a network of 64 bits."},
   };
   // clang-format on
   return kKeys;

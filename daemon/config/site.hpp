@@ -298,11 +298,24 @@ struct FlowTimeouts {
 // In the order of forwarding::OutOfState.
 enum class OutOfState : uint8_t { kReset, kDrop, kAccept };
 
+// New connections that are not taken; 0: no limit.
+struct Limits {
+  uint32_t connections = 0, per_second = 0;                // of the service
+  uint32_t client_connections = 0, client_per_second = 0;  // of each client
+  uint8_t ipv4_prefix = 32, ipv6_prefix = 64;              // clients that share so many bits are one
+  bool operator==(const Limits&) const = default;
+};
+
+// Whether the kernel answers pings to the service's addresses.
+enum class Ping : uint8_t { kUnsaid, kAlways, kUp, kNever };
+
 // How the flows of a service are treated, whichever server they go to.
 struct FlowRules {
   FlowTimeouts timeouts;
   OutOfState out_of_state = OutOfState::kReset;  // TCP that no flow knows
-  uint16_t clamp_mss = 0;                        // 0: as the ends say
+  Limits limits;
+  Ping ping = Ping::kUnsaid;
+  uint16_t clamp_mss = 0;  // 0: as the ends say
   bool operator==(const FlowRules&) const = default;
 };
 

@@ -127,6 +127,11 @@ constexpr std::array kOutOfState = {
            "it goes to a server as if it were new (IPVS: sloppy_tcp); with a hashing scheduler to the one it was on",
            "sloppy sloppy_tcp"},
 };
+constexpr std::array kPings = {
+    Choice{std::to_underlying(Ping::kAlways), "always", "always", "yes"},
+    Choice{std::to_underlying(Ping::kUp), "up", "while a server takes new connections", "active selective"},
+    Choice{std::to_underlying(Ping::kNever), "never", "never", "no"},
+};
 constexpr std::array kInitials = {
     Choice{0, "down", "takes no connections before its first success", ""},
     Choice{1, "up", "takes connections at once", ""},
@@ -200,6 +205,9 @@ std::span<const Choice> weight_from_choices() {
 std::span<const Choice> on_down_choices() {
   return kOnDown;
 }
+std::span<const Choice> ping_choices() {
+  return kPings;
+}
 std::span<const Choice> out_of_state_choices() {
   return kOutOfState;
 }
@@ -214,6 +222,9 @@ std::string_view word(WeightFrom what) {
 }
 std::string_view word(OnDown what) {
   return word_in(kOnDown, std::to_underlying(what));
+}
+std::string_view word(Ping what) {
+  return what == Ping::kUnsaid ? "unsaid" : word_in(kPings, std::to_underlying(what));
 }
 std::string_view word(OutOfState what) {
   return word_in(kOutOfState, std::to_underlying(what));

@@ -29,6 +29,7 @@ std::span<const Choice> weight_from_choices();
 std::span<const Choice> on_down_choices();
 std::span<const Choice> flows_on_down_choices();
 std::span<const Choice> out_of_state_choices();
+std::span<const Choice> ping_choices();
 
 // The types of checks that a key of `check` names, in the manual's order.
 struct CheckTypeWord {
@@ -50,5 +51,6 @@ std::string_view word(WeightFrom what);
 std::string_view word(OnDown what);
 std::string_view word(FlowsOnDown what);
 std::string_view word(OutOfState what);
+std::string_view word(Ping what);
 
 }  // namespace tandem::config

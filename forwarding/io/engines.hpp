@@ -13,10 +13,17 @@ namespace tandem::forwarding {
 
 class Engines {
  public:
-  Engines(FlowTable& flows, ServiceTable& services) : flows_(flows), services_(services) { grow_to(1); }
+  Engines(FlowTable& flows, ServiceTable& services)
+      : flows_(flows),
+        services_(services),
+        fragments_(std::make_shared<Fragments>(flows.header().seed[0] ^ flows.header().seed[1])) {
+    grow_to(1);
+  }
 
   void grow_to(size_t count) {
-    while (all_.size() < count) all_.push_back(std::make_unique<Engine>(flows_, services_));
+    while (all_.size() < count)
+      all_.push_back(
+          std::make_unique<Engine>(flows_, services_, EngineSettings{.answers = {}, .fragments = fragments_}));
   }
   Engine& at(size_t worker) { return *all_[worker]; }
 
@@ -48,6 +55,7 @@ class Engines {
 
   FlowTable& flows_;
   ServiceTable& services_;
+  std::shared_ptr<Fragments> fragments_;  // a reload may change which worker a client's parts meet
   std::vector<std::unique_ptr<Engine>> all_;
 };
 

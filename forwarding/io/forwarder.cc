@@ -79,6 +79,7 @@ TableChanges Forwarder::apply(const std::vector<ServiceSetting>& settings) {
   {
     const std::lock_guard change(gate_);
     changes = services_.apply(settings, now);
+    rules.deaf_to_ping = deaf_to_ping(services_);
     if (callbacks_.names_changed) callbacks_.names_changed();
   }
   const std::vector<const Server*> servers = services_.all_servers();
@@ -134,8 +135,18 @@ void Forwarder::tap_for(const SilenceRules& rules) {
 }
 
 void Forwarder::set_standing(const std::string& service, const std::string& server, const ServerStanding& standing) {
-  const std::lock_guard change(gate_);
-  services_.set_standing(service, server, standing);
+  {
+    const std::lock_guard change(gate_);
+    services_.set_standing(service, server, standing);
+  }
+  hear_pings();
+}
+
+void Forwarder::hear_pings() {
+  std::set<IpAddress> deaf = deaf_to_ping(services_);
+  if (deaf == wanted_silence_.deaf_to_ping) return;
+  wanted_silence_.deaf_to_ping = std::move(deaf);
+  if (!workers_.empty()) apply_silence(wanted_silence_);
 }
 
 void Forwarder::hear_latency(const std::string& service, const std::string& server, uint32_t us) {

@@ -102,6 +102,8 @@ class Forwarder {
   void apply_silence(const SilenceRules& rules);
   // Has the taps hand up what `rules` and the own addresses make ours.
   void tap_for(const SilenceRules& rules);
+  // After a server's standing changed: the addresses that answer pings only while a service is up.
+  void hear_pings();
   void write_hops(const std::vector<HopChange>& changes);
   void on_change(const netlink::Change& change, bool& look);
   void say(bus::Severity severity, const char* id, std::string subject, std::string text) const;

@@ -35,6 +35,7 @@ SchedulerSetting scheduler_of(const config::Service& service) {
           .expiration = options.expiration};
 }
 
+static_assert(static_cast<uint8_t>(config::Ping::kNever) == static_cast<uint8_t>(Ping::kNever));
 static_assert(static_cast<uint8_t>(config::OutOfState::kAccept) == static_cast<uint8_t>(OutOfState::kAccept));
 
 Timeouts timeouts_of(const config::FlowTimeouts& said) {
@@ -110,8 +111,16 @@ std::vector<ServiceSetting> settings_of(const config::Site& site, const Knowledg
                              .ipv6_prefix = service.persistence->ipv6_prefix,
                              .keep_drained = service.persistence->keep_drained};
     setting.flows_on_down = static_cast<FlowsOnDown>(service.serving.flows_on_down);
+    setting.ping = static_cast<Ping>(service.flows.ping);
     setting.out_of_state = static_cast<OutOfState>(service.flows.out_of_state);
     setting.timeouts = timeouts_of(service.flows.timeouts);
+    const config::Limits& limits = service.flows.limits;
+    setting.limits = {.connections = limits.connections,
+                      .per_second = limits.per_second,
+                      .client_connections = limits.client_connections,
+                      .client_per_second = limits.client_per_second,
+                      .ipv4_prefix = limits.ipv4_prefix,
+                      .ipv6_prefix = limits.ipv6_prefix};
     setting.clamp_mss = service.flows.clamp_mss;
     setting.watched = service.serving.passive.has_value();
     setting.active = is_active(service, knowledge);
@@ -136,6 +145,22 @@ std::vector<ServiceSetting> settings_of(const config::Site& site, const Knowledg
 
 SendBy send_by_of(const config::Site& site) {
   return static_cast<SendBy>(site.send_by);
+}
+
+std::set<IpAddress> deaf_to_ping(const ServiceTable& services) {
+  std::set<IpAddress> spoken_of, allowed;
+  for (const Service* service : services.all_services()) {
+    const Ping ping = service->setting.ping;
+    if (ping == Ping::kUnsaid) continue;
+    const bool up = std::ranges::any_of(service->rotation, [](const Server* server) { return server->weight > 0; });
+    const bool allows = ping == Ping::kAlways || (ping == Ping::kUp && up);
+    for (const Front& front : service->setting.fronts()) {
+      spoken_of.insert(front.address);
+      if (allows) allowed.insert(front.address);
+    }
+  }
+  for (const IpAddress& address : allowed) spoken_of.erase(address);
+  return spoken_of;
 }
 
 SilenceRules silence_of(const std::vector<ServiceSetting>& settings) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,9 @@ std::vector<ServiceSetting> settings_of(const config::Site& site, const Knowledg
                                         std::vector<std::string>* left_out = nullptr);
 
 SendBy send_by_of(const config::Site& site);
+
+// The addresses to which pings are not answered now: a service of theirs says something about it, and none allows it.
+std::set<IpAddress> deaf_to_ping(const ServiceTable& services);
 
 // The endpoints to be silenced: of every service, active or not. The interfaces are added by who knows them.
 SilenceRules silence_of(const std::vector<ServiceSetting>& settings);

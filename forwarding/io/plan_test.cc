@@ -100,5 +100,30 @@ TEST(Plan, WhatIsNotIpv4IsLeftOutAndNamed) {
   EXPECT_THAT(left_out, ElementsAre("web/six"));
 }
 
+TEST(Plan, AnAddressIsDeafToPingWhenAServiceSaysSoAndNoneOfItsOthersAllowsIt) {
+  std::vector<std::byte> memory(FlowTable::bytes_needed(64) + 64);
+  std::byte* const aligned = memory.data() + (64 - reinterpret_cast<uintptr_t>(memory.data()) % 64) % 64;
+  auto flows = FlowTable::format({aligned, FlowTable::bytes_needed(64)}, {.bucket_count = 64, .seed = {1, 2}});
+  ASSERT_TRUE(flows.has_value());
+  ServiceTable table(*flows);
+  const IpAddress vip = *IpAddress::parse("198.51.100.10");
+  ServiceSetting web{.name = "web", .vip = vip, .port = 80};
+  web.servers = {{.name = "web1", .address = *IpAddress::parse("10.0.1.11"), .port = 80}};
+  ServiceSetting other{.name = "other", .vip = vip, .port = 81};
+  const auto deaf = [&](Ping of_web, Ping of_other) {
+    web.ping = of_web, other.ping = of_other;
+    table.apply({web, other}, TimePoint{});
+    return !deaf_to_ping(table).empty();
+  };
+  EXPECT_FALSE(deaf(Ping::kUnsaid, Ping::kUnsaid));
+  EXPECT_TRUE(deaf(Ping::kNever, Ping::kUnsaid));
+  EXPECT_FALSE(deaf(Ping::kNever, Ping::kAlways));
+  EXPECT_FALSE(deaf(Ping::kUp, Ping::kNever));
+  EXPECT_TRUE(deaf(Ping::kUnsaid, Ping::kUp)) << "the other one has no server";
+  EXPECT_FALSE(deaf(Ping::kUp, Ping::kUnsaid));
+  table.set_standing("web", "web1", {.weight = 0, .up = false, .in_rotation = false});
+  EXPECT_THAT(deaf_to_ping(table), ElementsAre(vip));
+}
+
 }  // namespace
 }  // namespace tandem::forwarding

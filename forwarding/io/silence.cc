@@ -92,6 +92,13 @@ std::string silence_changes(const SilenceRules& before, const SilenceRules& afte
     change_elements<EndpointRange>(commands, verb, "nat_server_ranges", ranges, as_tuple);
     change_elements<EndpointRange>(commands, verb, "nat_server_error_ranges", ranges, as_numbers);
   };
+  const auto change_deaf = [&](const char* verb, const SilenceRules& from, const SilenceRules& to) {
+    for (const IpAddress& address : only_in_first(from.deaf_to_ping, to.deaf_to_ping))
+      commands += std::string(verb) + " element netdev tandem deaf_to_ping" + (address.is_v4() ? "" : "6") + " { " +
+                  address.text() + ", }\n";
+  };
+  change_deaf("delete", before, after);
+  change_deaf("add", after, before);
   change("delete", before, after);
   change("add", after, before);
   return commands;
@@ -112,6 +119,8 @@ std::string silence_table(const SilenceRules& rules) {
       "  set nat_servers { type inet_proto . ipv4_addr . inet_service; }\n"
       // Protocol, destination and destination port of the IPv4 packet that an ICMP error quotes.
       "  set nat_server_errors { typeof @th,136,8 . @th,192,32 . @th,240,16; }\n"
+      "  set deaf_to_ping { type ipv4_addr; }\n"
+      "  set deaf_to_ping6 { type ipv6_addr; }\n"
       "  set parts { typeof ip saddr . ip daddr . ip protocol . ip id; size 65536; flags dynamic,timeout; timeout 2s; "
       "gc-interval 1s; }\n"
       "  chain ours {\n"
@@ -119,6 +128,7 @@ std::string silence_table(const SilenceRules& rules) {
       "    drop\n"
       "  }\n"
       "  chain taken {\n"
+      "    icmpv6 type echo-request ip6 daddr @deaf_to_ping6 drop\n"
       // A VLAN's frame passes here first with its tag, which nft puts back before it looks; it is the VLAN interface's
       // business, whose own tap has not seen it yet.
       "    @ll,96,16 != 0x0800 accept\n"
@@ -127,6 +137,7 @@ std::string silence_table(const SilenceRules& rules) {
       // Later parts of a datagram have no ports: they are known by what their first part was. One that comes before it passes, and waits
       // in the kernel for a first part that will not come.
       "    ip frag-off & 0x1fff != 0 ip saddr . ip daddr . ip protocol . ip id @parts drop\n"
+      "    icmp type echo-request ip daddr @deaf_to_ping drop\n"
       "    fib daddr type local accept\n"
       "    meta l4proto . ip saddr . th sport @nat_servers goto ours\n"
       "    meta l4proto . ip saddr . th sport @nat_server_ranges goto ours\n"
@@ -153,6 +164,7 @@ void SilenceRules::add(const SilenceRules& more) {
   nat_servers.insert(more.nat_servers.begin(), more.nat_servers.end());
   service_ranges.insert(more.service_ranges.begin(), more.service_ranges.end());
   nat_server_ranges.insert(more.nat_server_ranges.begin(), more.nat_server_ranges.end());
+  deaf_to_ping.insert(more.deaf_to_ping.begin(), more.deaf_to_ping.end());
 }
 
 std::set<IpAddress> SilenceRules::taken_to() const {

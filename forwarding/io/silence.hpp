@@ -10,7 +10,7 @@
 //     health checks are for this box and pass;
 //   - ICMP errors about a packet sent to a NAT server, when they are not for this box: the engine translates those.
 // Of a datagram in pieces the later parts go the way of the first, whose name is kept in a set for two seconds.
-// ICMP echo to the VIP passes: the kernel answers pings.
+// ICMP echo to the VIP passes, unless its services say otherwise: the kernel answers pings.
 //
 // The table outlives the process on purpose: a room that was killed and is started again within 100 ms finds its traffic
 // still silenced, and replaces the table in one transaction. Only an orderly stop, or the cleaner, removes it. Whoever runs
@@ -59,6 +59,7 @@ struct SilenceRules {
   // The same for services and servers of many ports. May overlap.
   std::set<EndpointRange> service_ranges;
   std::set<EndpointRange> nat_server_ranges;
+  std::set<IpAddress> deaf_to_ping;  // pings to these are dropped
   void add(const SilenceRules& more);
   // Where what is for the engine is sent to, and where it comes from.
   std::set<IpAddress> taken_to() const;

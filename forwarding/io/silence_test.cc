@@ -77,5 +77,16 @@ TEST(Silence, TheDifferenceNamesOnlyWhatDiffers) {
             "add element netdev tandem nat_server_errors { 17 . 167772428 . 53, }\n");
 }
 
+TEST(Silence, PingsAreDroppedToWhatIsDeafAlone) {
+  SilenceRules rules;
+  rules.deaf_to_ping = {Ipv4Address{0xc633640a}, *IpAddress::parse("2001:db8::10")};
+  EXPECT_EQ(silence_changes({}, rules),
+            "add element netdev tandem deaf_to_ping { 198.51.100.10, }\n"
+            "add element netdev tandem deaf_to_ping6 { 2001:db8::10, }\n");
+  EXPECT_THAT(silence_changes(rules, {}), HasSubstr("delete element netdev tandem deaf_to_ping { 198.51.100.10, }"));
+  const std::string text = silence_table({});
+  EXPECT_LT(text.find("@deaf_to_ping drop"), text.find("fib daddr type local accept"));
+}
+
 }  // namespace
 }  // namespace tandem::forwarding

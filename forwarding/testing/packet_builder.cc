@@ -115,10 +115,10 @@ PacketBuilder& PacketBuilder::extension(uint8_t type, size_t words) {
   return *this;
 }
 
-PacketBuilder& PacketBuilder::fragment_header(size_t offset, bool more) {
+PacketBuilder& PacketBuilder::fragment_header(size_t offset, bool more, uint32_t identification) {
   Ipv6Fragment fragment;
   fragment.offset_and_flags = static_cast<uint16_t>(offset | (more ? 1 : 0));
-  fragment.id = 77;
+  fragment.id = identification;
   const Bytes bytes = bytes_of(fragment);
   extensions_.push_back({44, {bytes.begin(), bytes.end()}});
   later_fragment_ = offset != 0;

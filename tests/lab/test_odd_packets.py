@@ -90,10 +90,10 @@ def question(source=CLIENT, port=0, payload=b"question", **more):
     return ipv4(source, VIP, UDP, udp(source, VIP, port, 53, payload, **mine), **more)
 
 
-def piece(packet, begin, end, more):
+def piece(packet, begin, end, more, place=None):
     """A fragment of an IPv4 packet."""
     header, part = packet[:20], packet[20:][begin:end]
-    header = header[:2] + (20 + len(part)).to_bytes(2, "big") + header[4:6] + ((MF if more else 0) | begin // 8).to_bytes(2, "big") + header[8:10] + b"\0\0" + header[12:]
+    header = header[:2] + (20 + len(part)).to_bytes(2, "big") + header[4:6] + ((MF if more else 0) | (begin if place is None else place) // 8).to_bytes(2, "big") + header[8:10] + b"\0\0" + header[12:]
     return header[:10] + checksum(header).to_bytes(2, "big") + header[12:] + part
 
 
@@ -134,6 +134,9 @@ CASES = {
     "an ICMP error with a wrong checksum": (
         lambda p: [ipv4(CLIENT, VIP, 1, icmp(3, 3, 0, ipv4(VIP, CLIENT, TCP, tcp(VIP, CLIENT, 80, p)), bad=True))],
         {"drop_bad_checksum": 1}, 0),
+    "a first fragment shorter than the TCP header": (lambda p: [piece(syn(port=p, flags=0), 0, 8, True)], {"drop_fragment": 1}, 0),
+    "a fragment that ends beyond 65,535 bytes": (
+        lambda p: [piece(question(port=p, payload=b"x" * 992, flags=0, id=p), 0, 1000, False, place=65528)], {"drop_fragment": 1}, 0),
     "an ICMP error about nobody's flow": (lambda p: [ipv4(CLIENT, VIP, 1, icmp(3, 3, 0, ipv4(VIP, CLIENT, TCP, tcp(VIP, CLIENT, 80, p))))],
                                           {"drop_icmp_error_without_flow": 1}, 0),
     "an ICMP error that quotes too little": (lambda p: [ipv4(CLIENT, VIP, 1, icmp(3, 3, 0, ipv4(VIP, CLIENT, TCP, tcp(VIP, CLIENT, 80, p))[:22]))],
