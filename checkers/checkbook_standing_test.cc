@@ -433,7 +433,7 @@ PassiveSeen bad(const std::string& server, uint32_t clients = 12) {
   return {"web", server, {.opened = 40, .unanswered = 30, .resets = 5, .client_marks = (uint64_t{1} << clients) - 1}};
 }
 
-ServiceSettings watched(std::vector<std::string> names) {
+ServiceSettings watched(const std::vector<std::string>& names) {
   ServiceSettings service = service_of("web", names, kSoon);
   service.policy.passive = {.on = true, .window = 10s, .hold = 30s};
   return service;

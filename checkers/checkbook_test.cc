@@ -17,6 +17,7 @@ using ::testing::ElementsAre;
 
 std::vector<std::string> many(size_t count) {
   std::vector<std::string> names;
+  names.reserve(count);
   for (size_t i = 0; i < count; ++i) names.push_back("s" + std::to_string(i));
   return names;
 }
@@ -136,6 +137,7 @@ TEST(Checkbook, AttemptsGoToTheChecksPortWhenItNamesOne) {
   driver.tell(Configure{{service_of("one", {"a"}), service_of("two", {"a"}, {.port = 8080})}});
   driver.run_for(100ms);
   std::vector<std::string> targets;
+  targets.reserve(driver.attempts.size());
   for (const auto& attempt : driver.attempts) targets.push_back(attempt.server);
   EXPECT_THAT(targets, ::testing::IsSupersetOf({"10.0.0.1:80", "10.0.0.1:8080"}));
 }
@@ -145,7 +147,7 @@ TEST(Checkbook, FirstAttemptsAreSpreadAndTheirFollowersFallOutOfStep) {
   driver.tell(Configure{{service_of("web", many(10000), {.interval = 1s})}});
   driver.run_for(10s);
   // Ten windows of 100 ms of the first second, and of a later one: each near a tenth.
-  for (const int second : {0, 7}) {
+  for (const long second : {0, 7}) {
     std::array<int, 10> windows{};
     for (const auto& attempt : driver.attempts) {
       const auto ms = attempt.at.time_since_epoch() / 1ms - second * 1000;

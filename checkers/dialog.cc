@@ -10,7 +10,7 @@ Dialog::Step say(size_t consumed, std::string words) {
   return {.consumed = consumed, .send = std::move(words)};
 }
 
-Dialog::Step passed(size_t consumed, std::string text, std::string goodbye) {
+Dialog::Step passed(size_t consumed, std::string_view text, std::string goodbye) {
   return {.consumed = consumed, .send = std::move(goodbye), .outcome = Outcome{.text = printable(text)}};
 }
 

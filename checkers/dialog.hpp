@@ -51,7 +51,7 @@ std::unique_ptr<Dialog> make_pgsql_dialog(const Check& check);
 
 // For the dialogs: the verdicts.
 Dialog::Step say(size_t consumed, std::string words);
-Dialog::Step passed(size_t consumed, std::string text, std::string goodbye = {});
+Dialog::Step passed(size_t consumed, std::string_view text, std::string goodbye = {});
 Dialog::Step failed(Outcome::Reason reason, std::string_view text, std::string goodbye = {});
 
 }  // namespace tandem::checkers

@@ -80,7 +80,7 @@ class SmtpDialog final : public Dialog {
         return say(reply->taken, hello());
       case Place::kHello:
         if (check_.starttls && !secured_) return say(reply->taken, "STARTTLS\r\n");
-        return passed(reply->taken, std::string(reply->last), "QUIT\r\n");
+        return passed(reply->taken, reply->last, "QUIT\r\n");
       case Place::kStartTls:
         secured_ = true;
         return {.consumed = received.size(), .start_tls = true};  // what came after it in plain text is not believed
