@@ -24,8 +24,8 @@ bool opens(uint8_t tcp_flags) {
   return (tcp_flags & (kSyn | kAck | kRst | kFin)) == kSyn;
 }
 
-TcpDirection client_direction(const Service& service) {
-  return service.setting.method == TANDEM_NAT ? TcpDirection::kInput : TcpDirection::kInputOnly;
+TcpDirection client_direction(const Server& server) {
+  return server.method == TANDEM_NAT ? TcpDirection::kInput : TcpDirection::kInputOnly;
 }
 
 // REQUIRES: TCP with known ports.
@@ -213,7 +213,7 @@ Decision Decider::place(const Packet& packet, const Facet& facet, Flow* former, 
 
   const FlowState state = packet.protocol == kUdp
                               ? FlowState::kUdpFlow
-                              : next_tcp_state(FlowState::kNone, client_direction(service), packet.tcp_flags);
+                              : next_tcp_state(FlowState::kNone, client_direction(*server), packet.tcp_flags);
   const uint64_t value = tandem_flow_value(server->slot, static_cast<uint8_t>(state), 0, tick_of(now));
   const auto forget = [&](const Flow& flow, const IpAddress& client) {
     if (Server* was = services_.server(flow.server()))
@@ -333,14 +333,8 @@ void Decider::follow(Flow flow, Server& server, const Packet& packet, bool from_
   for (int attempt = 0; attempt < 4; ++attempt) {
     const auto state = static_cast<FlowState>(flow.state());
     FlowState next = state;
-    if (packet.protocol == kTcp) {
-      const bool nat = services_.recipe(server.slot).method == TANDEM_NAT;
-      next = next_tcp_state(state,
-                            !from_client ? TcpDirection::kOutput
-                            : nat        ? TcpDirection::kInput
-                                         : TcpDirection::kInputOnly,
-                            packet.tcp_flags);
-    }
+    if (packet.protocol == kTcp)
+      next = next_tcp_state(state, from_client ? client_direction(server) : TcpDirection::kOutput, packet.tcp_flags);
     // A flow a peer told becomes this box's own with the first packet seen here, and the peers are to know.
     const bool learnt = (flow.flags() & TANDEM_FLOW_LEARNT) != 0;
     if (next == state && !learnt && age_of(flow.last_seen(), now_tick) < kRefreshTicks) return;

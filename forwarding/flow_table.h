@@ -130,7 +130,7 @@ struct tandem_service_slot {
 
 struct tandem_server_slot {
   uint8_t in_use;
-  uint8_t reserved;
+  uint8_t method; /* enum tandem_method */
   uint16_t service;
   uint32_t address;
   uint8_t address6[16];

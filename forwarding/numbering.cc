@@ -36,11 +36,15 @@ std::string identity(std::string_view name, uint32_t scope, const IpAddress& add
   key += std::to_string(scope) + ' ' + address.text() + ' ' + std::to_string(port);
   return key;
 }
+std::string server_identity(std::string_view name, uint16_t service, const IpAddress& address, uint16_t port,
+                            uint8_t method) {
+  return identity(name, service, address, port) + ' ' + std::to_string(method);
+}
 std::string identity_of(const tandem_service_slot& slot) {
   return identity(name_in(slot), slot.protocol, address_of(slot), slot.port);
 }
 std::string identity_of(const tandem_server_slot& slot) {
-  return identity(name_in(slot), slot.service, address_of(slot), slot.port);
+  return server_identity(name_in(slot), slot.service, address_of(slot), slot.port, slot.method);
 }
 
 bool is_good_name(std::string_view name) {
@@ -140,12 +144,13 @@ std::optional<uint16_t> Numbering::take_service(std::string_view name, uint8_t p
 }
 
 std::optional<uint16_t> Numbering::take_server(uint16_t service, std::string_view name, const IpAddress& address,
-                                               uint16_t port) {
+                                               uint16_t port, tandem_method method) {
   if (!is_good_name(name)) return std::nullopt;
-  const auto number = slot_for(servers_, identity(name, service, address, port));
+  const auto number = slot_for(servers_, server_identity(name, service, address, port, method));
   if (!number) return std::nullopt;
   tandem_server_slot& slot = servers_.slots[*number];
   slot.service = service;
+  slot.method = static_cast<uint8_t>(method);
   slot.port = port;
   put_address(address, slot.address, slot.address6);
   set_name(slot, name);

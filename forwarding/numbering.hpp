@@ -3,7 +3,8 @@
 // mean another thing while any flow still says it.
 //
 // The numbers stand in the mapping beside the flows (tandem_service_slot, tandem_server_slot). The
-// same name, address, port and protocol get the same number again; anything else is something new.
+// same name, address, port and protocol get the same number again; anything else is something new. A server by another method is
+// another server: its connections cannot go on, and are ended like those of one that is gone.
 // A number given back is retired, and free only after a whole sweep that began later has met no
 // flow that names it.
 #pragma once
@@ -50,7 +51,8 @@ class Numbering {
   // are taken or the name is empty or longer than kMaxNameBytes.
   std::optional<uint16_t> take_service(std::string_view name, uint8_t protocol, const IpAddress& address,
                                        uint16_t port);
-  std::optional<uint16_t> take_server(uint16_t service, std::string_view name, const IpAddress& address, uint16_t port);
+  std::optional<uint16_t> take_server(uint16_t service, std::string_view name, const IpAddress& address, uint16_t port,
+                                      tandem_method method = TANDEM_NAT);
   // What its flows' lives last from now on. REQUIRES: taken.
   void set_timeouts(uint16_t service, const Timeouts& timeouts);
   void retire_service(uint16_t slot);

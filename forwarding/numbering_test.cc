@@ -50,6 +50,7 @@ TEST(Numbering, TakesAChangedAddressForSomethingNew) {
   EXPECT_NE(numbering.take_server(1, "web1", Ipv4Address{10}, 80), before);
   EXPECT_NE(numbering.take_server(1, "web1", Ipv4Address{9}, 81), before);
   EXPECT_NE(numbering.take_server(2, "web1", Ipv4Address{9}, 80), before);
+  EXPECT_NE(numbering.take_server(1, "web1", Ipv4Address{9}, 80, TANDEM_DR), before);
   EXPECT_EQ(numbering.take_server(1, "web1", Ipv4Address{9}, 80), before);
 }
 

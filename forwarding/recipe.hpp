@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <string_view>
 
 #include "daemon/base/address.hpp"
 #include "forwarding/recipe.h"
@@ -19,6 +20,19 @@ inline IpAddress address_in(bool six, uint32_t four, const uint8_t (&bytes)[16])
 inline void put_address(const IpAddress& address, uint32_t& four, uint8_t (&bytes)[16]) {
   four = address.is_v4() ? address.v4.value : 0;
   std::copy(address.v6.bytes.begin(), address.v6.bytes.end(), bytes);
+}
+
+// "nat"
+inline std::string_view name_of(tandem_method method) {
+  switch (method) {
+    case TANDEM_NAT:
+      return "nat";
+    case TANDEM_DR:
+      return "dr";
+    case TANDEM_TUN:
+      return "tun";
+  }
+  return "another method";
 }
 
 inline bool is_virtual_ipv6(const tandem_recipe& recipe) {

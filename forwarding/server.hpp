@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "daemon/base/address.hpp"
+#include "forwarding/recipe.h"
 
 namespace tandem::forwarding {
 
@@ -55,6 +56,7 @@ struct Server {
   uint16_t slot = 0;
   uint16_t service_slot = 0;
   uint8_t protocol = 0;
+  tandem_method method = TANDEM_NAT;
   uint16_t port = 0;
   IpAddress address;
   uint32_t weight = 1;

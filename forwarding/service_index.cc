@@ -31,11 +31,11 @@ void ServiceTable::index_again() {
     }
     for (Server* server : service.servers) {
       server->next_same_endpoint = nullptr;
-      if (setting.method == TANDEM_DR) continue;
-      const uint64_t key = setting.method == TANDEM_TUN ? endpoint_key(kIpInIp, server->address, 0)
+      if (server->method == TANDEM_DR) continue;
+      const uint64_t key = server->method == TANDEM_TUN ? endpoint_key(kIpInIp, server->address, 0)
                                                         : endpoint_key(setting.protocol, server->address, server->port);
-      if (setting.method == TANDEM_NAT && server->port == 0) has_servers_of_any_port_ = true;
-      if (setting.method == TANDEM_NAT)
+      if (server->method == TANDEM_NAT && server->port == 0) has_servers_of_any_port_ = true;
+      if (server->method == TANDEM_NAT)
         nat_servers.emplace_back(endpoint_key(setting.protocol, server->address, 0), server->slot);
       // Services that share a server: a chain, which is nearly always one long.
       auto& head = first[key];

@@ -90,7 +90,6 @@ TableChanges ServiceTable::apply(const std::vector<ServiceSetting>& settings, Ti
 void ServiceTable::apply_service(Service& service, const ServiceSetting& wanted, TimePoint now, TableChanges& changes) {
   if (wanted.active && !service.setting.active) service.active_since = now;
   const bool other_scheduler = wanted.scheduler != service.setting.scheduler;
-  const bool other_method = wanted.method != service.setting.method;
   const bool other_fronts = wanted.fronts() != service.setting.fronts();
   service.setting = wanted;
   take_fronts(service, changes);
@@ -100,7 +99,8 @@ void ServiceTable::apply_service(Service& service, const ServiceSetting& wanted,
   for (size_t i = service.servers.size(); i-- > 0;) {
     const Server& server = *service.servers[i];
     const auto found = servers.find(server.name);
-    if (found == servers.end() || found->second->address != server.address || found->second->port != server.port)
+    if (found == servers.end() || found->second->address != server.address || found->second->port != server.port ||
+        wanted.method_of(*found->second) != server.method)
       remove_server(service, i, changes);
   }
   if (other_scheduler) {
@@ -118,7 +118,7 @@ void ServiceTable::apply_service(Service& service, const ServiceSetting& wanted,
     }
     Server& server = *found->second;
     server.set_thresholds(setting.upper, setting.lower);
-    if (other_method || other_fronts) write_recipe(service, server);
+    if (other_fronts) write_recipe(service, server);
     take_standing(service, server, setting.standing());
   }
   in_order_of(wanted, service);
@@ -137,7 +137,8 @@ void ServiceTable::in_order_of(const ServiceSetting& wanted, Service& service) {
 }
 
 void ServiceTable::add_server(Service& service, const ServerSetting& wanted, TableChanges& changes) {
-  const auto slot = numbering_.take_server(service.slot, wanted.name, wanted.address, wanted.port);
+  const tandem_method method = service.setting.method_of(wanted);
+  const auto slot = numbering_.take_server(service.slot, wanted.name, wanted.address, wanted.port, method);
   if (!slot) {
     changes.refused.push_back(service.setting.name + '/' + wanted.name);
     return;
@@ -147,6 +148,7 @@ void ServiceTable::add_server(Service& service, const ServerSetting& wanted, Tab
   server.slot = *slot;
   server.service_slot = service.slot;
   server.protocol = service.setting.protocol;
+  server.method = method;
   server.address = wanted.address;
   server.port = wanted.port;
   server.set_weight(wanted.weight);
@@ -260,7 +262,7 @@ void ServiceTable::write_recipe(const Service& service, const Server& server) {
   recipe.virtual_port = service.setting.port;
   recipe.service = service.slot;
   recipe.protocol = service.setting.protocol;
-  recipe.method = static_cast<uint8_t>(service.setting.method);
+  recipe.method = static_cast<uint8_t>(server.method);
   recipe.flags |= TANDEM_RECIPE_IN_USE;
   const bool one_front = service.setting.other_fronts.empty() && service.setting.last_port == 0 && server.port != 0;
   mark(TANDEM_RECIPE_MANY_FRONTS, !one_front);

@@ -17,6 +17,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -66,6 +67,7 @@ struct ServerSetting {
   bool in_rotation = true;
   uint32_t upper = 0;  // connections from which on it takes no new ones; 0: no limit
   uint32_t lower = 0;  // connections below which it takes them again; 0: three quarters of upper
+  std::optional<tandem_method> method = {};  // none: the service's
   ServerStanding standing() const { return {.weight = weight, .up = up, .in_rotation = in_rotation}; }
   bool operator==(const ServerSetting&) const = default;
 };
@@ -95,7 +97,7 @@ struct ServiceSetting {
   uint16_t last_port = 0;           // of a range; 0: `port` alone
   std::vector<Front> other_fronts;  // further addresses and ports of the same service
   uint8_t protocol = kTcp;          // kTcp or kUdp
-  tandem_method method = TANDEM_NAT;
+  tandem_method method = TANDEM_NAT;  // of the servers that have none of their own
   SchedulerSetting scheduler;
   NoServerPolicy no_server = NoServerPolicy::kReject;
   PersistenceSetting persistence;
@@ -110,6 +112,7 @@ struct ServiceSetting {
   std::vector<ServerSetting> servers;
   // The first is the one the service is known by: another one is another service.
   std::vector<Front> fronts() const;
+  tandem_method method_of(const ServerSetting& server) const { return server.method.value_or(method); }
   bool is_persistent() const { return persistence.timeout != Duration::zero(); }
   bool operator==(const ServiceSetting&) const = default;
 };

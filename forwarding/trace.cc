@@ -5,6 +5,7 @@
 
 #include "forwarding/flow_search.hpp"
 #include "forwarding/persistence.hpp"
+#include "forwarding/recipe.hpp"
 #include "forwarding/schedulers/explain.hpp"
 
 namespace tandem::forwarding {
@@ -14,19 +15,6 @@ constexpr size_t kMostFlowsShown = 8;
 
 std::string seconds(Duration duration) {
   return std::to_string(std::chrono::duration_cast<std::chrono::seconds>(duration).count()) + " s";
-}
-
-std::string_view method_name(uint8_t method) {
-  switch (method) {
-    case TANDEM_NAT:
-      return "nat";
-    case TANDEM_DR:
-      return "dr";
-    case TANDEM_TUN:
-      return "tun";
-    default:
-      return "another method";
-  }
 }
 
 // Of a TCP connection whose server is down.
@@ -83,7 +71,7 @@ class Tracer {
     std::string fronts;
     for (const Front& front : setting.fronts()) fronts += (fronts.empty() ? "" : " ") + text_of(front);
     say(setting.name + ": " + fronts + (setting.protocol == kTcp ? "/tcp " : "/udp ") +
-        std::string(method_name(static_cast<uint8_t>(setting.method))) + ", scheduler " +
+        std::string(name_of(setting.method)) + ", scheduler " +
         std::string(name_of(setting.scheduler.kind)));
     const bool has_flow = about_flows(service);
     if (setting.is_persistent()) about_template(service);
@@ -197,6 +185,9 @@ class Tracer {
     const tandem_recipe& recipe = services_.recipe(server.slot);
     const std::string port = server.port == 0 ? "the same port" : std::to_string(server.port);
     std::string text = " (" + server.address.text() + ":" + port;
+    const Service* service = services_.service(server.service_slot);
+    if (service != nullptr && server.method != service->setting.method)
+      text += " by " + std::string(name_of(server.method)) + ",";
     if ((recipe.flags & TANDEM_RECIPE_NEIGHBOUR_KNOWN) == 0) return text + ", next hop not known yet)";
     MacAddress mac;
     std::copy(std::begin(recipe.destination_mac), std::end(recipe.destination_mac), mac.bytes.begin());

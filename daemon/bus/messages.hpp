@@ -301,6 +301,7 @@ struct ServerStats {
   static constexpr bool kRetained = true;
   std::string service;
   std::string server;
+  std::string method;  // "nat"
   uint64_t active_connections = 0;
   uint64_t inactive_connections = 0;
   uint64_t connections = 0;                 // ever
@@ -309,7 +310,8 @@ struct ServerStats {
   TrafficRates rates;
   std::string key() const { return service + '/' + server; }
   static auto fields(auto& m, auto&& f) {
-    f("service", m.service), f("server", m.server), f("active_connections", m.active_connections);
+    f("service", m.service), f("server", m.server), f("method", m.method);
+    f("active_connections", m.active_connections);
     f("inactive_connections", m.inactive_connections), f("connections", m.connections);
     f("packets_in", m.packets_in), f("bytes_in", m.bytes_in);
     f("packets_out", m.packets_out), f("bytes_out", m.bytes_out), f("rates", m.rates);
@@ -321,7 +323,7 @@ struct ServiceStats {
   static constexpr std::string_view kKind = "ServiceStats";
   static constexpr bool kRetained = true;
   std::string service;
-  std::string method;  // "nat"
+  std::string method;  // "nat"; "dr+nat" when its servers differ
   uint64_t active_connections = 0;
   uint64_t inactive_connections = 0;
   uint64_t connections = 0;

@@ -305,8 +305,9 @@ class Search {
     const bool has_range = std::ranges::any_of(service.ports, [](const PortRange& r) { return r.first != r.last; });
     for (size_t i = 0; i < service.servers.size(); ++i) {
       if (service.servers[i].port == 0) continue;
-      if (service.forward != ForwardMethod::kNat)
-        findings_.error(places.servers[i].port, "port: expected none (forward: " + std::string(word(service.forward)) +
+      const ForwardMethod forward = service.servers[i].forward;
+      if (forward != ForwardMethod::kNat)
+        findings_.error(places.servers[i].port, "port: expected none (forward: " + std::string(word(forward)) +
                                                     " does not rewrite ports, and the service has several)");
       else if (has_range)
         findings_.error(places.servers[i].port,
@@ -367,10 +368,10 @@ class Search {
          std::ranges::find(service.other_addresses, server.address) != service.other_addresses.end()))
       findings_.error(places.address, "address: " + server.address.text() +
                                           " is the service's own address; expected the real server's");
-    if (service.forward != ForwardMethod::kNat && server.port != 0 && service.port != 0 && service.has_one_port() &&
+    if (server.forward != ForwardMethod::kNat && server.port != 0 && service.port != 0 && service.has_one_port() &&
         server.port != service.port)
       findings_.error(places.port, "port: expected " + std::to_string(service.port) +
-                                       ", the service's (forward: " + std::string(word(service.forward)) +
+                                       ", the service's (forward: " + std::string(word(server.forward)) +
                                        " does not rewrite ports), found " + std::to_string(server.port));
   }
 

@@ -311,6 +311,7 @@ void compare_services(std::vector<std::string>& lines, const Site& before, const
                                   Comparison server(lines, server_path);
                                   server.value("address", x.address, y.address);
                                   server.value("port", x.port, y.port);
+                                  server.value("forward", x.forward, y.forward);
                                   server.value("weight", x.weight, y.weight);
                                   server.value("group", x.group, y.group);
                                   server.value("sorry", x.sorry, y.sorry);

@@ -351,6 +351,8 @@ class DraftReader {
     take(server.address, fields.address("address"));
     server.port = fields.entry("port") || !service.has_one_port() ? 0 : service.port;
     take(server.port, fields.integer("port"));
+    server.forward = service.forward;
+    take(server.forward, fields.choice<ForwardMethod>("forward"));
     take(server.weight, fields.integer("weight"));
     take(server.upper_threshold, fields.integer("upper_threshold"));
     take(server.lower_threshold, fields.integer("lower_threshold"));
@@ -362,7 +364,8 @@ class DraftReader {
     read_own_checks(fields, service, server, draft_.files);
     if (server.port == 0 && !service.has_one_port()) needs_port(service, server, fields, places);
     places.servers.push_back(
-        {entry.key_place, fields.place_of("address"), fields.place_of("port"), fields.place_of("weight")});
+        {entry.key_place, fields.place_of("address"), fields.place_of("port"), fields.place_of("weight"),
+         fields.place_of("forward")});
   }
 
   Findings& findings_;

@@ -25,7 +25,7 @@ struct RouterPlaces {
 };
 
 struct ServerPlaces {
-  Place name, address, port, weight;
+  Place name, address, port, weight, forward;
 };
 
 struct ServicePlaces {

@@ -150,9 +150,14 @@ class Examination {
 
   void passive() {
     if (!rules_.passive) return;
-    if (service_.forward != ForwardMethod::kNat)
-      fields_.error("passive", "expected forward: nat, because the answers of a server behind forward: " +
-                                   std::string(word(service_.forward)) + " go past the director");
+    const auto past = std::ranges::find_if(service_.servers, [](const Server& s) { return s.forward != ForwardMethod::kNat; });
+    if (past != service_.servers.end() || service_.forward != ForwardMethod::kNat) {
+      const bool whole = service_.forward != ForwardMethod::kNat;
+      fields_.error("passive", "expected forward: nat" + (whole ? "" : " for server '" + past->name + "'") +
+                                   ", because the answers of a server behind forward: " +
+                                   std::string(word(whole ? service_.forward : past->forward)) +
+                                   " go past the director");
+    }
     if (service_.protocol != Protocol::kTcp)
       fields_.error("passive",
                     "expected protocol: tcp; silence of " + std::string(word(service_.protocol)) + " may be an answer");

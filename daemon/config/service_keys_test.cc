@@ -76,6 +76,27 @@ TEST(ServiceKeys, PersistenceIsReadWithItsDefaults) {
               ElementsAre(HasSubstr("ipv4_prefix: expected a whole number from 1 to 32")));
 }
 
+TEST(ServiceKeys, AServerMayBeReachedByAMethodOfItsOwn) {
+  const std::string text = site_with("web2: { address: 10.0.1.12, port: 8080, weight: 10 }",
+                                     "web2: { address: 10.0.1.12, port: 80, weight: 10, forward: dr }");
+  const Service web = site_of(text).services[0];
+  EXPECT_EQ(web.servers[0].forward, ForwardMethod::kNat);
+  EXPECT_EQ(web.servers[1].forward, ForwardMethod::kDr);
+  EXPECT_THAT(errors_of(site_with("web2: { address: 10.0.1.12, port: 8080, weight: 10 }",
+                                  "web2: { address: 10.0.1.12, port: 8080, weight: 10, forward: dr }")),
+              ElementsAre("s:23:42: port: expected 80, the service's (forward: dr does not rewrite ports), found 8080"));
+  EXPECT_THAT(errors_of(site_with("web2: { address: 10.0.1.12, port: 8080, weight: 10 }",
+                                  "web2: { address: 10.0.1.12, weight: 10, forward: masq }")),
+              ElementsAre(HasSubstr("did you mean 'nat'?")));
+}
+
+TEST(ServiceKeys, PassiveChecksWantEveryServerBehindNat) {
+  std::string text = site_with("web2: { address: 10.0.1.12, port: 8080, weight: 10 }",
+                               "web2: { address: 10.0.1.12, weight: 10, forward: tun }");
+  text.replace(text.find("    scheduler: wlc\n"), 0, "    passive:\n");
+  EXPECT_THAT(errors_of(text), ElementsAre(HasSubstr("passive: expected forward: nat for server 'web2', because")));
+}
+
 // The small site's web with other addresses and ports; its servers have none of their own.
 std::string fronts_with(const std::string& address, const std::string& port) {
   std::string text(kSmallSite);

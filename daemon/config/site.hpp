@@ -341,6 +341,7 @@ struct Server {
   std::string name;
   IpAddress address;
   uint16_t port = 0;               // equal to the service's for dr and tun; 0: the one the client came to
+  ForwardMethod forward = ForwardMethod::kNat;  // the service's unless it says another
   uint32_t weight = 1;             // 0-65535; 0 takes no new connections
   uint32_t upper_threshold = 0;    // connections; 0: none
   uint32_t lower_threshold = 0;    // 0: three quarters of the upper one
@@ -366,7 +367,7 @@ struct Service {
   std::vector<IpAddress> other_addresses;
   std::vector<PortRange> ports;  // all, in the file's order; every address has every one
   Protocol protocol = Protocol::kTcp;
-  ForwardMethod forward = ForwardMethod::kNat;
+  ForwardMethod forward = ForwardMethod::kNat;  // of servers that say nothing else
   Scheduler scheduler = Scheduler::kWeightedLeastConnection;
   SchedulerOptions scheduler_options;
   std::optional<Persistence> persistence;

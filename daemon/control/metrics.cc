@@ -102,7 +102,7 @@ void servers(const View& view, std::string& out) {
       [&](const auto& m) { serving.sample({{"service", m.service}, {"server", m.server}}, m.in_rotation); });
 }
 
-// Totals of services, which outlive their servers. By method: sum by (method).
+// Totals of services, which outlive their servers. By method: sum by (method), of the servers' where a service has several.
 void services(const View& view, std::string& out) {
   using Stats = bus::ServiceStats;
   const auto family = [&](std::string_view name, std::string_view type, std::string_view help,
@@ -128,8 +128,9 @@ void traffic(const View& view, std::string& out) {
   const auto family = [&](std::string_view name, std::string_view type, std::string_view help,
                           uint64_t bus::ServerStats::* member) {
     Family lines(out, name, type, help);
-    view.each<bus::ServerStats>(
-        [&](const auto& m) { lines.sample({{"service", m.service}, {"server", m.server}}, m.*member); });
+    view.each<bus::ServerStats>([&](const auto& m) {
+      lines.sample({{"service", m.service}, {"server", m.server}, {"method", m.method}}, m.*member);
+    });
   };
   using Stats = bus::ServerStats;
   family("tandem_server_connections_active", "gauge", "Established connections.", &Stats::active_connections);

@@ -81,6 +81,13 @@ TEST(Metrics, TellAServicesDropsByMethodAndReason) {
               HasSubstr("tandem_service_drops_total{service=\"web\",method=\"nat\",reason=\"drop_no_server\"} 7\n"));
 }
 
+TEST(Metrics, TellAServersMethod) {
+  View view;
+  view.apply(bus::ServerStats{.service = "web", .server = "web1", .method = "dr", .packets_in = 9});
+  EXPECT_THAT(metrics_text(view),
+              HasSubstr("tandem_server_packets_in_total{service=\"web\",server=\"web1\",method=\"dr\"} 9\n"));
+}
+
 TEST(Metrics, HeadEachFamilyOnceAndEscapeLabels) {
   View view;
   view.apply(health("we\"b\\1\n", true));

@@ -61,7 +61,11 @@ std::string stats_text(const json::value& status, const StatsWish& wish, const S
     if (!wish.service.empty() && wish.service != name) continue;
     table.row(row_of(service, name, "(" + text_of(service, "method") + ")", wish.totals));
     for (const auto& server : list_of(status, "ServerStats"))
-      if (text_of(server, "service") == name) table.row(row_of(server, "", text_of(server, "server"), wish.totals));
+      if (text_of(server, "service") == name) {
+        const std::string method = text_of(server, "method");
+        const bool same = method.empty() || method == text_of(service, "method");
+        table.row(row_of(server, "", text_of(server, "server") + (same ? "" : " (" + method + ")"), wish.totals));
+      }
     for (const auto& drop : list_of(service, "drops"))
       drops.row({name, text_of(drop, "name"), Cell::number(number_of(drop, "value"))});
   }

@@ -64,6 +64,15 @@ TEST(StatsText, GivesProgramsTheSameAsTheyCame) {
   EXPECT_TRUE(web.at("EngineStats").as_array().empty());
 }
 
+TEST(StatsText, SaysEachServersMethodWhereTheyDiffer) {
+  const auto status = boost::json::parse(R"({
+    "ServiceStats":[{"service":"web","method":"dr+nat"}],
+    "ServerStats":[{"service":"web","server":"web1","method":"dr"},{"service":"web","server":"web2","method":"nat"}]})");
+  const std::string text = stats_text(status, {});
+  for (const char* word : {"(dr+nat)", "web1 (dr)", "web2 (nat)"})
+    EXPECT_NE(text.find(word), std::string::npos) << word << " in:\n" << text;
+}
+
 TEST(StatsText, WritesNumbersShort) {
   EXPECT_EQ(short_number(0), "0");
   EXPECT_EQ(short_number(999), "999");

@@ -137,7 +137,8 @@ std::vector<ServiceSetting> settings_of(const config::Site& site, const Knowledg
                                  .up = standing.up,
                                  .in_rotation = standing.in_rotation,
                                  .upper = server.upper_threshold,
-                                 .lower = server.lower_threshold});
+                                 .lower = server.lower_threshold,
+                                 .method = method_of(server.forward)});
     }
   }
   return settings;
@@ -173,8 +174,8 @@ SilenceRules silence_of(const std::vector<ServiceSetting>& settings) {
       else
         rules.services.insert({service.protocol, front.address.v4, front.first_port});
     }
-    if (service.method != TANDEM_NAT) continue;
     for (const ServerSetting& server : service.servers) {
+      if (service.method_of(server) != TANDEM_NAT) continue;
       if (server.port != 0) {
         rules.nat_servers.insert({service.protocol, server.address.v4, server.port});
         continue;

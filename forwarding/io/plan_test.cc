@@ -82,9 +82,11 @@ TEST(Plan, FiltersAreWantedForEveryServiceAndForTheServersOfNat) {
   auto direct = site.services[0];
   direct.name = "direct";
   direct.port = 81;
-  direct.forward = config::ForwardMethod::kDr;
+  direct.servers[0].forward = config::ForwardMethod::kDr;
   site.services.push_back(direct);
-  const SilenceRules rules = silence_of(settings_of(site, {}));
+  const auto settings = settings_of(site, {});
+  EXPECT_EQ(settings[1].method_of(settings[1].servers[0]), TANDEM_DR);
+  const SilenceRules rules = silence_of(settings);
   EXPECT_THAT(rules.services,
               ElementsAre(Endpoint{IPPROTO_TCP, {0xc633640a}, 80}, Endpoint{IPPROTO_TCP, {0xc633640a}, 81}));
   EXPECT_THAT(rules.nat_servers, ElementsAre(Endpoint{IPPROTO_TCP, {0x0a00010b}, 8080}));

@@ -1,8 +1,11 @@
 #include "forwarding/io/stats_teller.hpp"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 #include <vector>
+
+#include "forwarding/recipe.hpp"
 
 namespace tandem::forwarding {
 namespace {
@@ -24,7 +27,7 @@ void fill(Stats& stats, const ServerTotals& totals, const bus::TrafficRates& rat
 
 template <class Stats>
 bool same_numbers(const Stats& a, const Stats& b) {
-  return a.active_connections == b.active_connections && a.inactive_connections == b.inactive_connections &&
+  return a.method == b.method && a.active_connections == b.active_connections && a.inactive_connections == b.inactive_connections &&
          a.connections == b.connections && a.packets_in == b.packets_in && a.packets_out == b.packets_out &&
          a.rates == b.rates;
 }
@@ -33,16 +36,14 @@ bool same_counters(const std::vector<bus::NamedCounter>& a, const std::vector<bu
   return std::ranges::equal(a, b, [](const auto& x, const auto& y) { return x.name == y.name && x.value == y.value; });
 }
 
-std::string_view method_name(tandem_method method) {
-  switch (method) {
-    case TANDEM_NAT:
-      return "nat";
-    case TANDEM_DR:
-      return "dr";
-    case TANDEM_TUN:
-      return "tun";
-  }
-  return "";
+// "nat"; "dr+nat" when its servers differ.
+std::string methods_of(const Service& service) {
+  std::set<std::string_view> methods;
+  for (const Server* server : service.servers) methods.insert(name_of(server->method));
+  if (methods.empty()) methods.insert(name_of(service.setting.method));
+  std::string text;
+  for (const std::string_view method : methods) text += (text.empty() ? "" : "+") + std::string(method);
+  return text;
 }
 
 }  // namespace
@@ -102,6 +103,7 @@ void StatsTeller::tell_servers(TimePoint now) {
     account.meter.look(account.totals, now);
     bus::ServerStats stats{.service = server->service_name,
                            .server = server->name,
+                           .method = std::string(name_of(server->method)),
                            .active_connections = at_least_zero(server->active.load()),
                            .inactive_connections = at_least_zero(server->inactive.load())};
     fill(stats, account.totals, account.meter.rates());
@@ -143,7 +145,7 @@ void StatsTeller::tell_services(TimePoint now) {
     ServerTotals totals = account.gone;
     bus::ServiceStats stats;
     stats.service = service->setting.name;
-    stats.method = method_name(service->setting.method);
+    stats.method = methods_of(*service);
     for (const Server* server : service->servers) {
       stats.active_connections += at_least_zero(server->active.load());
       stats.inactive_connections += at_least_zero(server->inactive.load());
