@@ -6,6 +6,7 @@
 #include "forwarding/recipe.hpp"
 #include "forwarding/tcp_state.hpp"
 #include "forwarding/tcp_window.hpp"
+#include "forwarding/tunnel.hpp"
 #include "forwarding/wire.hpp"
 
 namespace tandem::forwarding {
@@ -287,13 +288,10 @@ std::optional<Decision> Decider::from_server(const Packet& packet, TimePoint now
 Decision Decider::about_flow(const Packet& packet) {
   const Quoted& quoted = *packet.quoted;
   // Our own outer header, on the way to a tunnel's end.
-  if (quoted.protocol == kIpInIp || quoted.protocol == kIp6InIp) {
-    const Server* server = services_.find_tunnel(quoted.destination);
-    if (server == nullptr || tunnel_source(services_.recipe(server->slot)) != quoted.source ||
-        packet.destination != quoted.source)
-      return {};
-    return {Step::kTunnelError, Counter::kErrorsRelayed, server->slot};
-  }
+  for (const Server* end = services_.find_tunnel(quoted.destination); end != nullptr; end = end->next_same_endpoint)
+    if (packet.destination == quoted.source && is_of_tunnel(quoted, services_.recipe(end->slot)))
+      return {Step::kTunnelError, Counter::kErrorsRelayed, end->slot};
+  if (quoted.protocol != kTcp && quoted.protocol != kUdp) return {};
   // An answer, VIP -> client: the server wants to know.
   if (const Facet* facet = services_.find(quoted.protocol, quoted.source, quoted.source_port)) {
     if (packet.destination != quoted.source) return {};

@@ -100,7 +100,7 @@ std::optional<Quoted> with_ports(const Packet& packet, Quoted quoted) {
     if (ports == nullptr) return std::nullopt;
     quoted.source_port = ports->source_port;
     quoted.destination_port = ports->destination_port;
-  } else if (quoted.protocol != kIpInIp && quoted.protocol != kIp6InIp) {
+  } else if (quoted.protocol != kIpInIp && quoted.protocol != kIp6InIp && quoted.protocol != kGre) {
     return std::nullopt;
   }
   return quoted;

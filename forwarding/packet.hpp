@@ -25,11 +25,12 @@ inline constexpr uint8_t kIpInIp = 4;
 inline constexpr uint8_t kTcp = 6;
 inline constexpr uint8_t kUdp = 17;
 inline constexpr uint8_t kIp6InIp = 41;
+inline constexpr uint8_t kGre = 47;
 inline constexpr uint8_t kIcmp6 = 58;
 
-// Free bytes before every packet, in and out: room for an outer IPv4 or IPv6 header and for Ethernet with a
-// VLAN tag.
-inline constexpr size_t kHeadroom = 64;
+// Free bytes before every packet, in and out: room for the longest tunnel header (IPv6, UDP and GUE: 52 bytes) and for
+// Ethernet with a VLAN tag.
+inline constexpr size_t kHeadroom = 72;
 
 // A sender that means well has no more than four (RFC 8200, 4.1).
 inline constexpr size_t kMaxExtensions = 8;

@@ -20,7 +20,14 @@ typedef __u64 uint64_t;
 enum tandem_method {
   TANDEM_NAT = 0, /* rewrite the destination to the server, and its answers back */
   TANDEM_DR = 1,  /* only the MAC changes; the server answers the client itself */
-  TANDEM_TUN = 2, /* IP in IP (RFC 2003), IPv6 in IPv6 (RFC 2473) to the server; it answers the client itself */
+  TANDEM_TUN = 2, /* in a tunnel to the server; it answers the client itself */
+};
+
+/* What stands between the outer header and the client's packet. */
+enum tandem_tunnel {
+  TANDEM_IPIP = 0, /* nothing: RFC 2003, RFC 2473, RFC 4213 */
+  TANDEM_GRE = 1,  /* RFC 2784 */
+  TANDEM_GUE = 2,  /* UDP and draft-ietf-intarea-gue, as Linux's fou has it */
 };
 
 enum tandem_recipe_flags {
@@ -31,6 +38,7 @@ enum tandem_recipe_flags {
   TANDEM_RECIPE_MANY_FRONTS = 4,
   TANDEM_RECIPE_IPV6 = 8,         /* the virtual address is virtual_address6 */
   TANDEM_RECIPE_SERVER_IPV6 = 16, /* the server's and the tunnel's are server_address6 and tunnel_source6 */
+  TANDEM_RECIPE_TUNNEL_CHECKSUM = 32, /* GRE's checksum, or UDP's around GUE, is filled */
 };
 
 /* Two cache lines, of which IPv4 needs the first alone. */
@@ -43,13 +51,14 @@ struct tandem_recipe {
   uint8_t protocol; /* IPPROTO_TCP or IPPROTO_UDP */
   uint8_t method;   /* enum tandem_method */
   uint8_t flags;    /* enum tandem_recipe_flags */
-  uint8_t reserved0;
+  uint8_t tunnel;           /* enum tandem_tunnel */
   uint16_t mtu;             /* of the way to the server, bytes of IP */
   uint32_t ifindex;         /* the interface towards the server */
   uint32_t tunnel_source;   /* DIP: the outer source address of a tunnel */
   uint8_t source_mac[6];    /* of that interface */
   uint8_t destination_mac[6]; /* of the next hop towards the server */
-  uint8_t reserved1[24];
+  uint16_t tunnel_port; /* GUE's destination port */
+  uint8_t reserved1[22];
   uint8_t server_address6[16];
   uint8_t virtual_address6[16];
   uint8_t tunnel_source6[16];

@@ -52,11 +52,20 @@ struct ServerStanding {
   bool operator==(const ServerStanding&) const = default;
 };
 
+// How packets are wrapped for a server behind TANDEM_TUN: IPVS's --tun-type, --tun-port and --tun-csum.
+struct TunnelSetting {
+  tandem_tunnel type = TANDEM_IPIP;
+  uint16_t port = 6080;   // of GUE
+  bool checksum = false;  // of GRE and GUE
+  bool operator==(const TunnelSetting&) const = default;
+};
+
 struct Server {
   uint16_t slot = 0;
   uint16_t service_slot = 0;
   uint8_t protocol = 0;
   tandem_method method = TANDEM_NAT;
+  TunnelSetting tunnel;
   uint16_t port = 0;
   IpAddress address;
   uint32_t weight = 1;

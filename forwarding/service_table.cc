@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <unordered_set>
+#include <utility>
 
 #include "daemon/base/assert.hpp"
 #include "forwarding/recipe.hpp"
@@ -118,7 +119,8 @@ void ServiceTable::apply_service(Service& service, const ServiceSetting& wanted,
     }
     Server& server = *found->second;
     server.set_thresholds(setting.upper, setting.lower);
-    if (other_fronts) write_recipe(service, server);
+    const bool other_tunnel = std::exchange(server.tunnel, setting.tunnel) != setting.tunnel;
+    if (other_fronts || other_tunnel) write_recipe(service, server);
     take_standing(service, server, setting.standing());
   }
   in_order_of(wanted, service);
@@ -149,6 +151,7 @@ void ServiceTable::add_server(Service& service, const ServerSetting& wanted, Tab
   server.service_slot = service.slot;
   server.protocol = service.setting.protocol;
   server.method = method;
+  server.tunnel = wanted.tunnel;
   server.address = wanted.address;
   server.port = wanted.port;
   server.set_weight(wanted.weight);
@@ -263,6 +266,9 @@ void ServiceTable::write_recipe(const Service& service, const Server& server) {
   recipe.service = service.slot;
   recipe.protocol = service.setting.protocol;
   recipe.method = static_cast<uint8_t>(server.method);
+  recipe.tunnel = static_cast<uint8_t>(server.tunnel.type);
+  recipe.tunnel_port = server.tunnel.port;
+  mark(TANDEM_RECIPE_TUNNEL_CHECKSUM, server.tunnel.checksum);
   recipe.flags |= TANDEM_RECIPE_IN_USE;
   const bool one_front = service.setting.other_fronts.empty() && service.setting.last_port == 0 && server.port != 0;
   mark(TANDEM_RECIPE_MANY_FRONTS, !one_front);

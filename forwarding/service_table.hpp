@@ -65,9 +65,10 @@ struct ServerSetting {
   uint32_t weight = 1;  // the one in force: 0 takes no new flows
   bool up = true;       // false: known to be dead, so UDP flows leave it
   bool in_rotation = true;
-  uint32_t upper = 0;  // connections from which on it takes no new ones; 0: no limit
-  uint32_t lower = 0;  // connections below which it takes them again; 0: three quarters of upper
+  uint32_t upper = 0;                        // connections from which on it takes no new ones; 0: no limit
+  uint32_t lower = 0;                        // connections below which it takes them again; 0: three quarters of upper
   std::optional<tandem_method> method = {};  // none: the service's
+  TunnelSetting tunnel = {};
   ServerStanding standing() const { return {.weight = weight, .up = up, .in_rotation = in_rotation}; }
   bool operator==(const ServerSetting&) const = default;
 };
@@ -94,9 +95,9 @@ struct ServiceSetting {
   std::string name;  // at most 63 bytes
   IpAddress vip;
   uint16_t port = 0;
-  uint16_t last_port = 0;           // of a range; 0: `port` alone
-  std::vector<Front> other_fronts;  // further addresses and ports of the same service
-  uint8_t protocol = kTcp;          // kTcp or kUdp
+  uint16_t last_port = 0;             // of a range; 0: `port` alone
+  std::vector<Front> other_fronts;    // further addresses and ports of the same service
+  uint8_t protocol = kTcp;            // kTcp or kUdp
   tandem_method method = TANDEM_NAT;  // of the servers that have none of their own
   SchedulerSetting scheduler;
   NoServerPolicy no_server = NoServerPolicy::kReject;
@@ -196,7 +197,7 @@ class ServiceTable {
     if (found == 0 || (!address.is_v4() && servers_[found]->address != address)) return nullptr;
     return servers_[found].get();
   }
-  // The first TUN server with this address.
+  // The first TUN server with this address, whatever its tunnel's type; others follow.
   Server* find_tunnel(const IpAddress& address) const { return find_server(kIpInIp, address, 0); }
   // Some service of this protocol has this address.
   bool is_vip(uint8_t protocol, const IpAddress& address) const {

@@ -71,8 +71,7 @@ class Tracer {
     std::string fronts;
     for (const Front& front : setting.fronts()) fronts += (fronts.empty() ? "" : " ") + text_of(front);
     say(setting.name + ": " + fronts + (setting.protocol == kTcp ? "/tcp " : "/udp ") +
-        std::string(name_of(setting.method)) + ", scheduler " +
-        std::string(name_of(setting.scheduler.kind)));
+        std::string(name_of(setting.method)) + ", scheduler " + std::string(name_of(setting.scheduler.kind)));
     const bool has_flow = about_flows(service);
     if (setting.is_persistent()) about_template(service);
     about_new_flow(service, has_flow);

@@ -1,8 +1,12 @@
 #include "forwarding/tunnel.hpp"
 
+#include <algorithm>
+#include <cstring>
+
 #include "daemon/base/assert.hpp"
 #include "daemon/base/checksum.hpp"
-#include "forwarding/recipe.hpp"
+#include "forwarding/flow_table.h"
+#include "forwarding/segment.hpp"
 #include "forwarding/wire.hpp"
 
 namespace tandem::forwarding {
@@ -16,55 +20,165 @@ bool is_ipv6(Bytes packet) {
   return static_cast<uint8_t>(packet[0]) >> 4 == 6;
 }
 
-MutableBytes with_outer(MutableBytes inner, Bytes outer) {
-  std::memcpy(inner.data() - outer.size(), outer.data(), outer.size());
-  return {inner.data() - outer.size(), inner.size() + outer.size()};
+// The same packet with one more header in front of it.
+template <class Header>
+MutableBytes behind(const Header& header, MutableBytes packet) {
+  std::memcpy(packet.data() - sizeof(header), &header, sizeof(header));
+  return {packet.data() - sizeof(header), packet.size() + sizeof(header)};
 }
 
-MutableBytes encapsulate_in_ipv6(MutableBytes inner, const tandem_recipe& recipe) {
-  const bool six = is_ipv6(inner);
+// One number for all packets of a flow. Of a piece of a datagram only the addresses count, which all its pieces have.
+uint64_t hash_of_flow(Bytes inner) {
+  uint64_t hash = 0;
+  const auto add = [&](Bytes bytes) {
+    for (size_t at = 0; at + sizeof(be32) <= bytes.size(); at += sizeof(be32))
+      hash = tandem_mix(hash ^ wire_at<be32>(bytes, at)->value());
+  };
+  size_t ports_at = sizeof(Ipv6Header);
+  uint8_t protocol = 0;
+  if (is_ipv6(inner)) {
+    const auto& ip = *wire_at<Ipv6Header>(inner);
+    add(inner.subspan(offsetof(Ipv6Header, source), 2 * sizeof(ip.source)));
+    protocol = ip.next_header;
+  } else {
+    const auto& ip = *wire_at<Ipv4Header>(inner);
+    add(inner.subspan(offsetof(Ipv4Header, source), 2 * sizeof(be32)));
+    ports_at = ip.header_length();
+    if (ip.fragment_offset() == 0 && !ip.more_fragments()) protocol = ip.protocol;
+  }
+  if ((protocol == kTcp || protocol == kUdp) && ports_at + sizeof(be32) <= inner.size())
+    add(inner.subspan(ports_at, sizeof(be32)));
+  return hash;
+}
+
+// RFC 7510, 3: from the dynamic ports, with 14 bits of entropy.
+uint16_t entropy_port(Bytes inner) {
+  return static_cast<uint16_t>(0xc000 | (hash_of_flow(inner) >> 50));
+}
+
+MutableBytes behind_gre(MutableBytes inner, bool checksum) {
+  GreHeader header;
+  header.flags = checksum ? GreHeader::kChecksumPresent : uint16_t{0};
+  header.protocol = is_ipv6(inner) ? GreHeader::kIpv6 : GreHeader::kIpv4;
+  if (!checksum) return behind(header, inner);
+  const MutableBytes whole = behind(header, behind(GreChecksum{}, inner));
+  wire_at<GreChecksum>(whole, sizeof(GreHeader))->checksum = internet_checksum(whole);
+  return whole;
+}
+
+// UDP's own checksum covers the outer addresses, and is filled when they are there.
+MutableBytes behind_gue(MutableBytes inner, uint16_t port) {
+  GueHeader header;
+  header.protocol = is_ipv6(inner) ? kIp6InIp : kIpInIp;
+  UdpHeader udp;
+  udp.source_port = entropy_port(inner);
+  udp.destination_port = port;
+  udp.length = static_cast<uint16_t>(inner.size() + sizeof(header) + sizeof(udp));
+  return behind(udp, behind(header, inner));
+}
+
+MutableBytes behind_ipv6(MutableBytes carried, uint8_t protocol, Bytes inner, const tandem_recipe& recipe) {
   const uint32_t inside =
-      six ? wire_at<Ipv6Header>(Bytes(inner))->first.value() : uint32_t{wire_at<Ipv4Header>(Bytes(inner))->tos} << 20;
+      is_ipv6(inner) ? wire_at<Ipv6Header>(inner)->first.value() : uint32_t{wire_at<Ipv4Header>(inner)->tos} << 20;
   Ipv6Header outer;
   outer.first = (6u << 28) | (inside & 0x0fffffff);
-  outer.payload_length = static_cast<uint16_t>(inner.size());
-  outer.next_header = six ? kIp6InIp : kIpInIp;
+  outer.payload_length = static_cast<uint16_t>(carried.size());
+  outer.next_header = protocol;
   outer.hop_limit = kOuterTtl;
   outer.source = tunnel_source(recipe).v6.bytes;
   outer.destination = server_address(recipe).v6.bytes;
-  return with_outer(inner, bytes_of(outer));
+  return behind(outer, carried);
+}
+
+MutableBytes behind_ipv4(MutableBytes carried, uint8_t protocol, Bytes inner, const tandem_recipe& recipe,
+                         uint16_t id) {
+  const bool six = is_ipv6(inner);
+  const auto* four = wire_at<Ipv4Header>(inner);
+  Ipv4Header outer;
+  outer.tos = six ? wire_at<Ipv6Header>(inner)->traffic_class() : four->tos;
+  outer.total_length = static_cast<uint16_t>(carried.size() + sizeof(outer));
+  outer.id = id;
+  outer.flags_and_offset = six || four->dont_fragment() ? Ipv4Header::kDontFragment : uint16_t{0};
+  outer.ttl = kOuterTtl;
+  outer.protocol = protocol;
+  outer.source = recipe.tunnel_source;
+  outer.destination = recipe.server_address;
+  outer.checksum = internet_checksum(bytes_of(outer));
+  return behind(outer, carried);
+}
+
+bool has_checksum(const tandem_recipe& recipe) {
+  return (recipe.flags & TANDEM_RECIPE_TUNNEL_CHECKSUM) != 0;
 }
 
 }  // namespace
 
+uint16_t tunnel_overhead(const tandem_recipe& recipe) {
+  size_t bytes = is_server_ipv6(recipe) ? sizeof(Ipv6Header) : sizeof(Ipv4Header);
+  if (recipe.tunnel == TANDEM_GRE) bytes += sizeof(GreHeader) + (has_checksum(recipe) ? sizeof(GreChecksum) : 0);
+  if (recipe.tunnel == TANDEM_GUE) bytes += sizeof(UdpHeader) + sizeof(GueHeader);
+  return static_cast<uint16_t>(bytes);
+}
+
 MutableBytes encapsulate(MutableBytes inner, const tandem_recipe& recipe, uint16_t id) {
-  const uint16_t overhead = tunnel_overhead(recipe);
-  TANDEM_ASSERT(inner.size() + overhead <= 65535);
-  if (is_server_ipv6(recipe)) return encapsulate_in_ipv6(inner, recipe);
-  const bool six = is_ipv6(inner);
-  const auto* four = wire_at<Ipv4Header>(Bytes(inner));
-  Ipv4Header outer;
-  outer.tos = six ? wire_at<Ipv6Header>(Bytes(inner))->traffic_class() : four->tos;
-  outer.total_length = static_cast<uint16_t>(inner.size() + kTunnelOverhead);
-  outer.id = id;
-  outer.flags_and_offset = six || four->dont_fragment() ? Ipv4Header::kDontFragment : uint16_t{0};
-  outer.ttl = kOuterTtl;
-  outer.protocol = six ? kIp6InIp : kIpInIp;
-  outer.source = recipe.tunnel_source;
-  outer.destination = recipe.server_address;
-  outer.checksum = internet_checksum(bytes_of(outer));
-  return with_outer(inner, bytes_of(outer));
+  TANDEM_ASSERT(inner.size() + tunnel_overhead(recipe) <= 65535);
+  uint8_t protocol = is_ipv6(inner) ? kIp6InIp : kIpInIp;
+  MutableBytes carried = inner;
+  if (recipe.tunnel == TANDEM_GRE) carried = behind_gre(inner, has_checksum(recipe)), protocol = kGre;
+  if (recipe.tunnel == TANDEM_GUE) carried = behind_gue(inner, recipe.tunnel_port), protocol = kUdp;
+  const bool six = is_server_ipv6(recipe);
+  const MutableBytes whole =
+      six ? behind_ipv6(carried, protocol, inner, recipe) : behind_ipv4(carried, protocol, inner, recipe, id);
+  // RFC 6935 allows UDP without a checksum around IPv6 too, where both ends agree on it.
+  if (protocol == kUdp && has_checksum(recipe)) fill_transport_checksum(whole, whole.size() - carried.size(), kUdp);
+  return whole;
+}
+
+bool is_of_tunnel(const Quoted& quoted, const tandem_recipe& recipe) {
+  if (quoted.source != tunnel_source(recipe) || quoted.destination != server_address(recipe)) return false;
+  switch (recipe.tunnel) {
+    case TANDEM_GRE:
+      return quoted.protocol == kGre;
+    case TANDEM_GUE:
+      return quoted.protocol == kUdp && quoted.destination_port == recipe.tunnel_port;
+    default:
+      return quoted.protocol == kIpInIp || quoted.protocol == kIp6InIp;
+  }
 }
 
 namespace {
 
+// Where the client's packet begins behind the outer IP header, and which version of IP it is. Only what encapsulate() writes.
+struct Carried {
+  uint8_t protocol = 0;  // kIpInIp or kIp6InIp
+  size_t offset = 0;
+};
+std::optional<Carried> read_gre(Bytes transport) {
+  const auto* header = wire_at<GreHeader>(transport);
+  if (header == nullptr || (header->flags & ~GreHeader::kChecksumPresent) != 0) return std::nullopt;
+  const bool checksum = header->flags != 0;
+  const size_t offset = sizeof(*header) + (checksum ? sizeof(GreChecksum) : 0);
+  if (header->protocol == GreHeader::kIpv4) return Carried{kIpInIp, offset};
+  if (header->protocol == GreHeader::kIpv6) return Carried{kIp6InIp, offset};
+  return std::nullopt;
+}
+std::optional<Carried> read_gue(Bytes transport) {
+  const auto* header = wire_at<GueHeader>(transport, sizeof(UdpHeader));
+  if (header == nullptr || header->version_and_length != 0 || header->flags != 0) return std::nullopt;
+  if (header->protocol != kIpInIp && header->protocol != kIp6InIp) return std::nullopt;
+  return Carried{header->protocol, sizeof(UdpHeader) + sizeof(*header)};
+}
+std::optional<Carried> read_carried(Bytes transport, uint8_t protocol) {
+  if (protocol == kGre) return read_gre(transport);
+  if (protocol == kUdp) return read_gue(transport);
+  return Carried{protocol, 0};
+}
+
 // The client's packet that the outer one held, as far as it is quoted: a packet with known ports, or nothing.
-std::optional<Packet> quoted_inside(const Packet& packet) {
-  const MutableBytes inside =
-      packet.bytes.subspan(std::min<size_t>(packet.quoted->transport_offset, packet.bytes.size()));
+std::optional<Packet> quoted_inside(const MutableBytes inside, uint8_t protocol) {
   Packet client;
   client.bytes = inside;
-  if (packet.quoted->protocol == kIp6InIp) {
+  if (protocol == kIp6InIp) {
     const auto* ip = wire_at<Ipv6Header>(Bytes(inside));
     if (ip == nullptr || ip->version() != 6) return std::nullopt;
     client.source = Ipv6Address{ip->source};
@@ -95,8 +209,12 @@ std::optional<Packet> quoted_inside(const Packet& packet) {
 }  // namespace
 
 std::optional<TunnelError> read_tunnel_error(const Packet& packet) {
-  TANDEM_ASSERT(packet.quoted && (packet.quoted->protocol == kIpInIp || packet.quoted->protocol == kIp6InIp));
-  const auto client = quoted_inside(packet);
+  TANDEM_ASSERT(packet.quoted);
+  const MutableBytes transport =
+      packet.bytes.subspan(std::min<size_t>(packet.quoted->transport_offset, packet.bytes.size()));
+  const auto carried = read_carried(transport, packet.quoted->protocol);
+  if (!carried) return std::nullopt;
+  const auto client = quoted_inside(transport.subspan(std::min(carried->offset, transport.size())), carried->protocol);
   if (!client) return std::nullopt;
   TunnelError result{.client_packet = *client, .error = kIcmpHostUnreachable};
 
@@ -110,7 +228,7 @@ std::optional<TunnelError> read_tunnel_error(const Packet& packet) {
   if (!too_big) return result;
   const auto& header = *wire_at<IcmpHeader>(Bytes(packet.bytes), packet.header_length);
   const uint16_t mtu = six && header.unused != 0 ? UINT16_MAX : header.mtu.value();
-  const uint16_t overhead = six ? kTunnelOverhead6 : kTunnelOverhead;
+  const size_t overhead = (six ? sizeof(Ipv6Header) : sizeof(Ipv4Header)) + carried->offset;
   if (mtu < kSmallestMtu + overhead) return std::nullopt;
   const auto fits = static_cast<uint16_t>(mtu - overhead);
   result.error = fragmentation_needed(client->is_ipv6() ? std::max(fits, kSmallestMtu6) : fits);

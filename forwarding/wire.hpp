@@ -99,6 +99,30 @@ struct UdpHeader {
 };
 static_assert(sizeof(UdpHeader) == 8 && alignof(UdpHeader) == 1);
 
+// RFC 2784, 2.1.
+struct GreHeader {
+  be16 flags;  // checksum present: the first bit; version: the last three
+  be16 protocol;
+
+  static constexpr uint16_t kChecksumPresent = 0x8000;
+  static constexpr uint16_t kIpv4 = 0x0800;
+  static constexpr uint16_t kIpv6 = 0x86dd;
+};
+static_assert(sizeof(GreHeader) == 4 && alignof(GreHeader) == 1);
+struct GreChecksum {
+  be16 checksum;
+  be16 reserved;
+};
+static_assert(sizeof(GreChecksum) == 4);
+
+// draft-ietf-intarea-gue-09, 3.1 (variant 0, no control message, no extensions).
+struct GueHeader {
+  uint8_t version_and_length = 0;  // variant (2 bits), control (1), length of extensions in units of four bytes (5)
+  uint8_t protocol = 0;
+  be16 flags;
+};
+static_assert(sizeof(GueHeader) == 4 && alignof(GueHeader) == 1);
+
 // RFC 792; RFC 4443, 2.1, where `unused` and `mtu` are one number of 32 bits (3.2).
 struct IcmpHeader {
   uint8_t type = 0;

@@ -266,6 +266,12 @@ void compare_routers(std::vector<std::string>& lines, const Site& before, const 
                 });
 }
 
+void compare_tunnel(Comparison& lines, const Tunnel& a, const Tunnel& b) {
+  lines.value("tunnel.type", a.type, b.type);
+  lines.value("tunnel.port", a.port, b.port);
+  lines.value("tunnel.checksum", a.checksum, b.checksum);
+}
+
 void compare_scheduler_options(Comparison& service, const SchedulerOptions& a, const SchedulerOptions& b) {
   service.value("scheduler_options.port", a.port, b.port);
   service.value("scheduler_options.fallback", a.fallback, b.fallback);
@@ -297,6 +303,7 @@ void compare_services(std::vector<std::string>& lines, const Site& before, const
                   service.value("port", a.ports, b.ports);
                   service.value("protocol", a.protocol, b.protocol);
                   service.value("forward", a.forward, b.forward);
+                  compare_tunnel(service, a.tunnel, b.tunnel);
                   service.value("scheduler", a.scheduler, b.scheduler);
                   compare_scheduler_options(service, a.scheduler_options, b.scheduler_options);
                   compare_persistence(lines, path, a.persistence, b.persistence);
@@ -312,6 +319,7 @@ void compare_services(std::vector<std::string>& lines, const Site& before, const
                                   server.value("address", x.address, y.address);
                                   server.value("port", x.port, y.port);
                                   server.value("forward", x.forward, y.forward);
+                                  compare_tunnel(server, x.tunnel, y.tunnel);
                                   server.value("weight", x.weight, y.weight);
                                   server.value("group", x.group, y.group);
                                   server.value("sorry", x.sorry, y.sorry);

@@ -270,6 +270,7 @@ class DraftReader {
     }
     take(service.protocol, fields.choice<Protocol>("protocol"));
     take(service.forward, fields.choice<ForwardMethod>("forward"));
+    if (const Entry* tunnel = fields.entry("tunnel")) read_tunnel(*tunnel, service.tunnel);
     take(service.scheduler, fields.choice<Scheduler>("scheduler"));
     if (const Entry* options = fields.entry("scheduler_options")) read_scheduler_options(*options, service);
     if (const Entry* persistence = fields.entry("persistence"))
@@ -290,6 +291,10 @@ class DraftReader {
       read_server(*server, service, places);
     }
     examine_serving(fields, service);
+    const auto in_tunnel = [](const Server& server) { return server.forward == ForwardMethod::kTun; };
+    if (fields.entry("tunnel") != nullptr && service.forward != ForwardMethod::kTun &&
+        std::ranges::none_of(service.servers, in_tunnel))
+      fields.error("tunnel", "has no effect with forward: " + std::string(word(service.forward)));
   }
 
   // Servers without a port of their own are asked on the first one of the service; of every port there is no first.
@@ -304,6 +309,17 @@ class DraftReader {
                                        "port and the server none of its own");
       return;
     }
+  }
+
+  void read_tunnel(const Entry& entry, Tunnel& tunnel) {
+    Fields fields(findings_, Section::kTunnel, *entry.value, entry.key_place);
+    take(tunnel.type, fields.choice<TunnelType>("type"));
+    take(tunnel.port, fields.integer("port"));
+    take(tunnel.checksum, fields.boolean("checksum"));
+    for (const auto& [name, useful] :
+         {std::pair("port", tunnel.type == TunnelType::kGue), {"checksum", tunnel.type != TunnelType::kIpip}})
+      if (fields.entry(name) != nullptr && !useful)
+        fields.error(name, "has no effect with type: " + std::string(word(tunnel.type)));
   }
 
   void read_scheduler_options(const Entry& entry, Service& service) {
@@ -353,6 +369,13 @@ class DraftReader {
     take(server.port, fields.integer("port"));
     server.forward = service.forward;
     take(server.forward, fields.choice<ForwardMethod>("forward"));
+    server.tunnel = service.tunnel;
+    if (const Entry* tunnel = fields.entry("tunnel")) {
+      server.tunnel = {};
+      read_tunnel(*tunnel, server.tunnel);
+      if (server.forward != ForwardMethod::kTun)
+        fields.error("tunnel", "has no effect with forward: " + std::string(word(server.forward)));
+    }
     take(server.weight, fields.integer("weight"));
     take(server.upper_threshold, fields.integer("upper_threshold"));
     take(server.lower_threshold, fields.integer("lower_threshold"));
@@ -363,9 +386,8 @@ class DraftReader {
     take(server.sorry, fields.boolean("sorry"));
     read_own_checks(fields, service, server, draft_.files);
     if (server.port == 0 && !service.has_one_port()) needs_port(service, server, fields, places);
-    places.servers.push_back(
-        {entry.key_place, fields.place_of("address"), fields.place_of("port"), fields.place_of("weight"),
-         fields.place_of("forward")});
+    places.servers.push_back({entry.key_place, fields.place_of("address"), fields.place_of("port"),
+                              fields.place_of("weight"), fields.place_of("forward")});
   }
 
   Findings& findings_;

@@ -150,7 +150,8 @@ class Examination {
 
   void passive() {
     if (!rules_.passive) return;
-    const auto past = std::ranges::find_if(service_.servers, [](const Server& s) { return s.forward != ForwardMethod::kNat; });
+    const auto past =
+        std::ranges::find_if(service_.servers, [](const Server& s) { return s.forward != ForwardMethod::kNat; });
     if (past != service_.servers.end() || service_.forward != ForwardMethod::kNat) {
       const bool whole = service_.forward != ForwardMethod::kNat;
       fields_.error("passive", "expected forward: nat" + (whole ? "" : " for server '" + past->name + "'") +

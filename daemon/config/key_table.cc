@@ -57,6 +57,13 @@ constexpr std::array kSections = {
         "What the schedulers sh, mh, lblc and lblcr may be told. An option the service's scheduler has no use for is "
         "an error."},
     SectionInfo{
+        Section::kTunnel, "tunnel", "services.NAME.tunnel",
+        "What packets are wrapped in on their way to servers behind `forward: tun`, in an outer header of the family "
+        "of "
+        "the server's address. A server may have a `tunnel` of its own, which then is the whole of it. The way to the "
+        "server must carry the headers as well, or clients are told of a smaller MTU: 20 bytes in IPv4 and 40 in IPv6, "
+        "4 more for gre (8 with its checksum), 12 more for gue."},
+    SectionInfo{
         Section::kPersistence, "persistence", "services.NAME.persistence",
         "A client's later connections go to the server of its first one, to every port and address of the service, "
         "until it has made none for `timeout` and has none left. All directors know it."},

@@ -29,6 +29,7 @@ enum class Section : uint8_t {
   kNotify,
   kService,
   kSchedulerOptions,
+  kTunnel,
   kPersistence,
   kPassive,
   kTimeouts,

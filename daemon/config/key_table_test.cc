@@ -112,6 +112,7 @@ TEST(KeyTable, HasNoKeyThatTheReaderDoesNotAskFor) {
       {Section::kTrack, site_with("interfaces: [eth1]", "KEY: [[]]")},
       {Section::kService, site_with("services:\n", "services:\n  other:\n    KEY: [[]]\n")},
       {Section::kSchedulerOptions, site_with("scheduler: wlc", "scheduler: wlc\n    scheduler_options: { KEY: [[]] }")},
+      {Section::kTunnel, site_with("scheduler: wlc", "scheduler: wlc\n    tunnel: { KEY: [[]] }")},
       {Section::kPersistence, site_with("scheduler: wlc", "scheduler: wlc\n    persistence: { KEY: [[]] }")},
       {Section::kPassive, site_with("scheduler: wlc", "scheduler: wlc\n    passive: { KEY: [[]] }")},
       {Section::kTimeouts, site_with("scheduler: wlc", "scheduler: wlc\n    timeouts: { KEY: [[]] }")},

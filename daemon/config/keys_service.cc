@@ -38,6 +38,8 @@ std::span<const Key> service_keys() {
         .meaning = "What is forwarded."},
     Key{.section = kService, .name = "forward", .type = kChoice, .standard = "nat", .choices = forward_choices(),
         .also = "lb_kind lvs_method method", .meaning = "How packets reach the servers that say nothing else."},
+    Key{.section = kService, .name = "tunnel", .type = kOptionalMap, .otherwise = "ipip", .inside = kTunnel,
+        .also = "tun_type tun-type lvs_tun", .meaning = "How `forward: tun` wraps packets."},
     Key{.section = kService, .name = "scheduler", .type = kChoice, .standard = "wlc", .choices = scheduler_choices(),
         .also = "lb_algo lvs_sched balance", .meaning = "Which server a new connection goes to."},
     Key{.section = kService, .name = "scheduler_options", .type = kMap, .otherwise = "as its keys say",
@@ -125,6 +127,14 @@ std::span<const Key> service_keys() {
         .meaning = "lblc: when an address nobody goes to is forgotten. lblcr: also when a set that does not change loses its "
                    "most connected server."},
 
+    Key{.section = kTunnel, .name = "type", .type = kChoice, .standard = "ipip", .choices = tunnel_choices(),
+        .also = "tun-type encap encapsulation", .meaning = "What stands between the outer header and the packet."},
+    Key{.section = kTunnel, .name = "port", .type = kInteger, .standard = "6080", .low = 1, .high = 65535,
+        .also = "tun-port", .meaning = "gue: the port the server's kernel listens on."},
+    Key{.section = kTunnel, .name = "checksum", .type = kBoolean, .standard = "false", .also = "tun-csum tun-nocsum csum",
+        .meaning = "gre, gue: whether the checksum of GRE, or of the UDP around GUE, is filled. Without it a server needs "
+                   "`udp6zerocsumrx` for GUE in IPv6."},
+
     Key{.section = kPersistence, .name = "timeout", .type = kDuration, .standard = "5m", .low = ns(1s), .high = ns(744h),
         .also = "persistence_timeout", .meaning = "How long after its last new connection a client without any is remembered."},
     Key{.section = kPersistence, .name = "ipv4_prefix", .type = kInteger, .standard = "32", .low = 1, .high = 32,
@@ -194,6 +204,8 @@ std::span<const Key> server_keys() {
         .also = "lb_kind lvs_method method",
         .meaning = "How packets reach this server. Another method is another server: a reload that changes it ends its "
                    "connections."},
+    Key{.section = kServer, .name = "tunnel", .type = kOptionalMap, .otherwise = "the service's", .inside = kTunnel,
+        .also = "tun_type tun-type", .meaning = "How packets to this server are wrapped."},
     Key{.section = kServer, .name = "check", .type = kNoneOrMap, .otherwise = "the service's", .inside = kCheck,
         .meaning = "What differs from the service's check; a type takes the place of the service's."},
     Key{.section = kServer, .name = "checks", .type = kNamedChecks, .otherwise = "the service's", .low = 1, .high = 16,

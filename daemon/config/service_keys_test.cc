@@ -82,9 +82,10 @@ TEST(ServiceKeys, AServerMayBeReachedByAMethodOfItsOwn) {
   const Service web = site_of(text).services[0];
   EXPECT_EQ(web.servers[0].forward, ForwardMethod::kNat);
   EXPECT_EQ(web.servers[1].forward, ForwardMethod::kDr);
-  EXPECT_THAT(errors_of(site_with("web2: { address: 10.0.1.12, port: 8080, weight: 10 }",
-                                  "web2: { address: 10.0.1.12, port: 8080, weight: 10, forward: dr }")),
-              ElementsAre("s:23:42: port: expected 80, the service's (forward: dr does not rewrite ports), found 8080"));
+  EXPECT_THAT(
+      errors_of(site_with("web2: { address: 10.0.1.12, port: 8080, weight: 10 }",
+                          "web2: { address: 10.0.1.12, port: 8080, weight: 10, forward: dr }")),
+      ElementsAre("s:23:42: port: expected 80, the service's (forward: dr does not rewrite ports), found 8080"));
   EXPECT_THAT(errors_of(site_with("web2: { address: 10.0.1.12, port: 8080, weight: 10 }",
                                   "web2: { address: 10.0.1.12, weight: 10, forward: masq }")),
               ElementsAre(HasSubstr("did you mean 'nat'?")));
@@ -95,6 +96,36 @@ TEST(ServiceKeys, PassiveChecksWantEveryServerBehindNat) {
                                "web2: { address: 10.0.1.12, weight: 10, forward: tun }");
   text.replace(text.find("    scheduler: wlc\n"), 0, "    passive:\n");
   EXPECT_THAT(errors_of(text), ElementsAre(HasSubstr("passive: expected forward: nat for server 'web2', because")));
+}
+
+// The small site with its service behind tunnels.
+std::string tunnelled(const std::string& words, const std::string& of_web2 = "") {
+  std::string text = site_with("forward: nat", "forward: tun\n    tunnel: " + words);
+  for (size_t at; (at = text.find("port: 8080, ")) != text.npos;) text.erase(at, 12);
+  if (!of_web2.empty()) text.insert(text.find("10.0.1.12") + 9, ", " + of_web2);
+  return text;
+}
+
+TEST(ServiceKeys, ATunnelHasATypeAndWhatTheTypeNeeds) {
+  EXPECT_EQ(site_of(tunnelled("{}")).services[0].tunnel, Tunnel{});
+  const Service gue =
+      site_of(tunnelled("{ type: gue, port: 5555, checksum: true }", "tunnel: { type: gre }")).services[0];
+  EXPECT_EQ(gue.tunnel, (Tunnel{.type = TunnelType::kGue, .port = 5555, .checksum = true}));
+  EXPECT_EQ(gue.servers[0].tunnel, gue.tunnel);
+  EXPECT_EQ(gue.servers[1].tunnel, (Tunnel{.type = TunnelType::kGre}));
+  EXPECT_EQ(site_of(tunnelled("{ type: gue }")).services[0].tunnel.port, 6080);
+}
+
+TEST(ServiceKeys, ATunnelKeyWithoutEffectIsRefused) {
+  EXPECT_THAT(errors_of(tunnelled("{ type: gre, port: 6080 }")),
+              ElementsAre("s:19:32: port: has no effect with type: gre"));
+  EXPECT_THAT(errors_of(tunnelled("{ checksum: true }")),
+              ElementsAre("s:19:25: checksum: has no effect with type: ipip"));
+  EXPECT_THAT(errors_of(tunnelled("{ type: fou }")), ElementsAre(HasSubstr("did you mean 'gue'?")));
+  EXPECT_THAT(errors_of(site_with("forward: nat", "forward: nat\n    tunnel: { type: gre }")),
+              ElementsAre(HasSubstr("tunnel: has no effect with forward: nat")));
+  EXPECT_THAT(errors_of(tunnelled("{}", "forward: dr, tunnel: { type: gre }")),
+              ElementsAre(HasSubstr("tunnel: has no effect with forward: dr")));
 }
 
 // The small site's web with other addresses and ports; its servers have none of their own.

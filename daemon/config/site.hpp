@@ -141,6 +141,16 @@ struct VirtualRouter {
 
 enum class Protocol : uint8_t { kTcp = 6, kUdp = 17 };
 enum class ForwardMethod : uint8_t { kNat, kDr, kTun };
+// In the order of forwarding's tandem_tunnel.
+enum class TunnelType : uint8_t { kIpip, kGre, kGue };
+
+struct Tunnel {
+  TunnelType type = TunnelType::kIpip;
+  uint16_t port = 6080;   // of gue
+  bool checksum = false;  // of gre and gue
+  bool operator==(const Tunnel&) const = default;
+};
+
 // In the order of forwarding::SchedulerKind.
 enum class Scheduler : uint8_t {
   kRoundRobin,
@@ -340,14 +350,15 @@ struct Persistence {
 struct Server {
   std::string name;
   IpAddress address;
-  uint16_t port = 0;               // equal to the service's for dr and tun; 0: the one the client came to
+  uint16_t port = 0;                            // equal to the service's for dr and tun; 0: the one the client came to
+  uint32_t weight = 1;                          // 0-65535; 0 takes no new connections
+  uint32_t upper_threshold = 0;                 // connections; 0: none
+  uint32_t lower_threshold = 0;                 // 0: three quarters of the upper one
+  uint8_t group = 1;                            // 1-16: the first serves, the others are spares
+  bool sorry = false;                           // serves only while the quorum is not there
+  std::optional<CheckSet> checks;               // whole, what it inherits included; none: the service's
   ForwardMethod forward = ForwardMethod::kNat;  // the service's unless it says another
-  uint32_t weight = 1;             // 0-65535; 0 takes no new connections
-  uint32_t upper_threshold = 0;    // connections; 0: none
-  uint32_t lower_threshold = 0;    // 0: three quarters of the upper one
-  uint8_t group = 1;               // 1-16: the first serves, the others are spares
-  bool sorry = false;              // serves only while the quorum is not there
-  std::optional<CheckSet> checks;  // whole, what it inherits included; none: the service's
+  Tunnel tunnel;                                // likewise
   bool operator==(const Server&) const = default;
 };
 
@@ -368,6 +379,7 @@ struct Service {
   std::vector<PortRange> ports;  // all, in the file's order; every address has every one
   Protocol protocol = Protocol::kTcp;
   ForwardMethod forward = ForwardMethod::kNat;  // of servers that say nothing else
+  Tunnel tunnel;                                // likewise
   Scheduler scheduler = Scheduler::kWeightedLeastConnection;
   SchedulerOptions scheduler_options;
   std::optional<Persistence> persistence;

@@ -43,7 +43,14 @@ constexpr std::array kForwards = {
     Choice{std::to_underlying(ForwardMethod::kDr), "dr",
            "only the MAC changes; the server has the VIP and answers past the director", "gate gatewaying direct"},
     Choice{std::to_underlying(ForwardMethod::kTun), "tun",
-           "carried in IPIP; the server has the VIP and answers past the director", "ipip tunnel"},
+           "carried in a tunnel; the server has the VIP and answers past the director", "ipip tunnel"},
+};
+
+constexpr std::array kTunnels = {
+    Choice{std::to_underlying(TunnelType::kIpip), "ipip", "nothing: IP in IP, IPv6 in IPv6, or across",
+           "ip6tnl sit ip-in-ip"},
+    Choice{std::to_underlying(TunnelType::kGre), "gre", "a GRE header (RFC 2784)", "ip6gre"},
+    Choice{std::to_underlying(TunnelType::kGue), "gue", "UDP and GUE, as Linux's fou devices take it off", "fou udp"},
 };
 
 constexpr std::array kSchedulers = {
@@ -162,6 +169,9 @@ std::span<const Choice> protocol_choices() {
 std::span<const Choice> forward_choices() {
   return kForwards;
 }
+std::span<const Choice> tunnel_choices() {
+  return kTunnels;
+}
 std::span<const Choice> scheduler_choices() {
   return kSchedulers;
 }
@@ -180,6 +190,9 @@ std::string_view word(Protocol protocol) {
 }
 std::string_view word(ForwardMethod method) {
   return word_in(kForwards, std::to_underlying(method));
+}
+std::string_view word(TunnelType type) {
+  return word_in(kTunnels, std::to_underlying(type));
 }
 std::string_view word(Scheduler scheduler) {
   return word_in(kSchedulers, std::to_underlying(scheduler));

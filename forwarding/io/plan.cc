@@ -15,6 +15,13 @@ tandem_method method_of(config::ForwardMethod method) {
   return TANDEM_NAT;
 }
 
+static_assert(static_cast<uint8_t>(config::TunnelType::kGre) == TANDEM_GRE &&
+              static_cast<uint8_t>(config::TunnelType::kGue) == TANDEM_GUE);
+
+TunnelSetting tunnel_of(const config::Tunnel& tunnel) {
+  return {.type = static_cast<tandem_tunnel>(tunnel.type), .port = tunnel.port, .checksum = tunnel.checksum};
+}
+
 // The smallest that moves at most one other flow in a hundred when one of a hundred servers goes, and that Linux can be
 // compiled with, has 32,749 slots; the next one moves half as many.
 constexpr uint32_t kMaglevSize = 65521;
@@ -138,7 +145,8 @@ std::vector<ServiceSetting> settings_of(const config::Site& site, const Knowledg
                                  .in_rotation = standing.in_rotation,
                                  .upper = server.upper_threshold,
                                  .lower = server.lower_threshold,
-                                 .method = method_of(server.forward)});
+                                 .method = method_of(server.forward),
+                                 .tunnel = tunnel_of(server.tunnel)});
     }
   }
   return settings;

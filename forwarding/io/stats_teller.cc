@@ -27,9 +27,9 @@ void fill(Stats& stats, const ServerTotals& totals, const bus::TrafficRates& rat
 
 template <class Stats>
 bool same_numbers(const Stats& a, const Stats& b) {
-  return a.method == b.method && a.active_connections == b.active_connections && a.inactive_connections == b.inactive_connections &&
-         a.connections == b.connections && a.packets_in == b.packets_in && a.packets_out == b.packets_out &&
-         a.rates == b.rates;
+  return a.method == b.method && a.active_connections == b.active_connections &&
+         a.inactive_connections == b.inactive_connections && a.connections == b.connections &&
+         a.packets_in == b.packets_in && a.packets_out == b.packets_out && a.rates == b.rates;
 }
 
 bool same_counters(const std::vector<bus::NamedCounter>& a, const std::vector<bus::NamedCounter>& b) {

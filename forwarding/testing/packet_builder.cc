@@ -1,5 +1,7 @@
 #include "forwarding/testing/packet_builder.hpp"
 
+#include <algorithm>
+
 #include "daemon/base/assert.hpp"
 #include "daemon/base/checksum.hpp"
 
@@ -261,6 +263,24 @@ std::optional<Envelope> open(Bytes packet) {
   return envelope;
 }
 
+// Where the packet in a tunnel begins behind the outer header; 0 when nothing is a packet in a tunnel there.
+struct Tunnelled {
+  bool is = false;
+  std::string_view word;  // " gre", " gre with checksum", " gue"
+  size_t offset = 0;      // from what the outer header carries
+};
+Tunnelled look_into(const Envelope& ip, Bytes carried) {
+  if (ip.protocol == kIpInIp || ip.protocol == kIp6InIp) return {true, "", 0};
+  if (ip.protocol == kGre) {
+    const auto* gre = wire_at<GreHeader>(carried);
+    if (gre == nullptr) return {};
+    return gre->flags == 0 ? Tunnelled{true, " gre", 4} : Tunnelled{true, " gre with checksum", 8};
+  }
+  const auto* udp = wire_at<UdpHeader>(carried);
+  if (ip.protocol == kUdp && udp != nullptr && udp->destination_port == 6080) return {true, " gue", 12};
+  return {};
+}
+
 }  // namespace
 
 std::string text_of(Bytes packet) {
@@ -268,8 +288,9 @@ std::string text_of(Bytes packet) {
   if (!ip) return "no IP";
   const std::string ends = ip->source.text() + " > " + ip->destination.text();
   const std::string ttl = " ttl " + std::to_string(ip->ttl);
-  if (ip->protocol == kIpInIp || ip->protocol == kIp6InIp)
-    return ends + ttl + " [" + text_of(packet.subspan(ip->offset)) + "]";
+  const Bytes carried = packet.subspan(std::min(ip->offset, packet.size()));
+  if (const Tunnelled inside = look_into(*ip, carried); inside.is && inside.offset <= carried.size())
+    return ends + std::string(inside.word) + ttl + " [" + text_of(carried.subspan(inside.offset)) + "]";
   if (ip->fragment_offset != 0) return ends + ttl + " fragment at " + std::to_string(ip->fragment_offset);
   if (ip->is_icmp()) {
     const auto* icmp = wire_at<IcmpHeader>(packet, ip->offset);
@@ -305,9 +326,10 @@ std::optional<std::string> checksum_fault(Bytes packet, const Offload& offload) 
   if (four && internet_checksum(packet.first(ip->offset)) != 0) return "IP header checksum";
   if (ip->fragment_offset != 0 || ip->more_fragments) return std::nullopt;
   const Bytes rest = packet.subspan(ip->offset);
-  if (ip->protocol == kIpInIp || ip->protocol == kIp6InIp) {
-    const auto inner = checksum_fault(rest);
-    return inner ? "inner " + *inner : inner;
+  if (const Tunnelled inside = look_into(*ip, rest); inside.is && inside.offset <= rest.size()) {
+    if (ip->protocol == kGre && inside.offset == 8 && internet_checksum(rest) != 0) return "GRE checksum";
+    if (const auto inner = checksum_fault(rest.subspan(inside.offset))) return "inner " + *inner;
+    if (ip->protocol != kUdp) return std::nullopt;
   }
   if (four && ip->is_icmp()) {
     if (internet_checksum(rest) != 0) return "ICMP checksum";

@@ -107,11 +107,11 @@ inline PacketBuilder packet() {
   return {};
 }
 
-// What a packet is, in one line: "192.0.2.7:40000 > 10.0.0.1:80 tcp S ttl 63 payload 0".
+// What a packet is, in one line: "192.0.2.7:40000 > 10.0.0.1:80 tcp S ttl 63 payload 0". UDP to port 6080 is GUE here.
 std::string text_of(Bytes ip_packet);
 
 // Why the packet's checksums are wrong; nothing when all of them are right, given what the offload
-// leaves to be filled. Looks into IP in IP and at the header an ICMP error quotes.
+// leaves to be filled. Looks into tunnels and at the header an ICMP error quotes.
 std::optional<std::string> checksum_fault(Bytes ip_packet, const Offload& offload = {});
 
 }  // namespace tandem::forwarding::testing

@@ -1,8 +1,8 @@
 // Any bytes as a frame: nothing is read or written outside of it, and a packet that came with right
 // checksums leaves with right checksums, whatever was done to it.
 //
-// Input: byte 0 bit 7 the IPv4 header's checksum as it is, bits 0-1 method, bit 2 checksum unfilled, bit 3 super-packet, bits 4-5 the size of
-// the way to the server; bytes 1-2 size of the segments; then the IP packet.
+// Input: byte 0 bit 7 the IPv4 header's checksum as it is, bits 0-1 method, bit 2 checksum unfilled, bit 3 super-packet, bits
+// 4-5 the size of the way to the server, bit 6 GRE (method 2) or GUE (method 3); bytes 1-2 size of the segments; then the IP packet.
 #include <array>
 #include <cstdint>
 #include <cstdio>
@@ -44,6 +44,13 @@ struct World : Director {
     for (ServerSetting& server : service6.servers) server.address = *IpAddress::parse("fd00::" + server.name.substr(3));
     names6.servers[0].address = *IpAddress::parse("fd00::3");
     if ((choice & 3) == 3) service6.servers[0].address = forwarding::testing::ip("10.0.0.9");
+    const bool gre = (choice & 3) == 2;
+    const TunnelSetting tunnel{.type = (choice & 0x40) == 0 ? TANDEM_IPIP
+                                       : gre                ? TANDEM_GRE
+                                                            : TANDEM_GUE,
+                               .checksum = gre};
+    for (ServiceSetting* each : {&service, &names, &wide, &service6, &names6})
+      for (ServerSetting& server : each->servers) server.tunnel = tunnel;
     apply({service, names, wide, service6, names6});
     for (const Server* server : services.all_servers())
       services.set_next_hop(server->slot,
@@ -105,7 +112,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size < 3 || size > 70'000) return 0;
   // Made once for each choice: a world has room for 65536 servers.
   static std::array<std::unique_ptr<World>, 256> worlds;
-  std::unique_ptr<World>& known = worlds[data[0] & 0x33];
+  std::unique_ptr<World>& known = worlds[data[0] & 0x73];
   if (!known) known = std::make_unique<World>(data[0]);
   World& world = *known;
   world.begin_again();

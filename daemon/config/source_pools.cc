@@ -1,0 +1,112 @@
+// The sources of fullnat: what may be one, and what moves with what. A server knows its connections by the source it sees, so a
+// source must be where the VIP is, now and after every takeover, and nobody else may use it.
+#include <algorithm>
+#include <map>
+#include <set>
+#include <string>
+
+#include "daemon/config/draft.hpp"
+#include "daemon/config/words.hpp"
+
+namespace tandem::config {
+namespace {
+
+class Examination {
+ public:
+  Examination(const Draft& draft, Findings& findings)
+      : site_(draft.site), places_(draft.places), findings_(findings) {
+    for (const VirtualRouter& router : site_.virtual_routers)
+      for (const auto* list : {&router.addresses, &router.excluded_addresses})
+        for (const VirtualAddress& address : *list) routers_.try_emplace(address.prefix.address, &router);
+    for (const Director& director : site_.directors) used_.try_emplace(director.peer_address, "a peer_address");
+    for (const Service& service : site_.services) {
+      used_.try_emplace(service.address, "the address of service '" + service.name + "'");
+      for (const IpAddress& other : service.other_addresses)
+        used_.try_emplace(other, "an address of service '" + service.name + "'");
+      for (const Server& server : service.servers)
+        used_.try_emplace(server.address, "the address of server '" + server.name + "'");
+    }
+  }
+
+  void run() {
+    for (size_t i = 0; i < site_.services.size(); ++i) {
+      const Service& service = site_.services[i];
+      const auto by_fullnat = [](const Server& server) { return server.forward == ForwardMethod::kFullnat; };
+      const bool wanted = service.forward == ForwardMethod::kFullnat || std::ranges::any_of(service.servers, by_fullnat);
+      if (wanted)
+        sources_of(service, places_.services[i]);
+      else if (!service.source_pool.empty())
+        error(places_.services[i].source_pool, "source_pool: has no effect; expected forward: fullnat");
+    }
+  }
+
+ private:
+  void error(Place place, const std::string& text) { findings_.error(place, text); }
+
+  void sources_of(const Service& service, const ServicePlaces& places) {
+    if (service.source_pool.empty()) {
+      if (places.source_pool == places.name)  // a wrong one has been reported
+        error(places.name, service.name + ": source_pool is missing; forward: fullnat needs addresses that servers can answer to");
+      return;
+    }
+    if (std::ranges::any_of(service.ports, [](const PortRange& r) { return r.first != r.last; }))
+      error(places.port, "port: forward: fullnat wants single ports, because an answer from one port would not tell which "
+                         "of a range it is for");
+    std::set<IpAddress> seen;
+    for (const IpAddress& address : service.source_pool) {
+      const auto other_use = used_.find(address);
+      if (!seen.insert(address).second)
+        error(places.source_pool, "source_pool: " + address.text() + " stands here a second time");
+      else if (other_use != used_.end())
+        error(places.source_pool, "source_pool: " + address.text() + " is " + other_use->second +
+                                      "; expected addresses that are used for nothing else");
+      else
+        moves_along(service, address, places);
+    }
+    families(service, places, seen);
+  }
+
+  void moves_along(const Service& service, const IpAddress& address, const ServicePlaces& places) {
+    const auto found = routers_.find(address);
+    const VirtualRouter* of_this = found == routers_.end() ? nullptr : found->second;
+    const VirtualRouter* of_vip = site_.virtual_router(service.router);
+    if (of_this == of_vip) {
+      if (of_vip == nullptr)
+        findings_.warning(places.source_pool, "source_pool: no virtual router has " + address.text() +
+                                                  "; each director needs its own, and connections do not outlive it");
+      return;
+    }
+    if (of_this != nullptr && of_vip != nullptr && !of_vip->group.empty() && of_vip->group == of_this->group) return;
+    const auto whose = [](const VirtualRouter* router) {
+      return router == nullptr ? std::string("belongs to no virtual router")
+                               : "belongs to virtual router '" + router->name + "'";
+    };
+    error(places.source_pool, "source_pool: " + address.text() + " " + whose(of_this) + ", " + service.address.text() +
+                                  " " + whose(of_vip) + "; expected addresses that move with it");
+  }
+
+  // Nothing is translated from one family to the other.
+  void families(const Service& service, const ServicePlaces& places, const std::set<IpAddress>& pool) {
+    const auto has = [&](const IpAddress& like) {
+      return std::ranges::any_of(pool, [&](const IpAddress& each) { return each.family == like.family; });
+    };
+    if (service.address != IpAddress() && !has(service.address))
+      error(places.source_pool, "source_pool: expected an address of the family of " + service.address.text());
+    for (const IpAddress& other : service.other_addresses)
+      if (!has(other)) error(places.source_pool, "source_pool: expected an address of the family of " + other.text());
+  }
+
+  const Site& site_;
+  const SitePlaces& places_;
+  Findings& findings_;
+  std::map<IpAddress, const VirtualRouter*> routers_;
+  std::map<IpAddress, std::string> used_;
+};
+
+}  // namespace
+
+void examine_source_pools(const Draft& draft, Findings& findings) {
+  Examination(draft, findings).run();
+}
+
+}  // namespace tandem::config
