@@ -178,4 +178,27 @@ void nat_error_to_client(Packet& packet, const tandem_recipe& recipe) {
   rewrite_around(packet, Side::kSource, virtual_address(recipe));
 }
 
+void full_nat_to_server(Packet& packet, const tandem_recipe& recipe, const EndPoint& source) {
+  nat_to_server(packet, recipe);
+  rewrite(packet, Side::kSource, source.address, source.port);
+}
+
+void full_nat_to_client(Packet& packet, const tandem_recipe& recipe, const EndPoint& client) {
+  nat_to_client(packet, recipe);
+  rewrite(packet, Side::kDestination, client.address, client.port);
+}
+
+// Whoever sent the error, the server hears it from the only address it has a way to.
+void full_nat_error_to_server(Packet& packet, const tandem_recipe& recipe, const EndPoint& source) {
+  if (packet.quoted) rewrite_quoted(packet, Side::kDestination, source.address, source.port);
+  nat_error_to_server(packet, recipe);
+  rewrite_around(packet, Side::kSource, source.address);
+}
+
+void full_nat_error_to_client(Packet& packet, const tandem_recipe& recipe, const EndPoint& client) {
+  if (packet.quoted) rewrite_quoted(packet, Side::kSource, client.address, client.port);
+  nat_error_to_client(packet, recipe);
+  rewrite_around(packet, Side::kDestination, client.address);
+}
+
 }  // namespace tandem::forwarding

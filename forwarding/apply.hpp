@@ -12,6 +12,7 @@
 
 #include "forwarding/packet.hpp"
 #include "forwarding/recipe.h"
+#include "forwarding/sources.hpp"
 
 namespace tandem::forwarding {
 
@@ -28,5 +29,11 @@ void nat_to_client(Packet& packet, const tandem_recipe& recipe);
 // REQUIRES: packet.quoted is TCP or UDP, or a later part of such an error; the packet, the VIP and the server are of one family.
 void nat_error_to_server(Packet& packet, const tandem_recipe& recipe);
 void nat_error_to_client(Packet& packet, const tandem_recipe& recipe);
+
+// The same by fullnat: what the server sees comes from `source`, what comes back to that goes on to `client`.
+void full_nat_to_server(Packet& packet, const tandem_recipe& recipe, const EndPoint& source);
+void full_nat_to_client(Packet& packet, const tandem_recipe& recipe, const EndPoint& client);
+void full_nat_error_to_server(Packet& packet, const tandem_recipe& recipe, const EndPoint& source);
+void full_nat_error_to_client(Packet& packet, const tandem_recipe& recipe, const EndPoint& client);
 
 }  // namespace tandem::forwarding

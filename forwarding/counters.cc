@@ -80,6 +80,8 @@ std::string_view name_of(Counter counter) {
       return "drop_limit_client_connections";
     case Counter::kDropLimitClientRate:
       return "drop_limit_client_rate";
+    case Counter::kDropNoSource:
+      return "drop_no_source_port";
     case Counter::kDropOutOfState:
       return "drop_out_of_state";
     case Counter::kDropAnswerWithoutFlow:

@@ -59,6 +59,7 @@ enum class Counter : uint8_t {
   kDropLimitRate,               // new connections a second
   kDropLimitClientConnections,  // the same of one client
   kDropLimitClientRate,
+  kDropNoSource,           // fullnat: every port tried of the pool is taken, towards this server
   kDropOutOfState,         // TCP without a flow that must not be answered, or not yet
   kDropAnswerWithoutFlow,  // from a server, to nobody we know
   kDropErrorWithoutFlow,   // an ICMP error about a flow we do not know

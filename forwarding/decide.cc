@@ -26,7 +26,7 @@ bool opens(uint8_t tcp_flags) {
 }
 
 TcpDirection client_direction(const Server& server) {
-  return server.method == TANDEM_NAT ? TcpDirection::kInput : TcpDirection::kInputOnly;
+  return sees_answers(server.method) ? TcpDirection::kInput : TcpDirection::kInputOnly;
 }
 
 // REQUIRES: TCP with known ports.
@@ -74,7 +74,8 @@ Decision Decider::decide(const Packet& packet, TimePoint now) {
 
 bool Decider::may_be_ours(const Packet& packet) const {
   return packet.quoted || services_.is_vip(packet.protocol, packet.destination) ||
-         services_.is_nat_server(packet.protocol, packet.source);
+         services_.is_nat_server(packet.protocol, packet.source) ||
+         services_.sources().number_of(packet.destination) != 0;
 }
 
 bool Decider::still_holds(const Decision& decision) const {
@@ -102,6 +103,8 @@ Decision Decider::from_client(const Packet& packet, const Facet& facet, TimePoin
   if (!flow) return unknown(packet, facet, nullptr, now);
   Server* server = services_.server(flow->server());
   if (server == nullptr || server->service_slot != facet.service->slot) return unknown(packet, facet, &*flow, now);
+  // Its source's address is of no pool any more: where it came from nobody answers.
+  if (server->method == TANDEM_FULLNAT && !services_.sources().of(*flow)) return unknown(packet, facet, &*flow, now);
   return known(packet, facet, *flow, *server, now);
 }
 
@@ -125,7 +128,24 @@ Decision Decider::known(const Packet& packet, const Facet& facet, Flow flow, Ser
   // On a director that does not own the VIP a known flow goes on as it is.
   if (again && facet.service->setting.active) return place(packet, facet, &flow, now);
   follow(flow, server, packet, true, now);
-  return {Step::kToServer, Counter::kToServer, server.slot, facet.slot};
+  return with_end({Step::kToServer, Counter::kToServer, server.slot, facet.slot}, server, packet, source_of(flow));
+}
+
+std::optional<EndPoint> Decider::source_of(const Flow& flow) const {
+  return services_.sources().of(flow);
+}
+std::optional<EndPoint> Decider::client_of(const Flow& flow) const {
+  const auto client = flows_.client_of(flow);
+  return client ? std::optional(EndPoint{*client, flow.client_port()}) : std::nullopt;
+}
+
+Decision Decider::with_end(Decision decision, const Server& server, const Packet& packet,
+                           const std::optional<EndPoint>& end) const {
+  if (server.method != TANDEM_FULLNAT) return decision;
+  // Another worker needed the flow's place just now.
+  if (!end || end->address.family != packet.source.family) return drop(Counter::kDropOutOfState, decision.facet);
+  decision.end = *end;
+  return decision;
 }
 
 bool Decider::is_lost(const Packet& packet, const Service& service, const Server& server, FlowsOnDown how) {
@@ -245,8 +265,15 @@ Decision Decider::place(const Packet& packet, const Facet& facet, Flow* former, 
   if (packet.protocol == kTcp) flows_.set_sequences(placed, remember({}, segment_of(packet, true)));
   server->connections.fetch_add(1, std::memory_order_relaxed);
   weigh(*server, placed, packet.source, Load::kNone, load_of(state));
+  if (server->method != TANDEM_FULLNAT) {
+    services_.sources().drop(placed);
+  } else if (!services_.sources().allocate(placed, service.pool_for(packet.source),
+                                           {packet.source, packet.source_port})) {
+    if (flows_.remove(placed)) forget(placed, packet.source);
+    return drop(Counter::kDropNoSource, facet.slot);
+  }
   flows_.mark_dirty(placed.index);
-  return {Step::kToServer, Counter::kToServer, server->slot, facet.slot};
+  return with_end({Step::kToServer, Counter::kToServer, server->slot, facet.slot}, *server, packet, source_of(placed));
 }
 
 std::optional<Flow> Decider::find_answered(const Answer& answer, bool& ours) const {
@@ -268,20 +295,43 @@ std::optional<Flow> Decider::find_answered(const Answer& answer, bool& ours) con
 
 // Nothing when the packet is no answer of a NAT server at all.
 std::optional<Decision> Decider::from_server(const Packet& packet, TimePoint now) {
+  if (const uint16_t number = services_.sources().number_of(packet.destination)) return from_pool(packet, number, now);
   bool ours = false;
   auto flow = find_answered(
       {packet.protocol, packet.source, packet.source_port, packet.destination, packet.destination_port}, ours);
   if (!ours) return std::nullopt;
   if (!flow) return services_.is_own(packet.destination) ? Decision{} : drop(Counter::kDropAnswerWithoutFlow);
-  Server& server = *services_.server(flow->server());
-  if ((flow->flags() & TANDEM_FLOW_KILLED) != 0)
-    return Decision{Step::kBreak, Counter::kDropKilled, server.slot, flow->service()};
-  const Service* service = services_.service(flow->service());
-  if (is_lost(packet, *service, server, FlowsOnDown::kReset))
-    return Decision{Step::kBreak, Counter::kDropServerDown, server.slot, flow->service()};
-  if (service->setting.watched && packet.protocol == kTcp) witness_.answered(packet, *flow, server);
-  follow(*flow, server, packet, false, now);
-  return Decision{Step::kToClient, Counter::kToClient, server.slot, flow->service()};
+  return to_client(packet, *flow, now);
+}
+
+// What came to an address of a pool: an answer of a fullnat server, or nothing that this box has a program for.
+Decision Decider::from_pool(const Packet& packet, uint16_t number, TimePoint now) {
+  const auto flow =
+      find_sourced({packet.protocol, packet.source, packet.source_port, {}, packet.destination_port}, number);
+  return flow ? to_client(packet, *flow, now) : drop(Counter::kDropAnswerWithoutFlow);
+}
+
+std::optional<Flow> Decider::find_sourced(const Answer& answer, uint16_t number) const {
+  const auto flow =
+      services_.sources().find(answer.protocol, {answer.server, answer.server_port}, number, answer.client_port);
+  const Server* server = flow ? services_.server(flow->server()) : nullptr;
+  const Facet* facet = flow ? services_.facet(flow->service()) : nullptr;
+  const bool holds = server != nullptr && facet != nullptr && server->method == TANDEM_FULLNAT &&
+                     server->service_slot == facet->service->slot;
+  return holds ? flow : std::nullopt;
+}
+
+Decision Decider::to_client(const Packet& packet, Flow flow, TimePoint now) {
+  Server& server = *services_.server(flow.server());
+  const Service* service = services_.service(flow.service());
+  const auto decided = [&](Step step, Counter reason) {
+    return with_end({step, reason, server.slot, flow.service()}, server, packet, client_of(flow));
+  };
+  if ((flow.flags() & TANDEM_FLOW_KILLED) != 0) return decided(Step::kBreak, Counter::kDropKilled);
+  if (is_lost(packet, *service, server, FlowsOnDown::kReset)) return decided(Step::kBreak, Counter::kDropServerDown);
+  if (service->setting.watched && packet.protocol == kTcp) witness_.answered(packet, flow, server);
+  follow(flow, server, packet, false, now);
+  return decided(Step::kToClient, Counter::kToClient);
 }
 
 // RFC 792: what the error quotes is a packet of the flow, in one of the shapes it has on its way.
@@ -296,8 +346,19 @@ Decision Decider::about_flow(const Packet& packet) {
   if (const Facet* facet = services_.find(quoted.protocol, quoted.source, quoted.source_port)) {
     if (packet.destination != quoted.source) return {};
     const auto flow = flows_.find(quoted.protocol, quoted.destination, quoted.destination_port, facet->slot);
-    if (!flow || services_.server(flow->server()) == nullptr) return drop(Counter::kDropErrorWithoutFlow, facet->slot);
-    return {Step::kErrorToServer, Counter::kErrorsRelayed, flow->server(), facet->slot};
+    const Server* server = flow ? services_.server(flow->server()) : nullptr;
+    if (server == nullptr) return drop(Counter::kDropErrorWithoutFlow, facet->slot);
+    return with_end({Step::kErrorToServer, Counter::kErrorsRelayed, server->slot, facet->slot}, *server, packet,
+                    source_of(*flow));
+  }
+  // A client's packet as fullnat left it, pool -> server.
+  if (const uint16_t number = services_.sources().number_of(quoted.source)) {
+    if (packet.destination != quoted.source) return {};
+    const auto flow =
+        find_sourced({quoted.protocol, quoted.destination, quoted.destination_port, {}, quoted.source_port}, number);
+    if (!flow) return drop(Counter::kDropErrorWithoutFlow);
+    return with_end({Step::kErrorToClient, Counter::kErrorsRelayed, flow->server(), flow->service()},
+                    *services_.server(flow->server()), packet, client_of(*flow));
   }
   // A client's packet as NAT left it, client -> server: the client wants to know.
   bool ours = false;
@@ -340,7 +401,12 @@ void Decider::follow(Flow flow, Server& server, const Packet& packet, bool from_
     const auto flags = static_cast<uint8_t>(flow.flags() & ~TANDEM_FLOW_LEARNT);
     const uint64_t value = tandem_flow_value(flow.server(), static_cast<uint8_t>(next), flags, now_tick);
     if (flows_.update(flow, value)) {
-      weigh(server, flow, from_client ? packet.source : packet.destination, load_of(state), load_of(next));
+      // What a fullnat server answers to is ours.
+      const bool full = !from_client && server.method == TANDEM_FULLNAT;
+      const IpAddress client = full          ? flows_.client_of(flow).value_or(IpAddress{})
+                               : from_client ? packet.source
+                                             : packet.destination;
+      weigh(server, flow, client, load_of(state), load_of(next));
       if (learnt || next != state ||
           begins_a_quarter(before, now_tick, flows_.timeout_of(flow.service(), static_cast<uint8_t>(next))))
         flows_.mark_dirty(flow.index);

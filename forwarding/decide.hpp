@@ -40,6 +40,8 @@ struct Decision {
   Counter reason = Counter::kNotOurs;  // of kDrop
   uint16_t server = 0;                 // slot
   uint16_t facet = 0;                  // slot: what the client came to, where a server is named
+  // Of fullnat: the source that the server sees, in what goes to it; the client, in what goes there.
+  EndPoint end;
 };
 
 class Decider {
@@ -61,6 +63,8 @@ class Decider {
  private:
   Decision from_client(const Packet& packet, const Facet& facet, TimePoint now);
   std::optional<Decision> from_server(const Packet& packet, TimePoint now);
+  Decision from_pool(const Packet& packet, uint16_t number, TimePoint now);
+  Decision to_client(const Packet& packet, Flow flow, TimePoint now);
   Decision about_flow(const Packet& packet);
   Decision known(const Packet& packet, const Facet& facet, Flow flow, Server& server, TimePoint now);
   bool is_spoofed(const Packet& packet) const;
@@ -85,6 +89,14 @@ class Decider {
   // The flow it is an answer of. `ours` says whether a NAT server of that address and port is in force at all.
   std::optional<Flow> find_answered(const Answer& answer, bool& ours) const;
   bool is_believed(const Flow& flow, const Packet& packet, bool from_client);
+  // Of fullnat: the answer's client is the source with this number.
+  std::optional<Flow> find_sourced(const Answer& answer, uint16_t number) const;
+  // The other end of a fullnat flow, as its server sees it and as it is.
+  std::optional<EndPoint> source_of(const Flow& flow) const;
+  std::optional<EndPoint> client_of(const Flow& flow) const;
+  // The decision with that end, where the server's method is fullnat.
+  Decision with_end(Decision decision, const Server& server, const Packet& packet,
+                    const std::optional<EndPoint>& end) const;
   void follow(Flow flow, Server& server, const Packet& packet, bool from_client, TimePoint now);
 
   FlowTable& flows_;

@@ -25,6 +25,26 @@ size_t size_limit(const tandem_recipe& recipe) {
   return recipe.mtu > overhead ? size_t{recipe.mtu} - overhead : 0;
 }
 
+// Addresses and ports, where the server's method has others than the client's packet.
+void translate(Packet& packet, const Decision& decision, const tandem_recipe& recipe) {
+  const bool full = recipe.method == TANDEM_FULLNAT;
+  if (recipe.method != TANDEM_NAT && !full) return;
+  switch (decision.step) {
+    case Step::kToServer:
+      full ? full_nat_to_server(packet, recipe, decision.end) : nat_to_server(packet, recipe);
+      break;
+    case Step::kToClient:
+      full ? full_nat_to_client(packet, recipe, decision.end) : nat_to_client(packet, recipe);
+      break;
+    case Step::kErrorToServer:
+      full ? full_nat_error_to_server(packet, recipe, decision.end) : nat_error_to_server(packet, recipe);
+      break;
+    default:
+      full ? full_nat_error_to_client(packet, recipe, decision.end) : nat_error_to_client(packet, recipe);
+      break;
+  }
+}
+
 }  // namespace
 
 Engine::Engine(FlowTable& flows, ServiceTable& services, const EngineSettings& settings)
@@ -155,7 +175,11 @@ void Engine::break_off(Packet& packet, const Decision& decision, TimePoint now, 
   tandem_recipe own;
   Decision onward = decision;
   onward.step = Step::kToClient;
-  nat_to_client(packet, recipe_for(packet, onward, own));
+  const tandem_recipe& recipe = recipe_for(packet, onward, own);
+  if (recipe.method == TANDEM_FULLNAT)
+    full_nat_to_client(packet, recipe, decision.end);
+  else
+    nat_to_client(packet, recipe);
   if (answers_.reset_onward(packet, now, outputs)) counters_.add(Counter::kResets);
 }
 
@@ -212,23 +236,12 @@ void Engine::forward(Packet& packet, const Decision& decision, TimePoint now, Ou
   }
 
   if ((packet.tcp_flags & kSyn) != 0) clamp(packet, decision.facet);
+  if (decision.step == Step::kToServer)
+    traffic_.add_in(decision.server, packet.wire_packets(), wire_bytes(packet));
+  else if (decision.step == Step::kToClient)
+    traffic_.add_out(decision.server, packet.wire_packets(), wire_bytes(packet));
   decrement_ttl(packet);
-  switch (decision.step) {
-    case Step::kToServer:
-      if (recipe.method == TANDEM_NAT) nat_to_server(packet, recipe);
-      traffic_.add_in(decision.server, packet.wire_packets(), wire_bytes(packet));
-      break;
-    case Step::kToClient:
-      nat_to_client(packet, recipe);
-      traffic_.add_out(decision.server, packet.wire_packets(), wire_bytes(packet));
-      break;
-    case Step::kErrorToServer:
-      if (recipe.method == TANDEM_NAT) nat_error_to_server(packet, recipe);
-      break;
-    default:
-      nat_error_to_client(packet, recipe);
-      break;
-  }
+  translate(packet, decision, recipe);
   counters_.add(decision.reason);
 
   if (!to_server) {

@@ -45,6 +45,10 @@ tandem_flows_header layout_of(uint32_t bucket_count) {
   layout.recipes_offset = place(uint64_t{TANDEM_SERVER_SLOTS} * sizeof(tandem_recipe));
   layout.services_offset = place(uint64_t{TANDEM_SERVICE_SLOTS} * sizeof(tandem_service_slot));
   layout.servers_offset = place(uint64_t{TANDEM_SERVER_SLOTS} * sizeof(tandem_server_slot));
+  layout.sources_offset = place(slots * sizeof(uint32_t));
+  layout.way_back_buckets = std::max<uint64_t>(slots * 3 / 4 / TANDEM_WAYS_BACK, 1);
+  layout.ways_back_offset = place(layout.way_back_buckets * TANDEM_WAYS_BACK * sizeof(uint32_t));
+  layout.source_slots_offset = place(uint64_t{TANDEM_SOURCE_SLOTS} * sizeof(tandem_source_slot));
   layout.total_bytes = end;
   return layout;
 }
@@ -67,6 +71,8 @@ FlowTable::FlowTable(std::byte* base) : base_(base), header_(reinterpret_cast<ta
   occupied_ = reinterpret_cast<uint64_t*>(base + header_->occupied_offset);
   addresses_ = reinterpret_cast<tandem_client6*>(base + header_->addresses_offset);
   sequences_ = reinterpret_cast<uint64_t*>(base + header_->sequences_offset);
+  sources_ = reinterpret_cast<uint32_t*>(base + header_->sources_offset);
+  ways_back_ = reinterpret_cast<uint32_t*>(base + header_->ways_back_offset);
 }
 
 uint64_t FlowTable::bytes_needed(uint32_t bucket_count) {
@@ -122,7 +128,7 @@ Result<FlowTable, FlowTableError> FlowTable::attach(MutableBytes mapping) {
         *table.sequences(index) = 0;
     }
   }
-  *table.signals() = {};  // who awaited news is gone
+  *table.signals() = {.has_sources = table.signals()->has_sources};  // who awaited news is gone, and who held a lock
   return table;
 }
 
@@ -369,6 +375,11 @@ void FlowTable::clear_dirty(unsigned peer) {
 
 bool FlowTable::is_dirty(unsigned peer, size_t index) const {
   return (__atomic_load_n(dirty_word(peer, index / 64), __ATOMIC_RELAXED) >> (index % 64) & 1) != 0;
+}
+
+std::span<tandem_source_slot, TANDEM_SOURCE_SLOTS> FlowTable::source_slots() const {
+  return std::span<tandem_source_slot, TANDEM_SOURCE_SLOTS>(
+      reinterpret_cast<tandem_source_slot*>(base_ + header_->source_slots_offset), TANDEM_SOURCE_SLOTS);
 }
 
 std::span<tandem_recipe, TANDEM_SERVER_SLOTS> FlowTable::recipes() const {

@@ -25,6 +25,12 @@
  * section of their own, because most packets only look at them. Sparse like the addresses, and of this box alone: a peer
  * is not told.
  *
+ * Sources (fullnat; sources.hpp). A flow whose packets get another source has it in the section "sources", a place for each slot:
+ * the number of an address of a pool, and a port. The way back, from a server's answer to the flow, is the section "ways back":
+ * buckets of sixteen records of a slot's index and, in the bits above it, a tag; three quarters as many as there are slots. A record is a hint that is proved at the flow: it counts while
+ * the flow in its slot has that source and goes to that server. So nothing is taken away when a flow ends, and whoever needs
+ * a place in a bucket throws out what counts no longer. Both sections are sparse as well.
+ *
  * Occupied. A bit for each chunk of 16 slots says that there may be flows in it. It is set after a key was stored, and
  * cleared by the sweep alone, which looks at the chunk again afterwards. So a walk over the table costs what the flows
  * cost, not what the table's size costs, and pages that hold no flow are never touched.
@@ -37,12 +43,14 @@
 #include "forwarding/recipe.h"
 
 #define TANDEM_FLOWS_MAGIC 0x776f6c666d646e74ULL /* "tndmflow" */
-#define TANDEM_FLOWS_VERSION 4u
+#define TANDEM_FLOWS_VERSION 5u
 #define TANDEM_BUCKET_FLOWS 4u
 #define TANDEM_CHUNK_FLOWS 16u     /* slots that share a bit of the section "occupied" */
 #define TANDEM_MAX_PEERS 4u        /* other directors of a site that are kept in step */
 #define TANDEM_SERVICE_SLOTS 4096u /* slot 0 means "no service" */
 #define TANDEM_SERVER_SLOTS 65536u /* slot 0 means "no server" */
+#define TANDEM_SOURCE_SLOTS 1024u  /* addresses of pools; slot 0 means "no source" */
+#define TANDEM_WAYS_BACK 16u       /* records of a bucket: a cache line */
 #define TANDEM_KEY_EMPTY 0ULL
 #define TANDEM_KEY_IPV6 0x8000u /* beside the service, whose numbers end below it */
 #define TANDEM_KEY_BUSY 0xffffULL /* service 0xffff, which no service has */
@@ -105,6 +113,10 @@ struct tandem_flows_header {
   uint64_t recipes_offset;  /* struct tandem_recipe[TANDEM_SERVER_SLOTS] */
   uint64_t services_offset; /* struct tandem_service_slot[TANDEM_SERVICE_SLOTS] */
   uint64_t servers_offset;  /* struct tandem_server_slot[TANDEM_SERVER_SLOTS] */
+  uint64_t sources_offset;  /* uint32_t[slots]: number of the address << 16 | port; 0: the client's own */
+  uint64_t ways_back_offset; /* uint32_t[way_back_buckets][TANDEM_WAYS_BACK]; 0: none */
+  uint64_t way_back_buckets;
+  uint64_t source_slots_offset; /* struct tandem_source_slot[TANDEM_SOURCE_SLOTS] */
 };
 
 /* In the header's page, behind it. How the peer link's thread hears of dirty flows without looking for them: whoever marks one
@@ -114,6 +126,8 @@ struct tandem_flows_header {
 struct tandem_flows_signals {
   uint32_t raised;
   uint32_t news;
+  uint32_t has_sources;      /* some flow may have a source: a slot that is filled anew forgets its former one */
+  uint32_t source_locks[16]; /* one process holds them, and attach frees them */
 };
 
 /* Which name a slot number stands for. The numbers stay with their names over reloads and restarts of the room; the peer
@@ -137,6 +151,15 @@ struct tandem_server_slot {
   uint16_t port;
   uint16_t reserved2;
   char name[64];
+};
+
+/* An address of a pool. Found by a hash of the address, with linear probing: a number stays with its address as long as the
+ * table does. */
+struct tandem_source_slot {
+  uint8_t in_use;   /* 0: free, 1: of a pool in force, 2: of a former one */
+  uint8_t reserved[3];
+  uint32_t address;
+  uint8_t address6[16];
 };
 
 #ifdef __cplusplus /* the casts below are C's */

@@ -185,6 +185,19 @@ class FlowTable {
   std::span<tandem_recipe, TANDEM_SERVER_SLOTS> recipes() const;
   std::span<tandem_service_slot, TANDEM_SERVICE_SLOTS> service_slots() const;
   std::span<tandem_server_slot, TANDEM_SERVER_SLOTS> server_slots() const;
+  std::span<tandem_source_slot, TANDEM_SOURCE_SLOTS> source_slots() const;
+
+  // The source that the flow in slot `index` has (flow_table.h); 0: none. It goes when the slot is filled anew.
+  uint32_t source_at(size_t index) const { return __atomic_load_n(&sources_[index], __ATOMIC_ACQUIRE); }
+  // REQUIRES: after use_sources().
+  void set_source(size_t index, uint32_t source) { __atomic_store_n(&sources_[index], source, __ATOMIC_RELEASE); }
+  // From now on flows may have sources, also in later processes.
+  void use_sources() { __atomic_store_n(&signals()->has_sources, 1u, __ATOMIC_SEQ_CST); }
+  bool has_sources() const { return __atomic_load_n(&signals()->has_sources, __ATOMIC_RELAXED) != 0; }
+  // For sources.cc alone.
+  uint32_t* ways_back(size_t bucket) const { return ways_back_ + bucket * TANDEM_WAYS_BACK; }
+  size_t way_back_buckets() const { return header_->way_back_buckets; }
+  uint32_t* source_lock(uint64_t hash) const { return &signals()->source_locks[hash % 16]; }
 
  private:
   explicit FlowTable(std::byte* base);
@@ -247,11 +260,15 @@ class FlowTable {
   // What stands beside the slot. REQUIRES: its key is BUSY.
   void prepare(size_t index, const Place& place) {
     if (place.tcp) __atomic_store_n(sequences(index), 0, __ATOMIC_RELAXED);
+    forget_source(index);
     if (!place.six) return;
     for (size_t i = 0; i < 2; ++i)
       __atomic_store_n(&addresses_[index].words[i], place.client6.words[i], __ATOMIC_RELAXED);
   }
   uint64_t* sequences(size_t index) const { return &sequences_[index]; }
+  void forget_source(size_t index) {
+    if (has_sources()) __atomic_store_n(&sources_[index], 0u, __ATOMIC_RELAXED);
+  }
   std::optional<Flow> claim(size_t bucket, const Place& place, uint64_t key, uint64_t value);
   std::optional<Flow> evict(size_t first, size_t second, const Place& place, uint64_t key, uint64_t value,
                             Flow& evicted);
@@ -264,6 +281,8 @@ class FlowTable {
   uint64_t* occupied_ = nullptr;
   tandem_client6* addresses_ = nullptr;
   uint64_t* sequences_ = nullptr;  // struct tandem_sequences, read and written whole
+  uint32_t* sources_ = nullptr;
+  uint32_t* ways_back_ = nullptr;
 };
 
 template <class Accept>

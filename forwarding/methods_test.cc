@@ -47,9 +47,9 @@ TEST(Methods, EachServerOfAServiceIsReachedByItsOwn) {
 TEST(Methods, AConnectionMovesByTheTableOfItsServersMethod) {
   Mixed director;
   director.send(packet().ipv4("10.0.0.1", "192.0.2.7").tcp(8080, 3).syn().ack());
-  for (const uint16_t port : {1, 2, 3}) director.send(from_client(port).ack());
-  for (const uint16_t port : {1, 2, 3}) EXPECT_EQ(director.state_of(port), FlowState::kEstablished) << port;
-  for (const uint16_t port : {1, 2, 3}) director.send(from_client(port).fin().ack());
+  for (uint16_t port = 1; port <= 3; ++port) director.send(from_client(port).ack());
+  for (uint16_t port = 1; port <= 3; ++port) EXPECT_EQ(director.state_of(port), FlowState::kEstablished) << port;
+  for (uint16_t port = 1; port <= 3; ++port) director.send(from_client(port).fin().ack());
   EXPECT_EQ(director.state_of(1), FlowState::kFinWait);
   EXPECT_EQ(director.state_of(2), FlowState::kFinWait);
   EXPECT_EQ(director.state_of(3), FlowState::kCloseWait);
@@ -65,7 +65,7 @@ TEST(Methods, OnlyWhatComesFromANatServerIsAnAnswer) {
 
 TEST(Methods, AReloadThatChangesAServersEndsItsConnectionsAndNoOthers) {
   Mixed director;
-  for (const uint16_t port : {1, 2, 3}) director.send(from_client(port).ack());
+  for (uint16_t port = 1; port <= 3; ++port) director.send(from_client(port).ack());
   director.pass(10s);
   ServiceSetting other = mixed();
   other.servers[1].method = TANDEM_NAT;

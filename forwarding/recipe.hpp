@@ -31,8 +31,15 @@ inline std::string_view name_of(tandem_method method) {
       return "dr";
     case TANDEM_TUN:
       return "tun";
+    case TANDEM_FULLNAT:
+      return "fullnat";
   }
   return "another method";
+}
+
+// Its answers come back through the director.
+inline bool sees_answers(tandem_method method) {
+  return method == TANDEM_NAT || method == TANDEM_FULLNAT;
 }
 
 inline bool is_virtual_ipv6(const tandem_recipe& recipe) {

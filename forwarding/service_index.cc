@@ -31,7 +31,7 @@ void ServiceTable::index_again() {
     }
     for (Server* server : service.servers) {
       server->next_same_endpoint = nullptr;
-      if (server->method == TANDEM_DR) continue;
+      if (server->method != TANDEM_NAT && server->method != TANDEM_TUN) continue;
       const uint64_t key = server->method == TANDEM_TUN ? endpoint_key(kIpInIp, server->address, 0)
                                                         : endpoint_key(setting.protocol, server->address, server->port);
       if (server->method == TANDEM_NAT && server->port == 0) has_servers_of_any_port_ = true;

@@ -1,7 +1,7 @@
 #include "forwarding/service_table.hpp"
 
 #include <algorithm>
-#include <unordered_set>
+#include <set>
 #include <utility>
 
 #include "daemon/base/assert.hpp"
@@ -13,6 +13,7 @@ ServiceTable::ServiceTable(FlowTable& flows)
     : seed_(flows.header().seed[1]),
       recipes_(flows.recipes()),
       numbering_(flows.service_slots(), flows.server_slots()),
+      sources_(flows),
       client_limits_(tandem_mix(flows.header().seed[0])),
       services_(TANDEM_SERVICE_SLOTS),
       facets_(TANDEM_SERVICE_SLOTS),
@@ -84,6 +85,7 @@ TableChanges ServiceTable::apply(const std::vector<ServiceSetting>& settings, Ti
       if (numbering_.is_retired_server(static_cast<uint16_t>(i))) recipes_[i] = {};
     applied_ = true;
   }
+  take_pools(changes);
   index_again();
   return changes;
 }
@@ -224,6 +226,22 @@ void ServiceTable::remove_service(Service& service, TableChanges& changes) {
     numbering_.retire_service(facet);
   }
   services_[slot].reset();
+}
+
+void ServiceTable::take_pools(TableChanges& changes) {
+  std::set<IpAddress> wanted;
+  for (const auto& [name, slot] : by_name_)
+    wanted.insert(services_[slot]->setting.source_pool.begin(), services_[slot]->setting.source_pool.end());
+  const std::vector<IpAddress> all(wanted.begin(), wanted.end());
+  for (const IpAddress& address : sources_.take_pools(all)) changes.refused.push_back(address.text());
+  for (const auto& [name, slot] : by_name_) {
+    Service& service = *services_[slot];
+    service.pool.clear();
+    service.pool6.clear();
+    for (const IpAddress& address : service.setting.source_pool)
+      if (const uint16_t number = sources_.number_of(address))
+        (address.is_v4() ? service.pool : service.pool6).push_back(number);
+  }
 }
 
 // Numbers for the fronts wanted; those of fronts that are gone are given back.

@@ -32,6 +32,7 @@
 #include "forwarding/packet.hpp"
 #include "forwarding/scheduler.hpp"
 #include "forwarding/server.hpp"
+#include "forwarding/sources.hpp"
 #include "forwarding/tcp_state.hpp"
 
 namespace tandem::forwarding {
@@ -103,6 +104,7 @@ struct ServiceSetting {
   NoServerPolicy no_server = NoServerPolicy::kReject;
   PersistenceSetting persistence;
   FlowsOnDown flows_on_down = FlowsOnDown::kKeep;
+  std::vector<IpAddress> source_pool;  // of servers behind TANDEM_FULLNAT: this director's own, as long as it is active
   OutOfState out_of_state = OutOfState::kReset;
   Timeouts timeouts;
   LimitSetting limits;
@@ -136,8 +138,11 @@ struct Service {
   SpinLock lock;  // over the scheduler and the pace
   Pace pace;      // of new connections, where they are limited
   std::unique_ptr<Scheduler> scheduler;
-  ServerList servers;   // the last of the configuration first
-  ServerList rotation;  // those of them in rotation, in the same order: what the scheduler knows
+  ServerList servers;                 // the last of the configuration first
+  std::vector<uint16_t> pool, pool6;  // numbers of its source addresses
+  ServerList rotation;                // those of them in rotation, in the same order: what the scheduler knows
+
+  const std::vector<uint16_t>& pool_for(const IpAddress& client) const { return client.is_v4() ? pool : pool6; }
 };
 
 // A front in force: what a packet is for. Flows name it by its number, so that one client port may have a flow to each.
@@ -155,7 +160,7 @@ struct TableChanges {
   std::vector<std::string> services_removed;
   std::vector<std::string> services_changed;
   std::vector<std::string> refused;  // no slot left, or the name is too long: "service" or
-                                     // "service/server"
+                                     // "service/server"; or no number for a source: its address
 };
 
 class ServiceTable {
@@ -224,6 +229,8 @@ class ServiceTable {
   std::vector<const Service*> all_services() const;
   const tandem_recipe& recipe(uint16_t server_slot) const { return recipes_[server_slot]; }
 
+  Sources& sources() { return sources_; }
+  const Sources& sources() const { return sources_; }
   Numbering& numbering() { return numbering_; }
   FlowCounts& counts() { return counts_; }
   ClientLimits& client_limits() { return client_limits_; }
@@ -247,10 +254,12 @@ class ServiceTable {
   bool applied_ = false;
   std::span<tandem_recipe, TANDEM_SERVER_SLOTS> recipes_;
   Numbering numbering_;
+  Sources sources_;
   FlowCounts counts_;
   ClientLimits client_limits_;
   const Facet* find_in_ranges(uint8_t protocol, const IpAddress& vip, uint16_t port) const;
   void take_fronts(Service& service, TableChanges& changes);
+  void take_pools(TableChanges& changes);
 
   std::vector<std::unique_ptr<Service>> services_;  // by slot
   std::vector<Facet> facets_;                       // by slot

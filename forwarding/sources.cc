@@ -1,5 +1,6 @@
 #include "forwarding/sources.hpp"
 
+#include <bit>
 #include <cstring>
 #include <numeric>
 
@@ -19,11 +20,6 @@ constexpr uint16_t number_in(uint32_t source) {
 }
 constexpr uint16_t port_in(uint32_t source) {
   return static_cast<uint16_t>(source);
-}
-
-// Never 0, so that no record is.
-constexpr uint32_t tag_of(uint64_t hash) {
-  return static_cast<uint32_t>(hash >> 32) | 1;
 }
 
 uint64_t hash_of_address(const uint64_t (&seed)[2], const IpAddress& address) {
@@ -102,13 +98,20 @@ Sources::Way Sources::way_of(const Flow& flow, uint32_t source) const {
   return {.protocol = services[number].protocol, .server = {address_of(server), port}, .source = source};
 }
 
-bool Sources::counts(uint64_t record, uint32_t tag) const {
-  if (static_cast<uint32_t>(record >> 32) != tag) return false;
-  const auto index = static_cast<uint32_t>(record);
-  if (index >= flows_.slots()) return false;
-  const auto flow = flows_.at(index);
+// The tag is never 0, so a record is not either, unless the slots' indices leave no room for a tag.
+uint32_t Sources::record_of(uint64_t hash, size_t index) const {
+  return static_cast<uint32_t>((hash >> 32 | 1) << index_bits() | index);
+}
+
+size_t Sources::index_in(uint32_t record) const {
+  return record & ((uint64_t{1} << index_bits()) - 1);
+}
+
+bool Sources::counts(uint32_t record) const {
+  const size_t index = index_in(record);
+  const auto flow = index < flows_.slots() ? flows_.at(index) : std::nullopt;
   const uint32_t source = flow ? flows_.source_at(index) : 0;
-  return source != 0 && tag_of(hash_of(way_of(*flow, source))) == tag;
+  return source != 0 && record_of(hash_of(way_of(*flow, source)), index) == record;
 }
 
 namespace {
@@ -126,16 +129,14 @@ Buckets buckets_of(uint64_t hash, size_t count) {
 }  // namespace
 
 std::optional<Flow> Sources::find_by(const Way& way, uint64_t hash) const {
-  const uint32_t tag = tag_of(hash);
   const auto [first, second] = buckets_of(hash, flows_.way_back_buckets());
   __builtin_prefetch(flows_.ways_back(second));
   for (const size_t bucket : {first, second}) {
-    const uint64_t* records = flows_.ways_back(bucket);
+    const uint32_t* records = flows_.ways_back(bucket);
     for (size_t i = 0; i < TANDEM_WAYS_BACK; ++i) {
-      const uint64_t record = __atomic_load_n(&records[i], __ATOMIC_ACQUIRE);
-      if (static_cast<uint32_t>(record >> 32) != tag) continue;
-      const auto index = static_cast<uint32_t>(record);
-      if (index >= flows_.slots()) continue;
+      const uint32_t record = __atomic_load_n(&records[i], __ATOMIC_ACQUIRE);
+      const size_t index = index_in(record);
+      if (record == 0 || index >= flows_.slots() || record_of(hash, index) != record) continue;
       const auto flow = flows_.at(index);
       if (!flow || flows_.source_at(index) != way.source || way_of(*flow, way.source) != way) continue;
       // The slot may have changed hands between the looks at the flow and at its source.
@@ -147,13 +148,14 @@ std::optional<Flow> Sources::find_by(const Way& way, uint64_t hash) const {
 }
 
 // An empty place, or one whose record counts no longer.
-bool Sources::put_record(size_t bucket, uint64_t record) {
-  uint64_t* records = flows_.ways_back(bucket);
+bool Sources::put_record(size_t bucket, uint32_t record) {
+  uint32_t* records = flows_.ways_back(bucket);
   for (size_t i = 0; i < TANDEM_WAYS_BACK; ++i) {
-    uint64_t there = __atomic_load_n(&records[i], __ATOMIC_ACQUIRE);
+    uint32_t there = __atomic_load_n(&records[i], __ATOMIC_ACQUIRE);
     if (there == record) return true;
-    if (there != 0 && counts(there, static_cast<uint32_t>(there >> 32))) continue;
-    if (__atomic_compare_exchange_n(&records[i], &there, record, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) return true;
+    if (there != 0 && counts(there)) continue;
+    if (__atomic_compare_exchange_n(&records[i], &there, record, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+      return true;
   }
   return false;
 }
@@ -168,9 +170,9 @@ bool Sources::put(const Flow& flow, uint32_t source) {
   const uint32_t former = flows_.source_at(flow.index);
   // The record must count from the moment it stands there.
   flows_.set_source(flow.index, source);
-  const uint64_t record = uint64_t{tag_of(hash)} << 32 | static_cast<uint32_t>(flow.index);
+  const uint32_t record = record_of(hash, flow.index);
   const auto [first, second] = buckets_of(hash, flows_.way_back_buckets());
-  if (put_record(first, record) || put_record(second, record)) return true;
+  if (record != 0 && (put_record(first, record) || put_record(second, record))) return true;
   flows_.set_source(flow.index, former);
   return false;
 }

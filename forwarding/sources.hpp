@@ -11,6 +11,7 @@
 // allocate() and claim() may be called by any thread; take_pools() as changes of the service table.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -64,11 +65,15 @@ class Sources {
   };
   uint64_t hash_of(const Way& way) const;
   Way way_of(const Flow& flow, uint32_t source) const;
-  // Whether the record leads to a flow that has this tag's way.
-  bool counts(uint64_t record, uint32_t tag) const;
+  // What stands in the section "ways back": the slot's index, and above it as much of the hash as there is room for.
+  unsigned index_bits() const { return static_cast<unsigned>(std::bit_width(flows_.slots() - 1)); }
+  uint32_t record_of(uint64_t hash, size_t index) const;
+  size_t index_in(uint32_t record) const;
+  // Whether the record leads to a flow that has such a way.
+  bool counts(uint32_t record) const;
   std::optional<Flow> find_by(const Way& way, uint64_t hash) const;
   bool put(const Flow& flow, uint32_t source);
-  bool put_record(size_t bucket, uint64_t record);
+  bool put_record(size_t bucket, uint32_t record);
 
   FlowTable& flows_;
 };

@@ -57,7 +57,10 @@ void Sweeper::visit(const Flow& flow, uint32_t now_tick) {
   const auto state = static_cast<FlowState>(flow.state());
   const Service* service = services_.service(flow.service());
   Server* server = services_.server(flow.server());
-  const bool orphan = service == nullptr || server == nullptr || server->service_slot != service->slot;
+  // One by fullnat whose source is of no pool any more has nobody to answer it. (One that was placed just now is given its own.)
+  const bool orphan = service == nullptr || server == nullptr || server->service_slot != service->slot ||
+                      (server->method == TANDEM_FULLNAT && !flow.is_template() &&
+                       age_of(flow.last_seen(), now_tick) > 1 && !services_.sources().of(flow));
   if (!orphan && flow.is_template()) {
     if (visit_template(*service, flow, now_tick)) name(flow);
     return;

@@ -131,7 +131,9 @@ class Tracer {
       say("    its server is gone: TCP is reset, UDP placed anew");
       return;
     }
-    say("    its packets go to " + server->name + place_of(*server));
+    const auto source = services_.sources().of(flow);
+    say("    its packets go to " + server->name + place_of(*server) +
+        (source ? ", from " + source->address.text() + ":" + std::to_string(source->port) : ""));
     if (!server->up) say("    which is down: UDP is placed anew, a TCP connection " + fate_of(facet->service->setting));
     if (server->up && server->weight == 0) say("    which is drained and keeps the flows it has");
   }

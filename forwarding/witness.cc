@@ -34,7 +34,9 @@ void Witness::syn_again(const Packet& packet, Flow& flow, Server& server, TimePo
 void Witness::answered(const Packet& packet, Flow& flow, Server& server) {
   if (!is_open(flow) || !settle(flow) || (packet.tcp_flags & kRst) == 0) return;
   server.refused.fetch_add(1, std::memory_order_relaxed);
-  server.failed_clients.fetch_or(mark_of(packet.destination), std::memory_order_relaxed);
+  // Not the packet's destination: behind fullnat that is ours.
+  const IpAddress client = flows_.client_of(flow).value_or(packet.destination);
+  server.failed_clients.fetch_or(mark_of(client), std::memory_order_relaxed);
 }
 
 }  // namespace tandem::forwarding

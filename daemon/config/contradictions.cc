@@ -306,7 +306,7 @@ class Search {
     for (size_t i = 0; i < service.servers.size(); ++i) {
       if (service.servers[i].port == 0) continue;
       const ForwardMethod forward = service.servers[i].forward;
-      if (forward != ForwardMethod::kNat)
+      if (!translates(forward))
         findings_.error(places.servers[i].port, "port: expected none (forward: " + std::string(word(forward)) +
                                                     " does not rewrite ports, and the service has several)");
       else if (has_range)
@@ -368,7 +368,7 @@ class Search {
          std::ranges::find(service.other_addresses, server.address) != service.other_addresses.end()))
       findings_.error(places.address, "address: " + server.address.text() +
                                           " is the service's own address; expected the real server's");
-    if (server.forward != ForwardMethod::kNat && server.port != 0 && service.port != 0 && service.has_one_port() &&
+    if (!translates(server.forward) && server.port != 0 && service.port != 0 && service.has_one_port() &&
         server.port != service.port)
       findings_.error(places.port, "port: expected " + std::to_string(service.port) +
                                        ", the service's (forward: " + std::string(word(server.forward)) +
@@ -394,6 +394,7 @@ class Search {
 
 void find_contradictions(const Draft& draft, Findings& findings) {
   Search(draft, findings).run();
+  examine_source_pools(draft, findings);
 }
 
 }  // namespace tandem::config

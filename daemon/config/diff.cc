@@ -304,6 +304,7 @@ void compare_services(std::vector<std::string>& lines, const Site& before, const
                   service.value("protocol", a.protocol, b.protocol);
                   service.value("forward", a.forward, b.forward);
                   compare_tunnel(service, a.tunnel, b.tunnel);
+                  service.list("source_pool", a.source_pool, b.source_pool);
                   service.value("scheduler", a.scheduler, b.scheduler);
                   compare_scheduler_options(service, a.scheduler_options, b.scheduler_options);
                   compare_persistence(lines, path, a.persistence, b.persistence);

@@ -276,7 +276,13 @@ class DraftReader {
     if (const Entry* persistence = fields.entry("persistence"))
       read_persistence(*persistence, service.persistence.emplace());
     take(service.no_server, fields.choice<NoServerPolicy>("on_no_server"));
-    places = {entry.key_place, fields.place_of("address"), fields.place_of("port"), fields.place_of("scheduler"), {}};
+    places = {entry.key_place,
+              fields.place_of("address"),
+              fields.place_of("port"),
+              fields.place_of("scheduler"),
+              {},
+              fields.place_of("source_pool")};
+    take(service.source_pool, fields.addresses("source_pool"));
     read_checks(fields, service, draft_.files);
     read_serving(fields, service.serving);
     read_flow_rules(fields, service);

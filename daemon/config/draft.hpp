@@ -31,6 +31,7 @@ struct ServerPlaces {
 struct ServicePlaces {
   Place name, address, port, scheduler;
   std::vector<ServerPlaces> servers;
+  Place source_pool;
 };
 
 // Index by index with the site's own lists.
@@ -49,6 +50,9 @@ struct Draft {
 
 // Reads every key. Reports what is wrong with single values.
 Draft read_draft(const Node& root, Findings& findings);
+
+// Reports what is wrong with the sources of fullnat.
+void examine_source_pools(const Draft& draft, Findings& findings);
 
 // Reports what is wrong between values, and what is odd (warnings).
 void find_contradictions(const Draft& draft, Findings& findings);

@@ -150,11 +150,10 @@ class Examination {
 
   void passive() {
     if (!rules_.passive) return;
-    const auto past =
-        std::ranges::find_if(service_.servers, [](const Server& s) { return s.forward != ForwardMethod::kNat; });
-    if (past != service_.servers.end() || service_.forward != ForwardMethod::kNat) {
-      const bool whole = service_.forward != ForwardMethod::kNat;
-      fields_.error("passive", "expected forward: nat" + (whole ? "" : " for server '" + past->name + "'") +
+    const auto past = std::ranges::find_if(service_.servers, [](const Server& s) { return !translates(s.forward); });
+    if (past != service_.servers.end() || !translates(service_.forward)) {
+      const bool whole = !translates(service_.forward);
+      fields_.error("passive", "expected forward: nat or fullnat" + (whole ? "" : " for server '" + past->name + "'") +
                                    ", because the answers of a server behind forward: " +
                                    std::string(word(whole ? service_.forward : past->forward)) +
                                    " go past the director");

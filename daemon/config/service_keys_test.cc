@@ -85,7 +85,7 @@ TEST(ServiceKeys, AServerMayBeReachedByAMethodOfItsOwn) {
   EXPECT_THAT(
       errors_of(site_with("web2: { address: 10.0.1.12, port: 8080, weight: 10 }",
                           "web2: { address: 10.0.1.12, port: 8080, weight: 10, forward: dr }")),
-      ElementsAre("s:23:42: port: expected 80, the service's (forward: dr does not rewrite ports), found 8080"));
+      ElementsAre("s:23:41: port: expected 80, the service's (forward: dr does not rewrite ports), found 8080"));
   EXPECT_THAT(errors_of(site_with("web2: { address: 10.0.1.12, port: 8080, weight: 10 }",
                                   "web2: { address: 10.0.1.12, weight: 10, forward: masq }")),
               ElementsAre(HasSubstr("did you mean 'nat'?")));
@@ -95,7 +95,8 @@ TEST(ServiceKeys, PassiveChecksWantEveryServerBehindNat) {
   std::string text = site_with("web2: { address: 10.0.1.12, port: 8080, weight: 10 }",
                                "web2: { address: 10.0.1.12, weight: 10, forward: tun }");
   text.replace(text.find("    scheduler: wlc\n"), 0, "    passive:\n");
-  EXPECT_THAT(errors_of(text), ElementsAre(HasSubstr("passive: expected forward: nat for server 'web2', because")));
+  EXPECT_THAT(errors_of(text),
+              ElementsAre(HasSubstr("passive: expected forward: nat or fullnat for server 'web2', because")));
 }
 
 // The small site with its service behind tunnels.

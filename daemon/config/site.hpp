@@ -140,7 +140,11 @@ struct VirtualRouter {
 };
 
 enum class Protocol : uint8_t { kTcp = 6, kUdp = 17 };
-enum class ForwardMethod : uint8_t { kNat, kDr, kTun };
+enum class ForwardMethod : uint8_t { kNat, kDr, kTun, kFullnat };
+// Answers come back through the director, which may give packets another port.
+inline bool translates(ForwardMethod method) {
+  return method == ForwardMethod::kNat || method == ForwardMethod::kFullnat;
+}
 // In the order of forwarding's tandem_tunnel.
 enum class TunnelType : uint8_t { kIpip, kGre, kGue };
 
@@ -387,6 +391,7 @@ struct Service {
   CheckSet checks;
   ServingRules serving;
   FlowRules flows;
+  std::vector<IpAddress> source_pool;  // of servers behind fullnat
   std::vector<Server> servers;
   std::optional<Notify> notify;
   // The virtual router that owns the VIP; empty when none does, and then the service is always

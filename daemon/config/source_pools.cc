@@ -13,8 +13,7 @@ namespace {
 
 class Examination {
  public:
-  Examination(const Draft& draft, Findings& findings)
-      : site_(draft.site), places_(draft.places), findings_(findings) {
+  Examination(const Draft& draft, Findings& findings) : site_(draft.site), places_(draft.places), findings_(findings) {
     for (const VirtualRouter& router : site_.virtual_routers)
       for (const auto* list : {&router.addresses, &router.excluded_addresses})
         for (const VirtualAddress& address : *list) routers_.try_emplace(address.prefix.address, &router);
@@ -32,7 +31,8 @@ class Examination {
     for (size_t i = 0; i < site_.services.size(); ++i) {
       const Service& service = site_.services[i];
       const auto by_fullnat = [](const Server& server) { return server.forward == ForwardMethod::kFullnat; };
-      const bool wanted = service.forward == ForwardMethod::kFullnat || std::ranges::any_of(service.servers, by_fullnat);
+      const bool wanted =
+          service.forward == ForwardMethod::kFullnat || std::ranges::any_of(service.servers, by_fullnat);
       if (wanted)
         sources_of(service, places_.services[i]);
       else if (!service.source_pool.empty())
@@ -46,12 +46,14 @@ class Examination {
   void sources_of(const Service& service, const ServicePlaces& places) {
     if (service.source_pool.empty()) {
       if (places.source_pool == places.name)  // a wrong one has been reported
-        error(places.name, service.name + ": source_pool is missing; forward: fullnat needs addresses that servers can answer to");
+        error(places.name,
+              service.name + ": source_pool is missing; forward: fullnat needs addresses that servers can answer to");
       return;
     }
     if (std::ranges::any_of(service.ports, [](const PortRange& r) { return r.first != r.last; }))
-      error(places.port, "port: forward: fullnat wants single ports, because an answer from one port would not tell which "
-                         "of a range it is for");
+      error(places.port,
+            "port: forward: fullnat wants single ports, because an answer from one port would not tell which "
+            "of a range it is for");
     std::set<IpAddress> seen;
     for (const IpAddress& address : service.source_pool) {
       const auto other_use = used_.find(address);

@@ -44,6 +44,9 @@ constexpr std::array kForwards = {
            "only the MAC changes; the server has the VIP and answers past the director", "gate gatewaying direct"},
     Choice{std::to_underlying(ForwardMethod::kTun), "tun",
            "carried in a tunnel; the server has the VIP and answers past the director", "ipip tunnel"},
+    Choice{std::to_underlying(ForwardMethod::kFullnat), "fullnat",
+           "as nat, and the server sees an address of `source_pool` instead of the client's: it needs no route back",
+           "snat full_nat full-nat"},
 };
 
 constexpr std::array kTunnels = {

@@ -32,7 +32,8 @@ TEST(WrongValue, KeyInTheWrongPlaceIsShownWithItsOwn) {
 
 TEST(WrongValue, KeyThatResemblesNoneIsShownWithAllThatExist) {
   EXPECT_EQ(error_of(site_with("weight: 10 }\n      web2", "colour: 10 }\n      web2")),
-            "s:22:47: unknown key 'colour'; expected address, port, check, checks, need, group, sorry, weight, "
+            "s:22:47: unknown key 'colour'; expected address, port, forward, tunnel, check, checks, need, group, "
+            "sorry, weight, "
             "upper_threshold, "
             "lower_threshold");
 }

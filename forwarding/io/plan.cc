@@ -11,6 +11,8 @@ tandem_method method_of(config::ForwardMethod method) {
       return TANDEM_DR;
     case config::ForwardMethod::kTun:
       return TANDEM_TUN;
+    case config::ForwardMethod::kFullnat:
+      return TANDEM_FULLNAT;
   }
   return TANDEM_NAT;
 }
@@ -130,6 +132,7 @@ std::vector<ServiceSetting> settings_of(const config::Site& site, const Knowledg
                       .ipv6_prefix = limits.ipv6_prefix};
     setting.clamp_mss = service.flows.clamp_mss;
     setting.watched = service.serving.passive.has_value();
+    setting.source_pool = service.source_pool;
     setting.active = is_active(service, knowledge);
     for (const config::Server& server : service.servers) {
       if (!server.address.is_v4()) {
@@ -182,6 +185,7 @@ SilenceRules silence_of(const std::vector<ServiceSetting>& settings) {
       else
         rules.services.insert({service.protocol, front.address.v4, front.first_port});
     }
+    for (const IpAddress& address : service.source_pool) rules.sources.insert(address.v4);
     for (const ServerSetting& server : service.servers) {
       if (service.method_of(server) != TANDEM_NAT) continue;
       if (server.port != 0) {

@@ -8,6 +8,7 @@
 //   - what comes to a service's address and port;
 //   - what comes from a NAT server's address and port and is not for this box itself. Answers to the director's own
 //     health checks are for this box and pass;
+//   - TCP and UDP to a source of fullnat, which has no programs of its own;
 //   - ICMP errors about a packet sent to a NAT server, when they are not for this box: the engine translates those.
 // Of a datagram in pieces the later parts go the way of the first, whose name is kept in a set for two seconds.
 // ICMP echo to the VIP passes, unless its services say otherwise: the kernel answers pings.
@@ -56,6 +57,7 @@ struct SilenceRules {
   std::set<SilencedInterface> interfaces;
   std::set<Endpoint> services;     // VIP and port
   std::set<Endpoint> nat_servers;  // RIP and port
+  std::set<Ipv4Address> sources;   // fullnat's: for the engine alone
   // The same for services and servers of many ports. May overlap.
   std::set<EndpointRange> service_ranges;
   std::set<EndpointRange> nat_server_ranges;

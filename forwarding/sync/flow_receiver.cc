@@ -17,12 +17,27 @@ void FlowReceiver::merge(std::span<const FlowRecord6> records, TimePoint now) {
   for (const FlowRecord6& record : records) merge_one(record, Ipv6Address{record.client_address}, now);
 }
 
+void FlowReceiver::merge(std::span<const FlowRecordSourced> records, TimePoint now) {
+  counts_.received += records.size();
+  for (const FlowRecordSourced& record : records) {
+    const IpAddress client = unmapped(record.client_address), source = unmapped(record.source_address);
+    if (client.family != source.family || sources_.number_of(source) == 0) {
+      ++counts_.refused;
+      continue;
+    }
+    const auto taken = merge_one(record, client, now);
+    if (!taken || sources_.claim(*taken, {source, record.source_port})) continue;
+    table_.remove(*taken);
+    ++counts_.refused;
+  }
+}
+
 template <class Record>
-void FlowReceiver::merge_one(const Record& record, const IpAddress& client, TimePoint now) {
+std::optional<Flow> FlowReceiver::merge_one(const Record& record, const IpAddress& client, TimePoint now) {
   const NumberMap::Target target = numbers_.target(record.service, record.server);
   if (!target.known() || record.state >= kFlowStates) {
     ++counts_.refused;
-    return;
+    return std::nullopt;
   }
   const bool is_template = record.state == TANDEM_STATE_TEMPLATE;
   const uint8_t protocol = is_template ? TANDEM_TEMPLATE_PROTOCOL : target.protocol;
@@ -31,7 +46,7 @@ void FlowReceiver::merge_one(const Record& record, const IpAddress& client, Time
   const Duration remaining = std::min<Duration>(std::chrono::milliseconds(record.remaining_ms), lifetime);
   if (remaining == Duration::zero()) {
     ++counts_.expired;
-    return;
+    return std::nullopt;
   }
   const uint32_t now_tick = tick_of(now);
   const uint32_t last_seen = now_tick - ticks_of(lifetime - remaining);
@@ -47,16 +62,17 @@ void FlowReceiver::merge_one(const Record& record, const IpAddress& client, Time
       const auto inserted = table_.insert(protocol, client, record.client_port, target.service, value);
       if (inserted.outcome == FlowTable::Inserted::Outcome::kExists) continue;
       if (inserted.outcome == FlowTable::Inserted::Outcome::kEvicted) ++counts_.evicting;
-      return;
+      return inserted.flow;
     }
     if (knows_better(*ours, record.flags, last_seen, now_tick)) break;
     if (table_.update(*ours, value)) {
       // What went by meanwhile went by the peer.
       if (protocol == TANDEM_TCP) table_.set_sequences(*ours, {});
-      return;
+      return ours;
     }
   }
   ++counts_.kept;
+  return std::nullopt;
 }
 
 bool FlowReceiver::knows_better(const Flow& ours, uint8_t told_flags, uint32_t told_last_seen,

@@ -17,6 +17,7 @@
 
 #include "daemon/base/time.hpp"
 #include "forwarding/flow_table.hpp"
+#include "forwarding/sources.hpp"
 #include "forwarding/sync/protocol.hpp"
 
 namespace tandem::forwarding::sync {
@@ -36,7 +37,7 @@ class FlowSender {
   };
   // Whether collect() would begin a pass: then what became dirty before needs no other one.
   bool at_begin() const { return word_ == 0; }
-  // Appends at most one FLOWS frame; none when no flow is dirty.
+  // Appends at most one FLOWS frame, and what is to be said by FLOWS6 and FLOWS_SOURCED; none when no flow is dirty.
   Batch collect(Buffer& out, TimePoint now);
 
   // The peer is gone from the configuration: nobody is to be told any more.
@@ -45,12 +46,16 @@ class FlowSender {
   uint64_t flows_sent() const { return flows_sent_; }
 
  private:
+  bool add_sourced(const Flow& flow, TimePoint now);
+
   FlowTable& table_;
+  Sources sources_;
   unsigned peer_;
   size_t word_ = 0;           // where in the bitmap to go on
   bool whole_table_ = false;  // this pass is the one TABLE_END stands behind
   std::vector<FlowRecord> batch_;
   std::vector<FlowRecord6> batch6_;
+  std::vector<FlowRecordSourced> sourced_;
   uint64_t flows_sent_ = 0;
 };
 

@@ -322,5 +322,95 @@ TEST(Ipv6Flows, AreToldToThePeerWithTheirWholeAddress) {
   ASSERT_TRUE(theirs.find(kClient, 1000, 1).has_value());
 }
 
+// The servers' names stand in the table itself: by them a source finds its flow.
+void name_in(FlowTable& table) {
+  const Names names = test_names();
+  for (const ServiceName& service : names.services) {
+    tandem_service_slot& slot = table.service_slots()[service.number];
+    slot.in_use = 1, slot.protocol = service.protocol, slot.port = service.port,
+    slot.address = service.address.v4.value;
+  }
+  for (const ServerName& server : names.servers) {
+    tandem_server_slot& slot = table.server_slots()[server.number];
+    slot.in_use = 1, slot.service = server.service, slot.port = server.port, slot.address = server.address.v4.value;
+  }
+}
+
+struct SourcedPair {
+  SourcedPair() {
+    for (TestTable* table : {&ours, &theirs}) {
+      name_in(**table);
+      Sources(**table).take_pools(pool);
+    }
+    receiver.numbers().set_own(test_names());
+    EXPECT_TRUE(receiver.numbers().take({.first = true, .last = true, .names = test_names()}));
+  }
+  // Our flow from this port, with that source's port.
+  void flow(uint16_t port, uint16_t source_port) {
+    ours.packet(kClient, port, 1, 11, FlowState::kEstablished, kBegin);
+    EXPECT_TRUE(Sources(*ours).claim(*ours.find(kClient, port, 1), {pool[0], source_port}));
+  }
+  void tell() {
+    Buffer sent;
+    sender.collect(sent, kBegin);
+    for (size_t at = 0; at < sent.size();) {
+      const auto* header = wire_at<FrameHeader>(Bytes(sent), at);
+      const auto frame = decode(header->type, Bytes(sent).subspan(at + sizeof(FrameHeader), header->length - 1));
+      ASSERT_TRUE(frame.has_value());
+      ASSERT_TRUE(std::holds_alternative<FlowsSourced>(*frame));
+      receiver.merge(std::get<FlowsSourced>(*frame).records, kBegin);
+      at += sizeof(be32) + header->length;
+    }
+  }
+  std::vector<IpAddress> pool{*IpAddress::parse("10.0.1.100")};
+  TestTable ours, theirs{256, 9};
+  FlowSender sender{*ours, 1};
+  FlowReceiver receiver{*theirs};
+};
+
+TEST(SourcedFlows, GoOnAtThePeerWithTheSourceTheirServerKnows) {
+  SourcedPair pair;
+  pair.flow(1000, 31000);
+  pair.flow(1001, 50000);
+  pair.tell();
+  const Sources sources(*pair.theirs);
+  for (const auto& [port, source_port] : {std::pair(1000, 31000), {1001, 50000}}) {
+    const auto flow = pair.theirs.find(kClient, static_cast<uint16_t>(port), 1);
+    ASSERT_TRUE(flow.has_value());
+    EXPECT_EQ(sources.of(*flow), (EndPoint{pair.pool[0], static_cast<uint16_t>(source_port)}));
+    const auto back = sources.find(kTcpNumber, {Ipv4Address{0x0a000101}, 8080}, sources.number_of(pair.pool[0]),
+                                   static_cast<uint16_t>(source_port));
+    ASSERT_TRUE(back.has_value());
+    EXPECT_EQ(back->index, flow->index);
+  }
+}
+
+TEST(SourcedFlows, ChangeTheirSourceWhenTheyAreToldAgain) {
+  SourcedPair pair;
+  pair.flow(1000, 31000);
+  pair.tell();
+  pair.flow(1000, 2000);
+  pair.tell();
+  const Sources sources(*pair.theirs);
+  EXPECT_EQ(sources.of(*pair.theirs.find(kClient, 1000, 1)), (EndPoint{pair.pool[0], 2000}));
+  EXPECT_FALSE(sources.find(kTcpNumber, {Ipv4Address{0x0a000101}, 8080}, sources.number_of(pair.pool[0]), 31000));
+}
+
+TEST(SourcedFlows, AreRefusedWhereTheirSourceIsOfNoPoolOrAnothers) {
+  SourcedPair pair;
+  pair.flow(1000, 31000);
+  // Here another client has that very source.
+  pair.theirs.packet(kClient + 1, 7, 1, 11, FlowState::kEstablished, kBegin);
+  ASSERT_TRUE(Sources(*pair.theirs).claim(*pair.theirs.find(kClient + 1, 7, 1), {pair.pool[0], 31000}));
+  pair.tell();
+  EXPECT_EQ(pair.receiver.counts().refused, 1U);
+  EXPECT_FALSE(pair.theirs.find(kClient, 1000, 1).has_value());
+  Sources(*pair.theirs).take_pools({});
+  pair.flow(1001, 31001);
+  pair.tell();
+  EXPECT_EQ(pair.receiver.counts().refused, 2U);
+  EXPECT_FALSE(pair.theirs.find(kClient, 1001, 1).has_value());
+}
+
 }  // namespace
 }  // namespace tandem::forwarding::sync

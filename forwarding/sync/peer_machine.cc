@@ -194,6 +194,10 @@ void PeerMachine::receive(const Flows6& flows, TimePoint now) {
   receiver_.merge(flows.records, now);
 }
 
+void PeerMachine::receive(const FlowsSourced& flows, TimePoint now) {
+  receiver_.merge(flows.records, now);
+}
+
 void PeerMachine::receive(const TableEnd&, TimePoint) {
   if (in_step_) return;
   in_step_ = true;

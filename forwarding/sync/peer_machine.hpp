@@ -148,6 +148,7 @@ class PeerMachine {
   void receive(const NamesPart& part, TimePoint now);
   void receive(const Flows& flows, TimePoint now);
   void receive(const Flows6& flows, TimePoint now);
+  void receive(const FlowsSourced& flows, TimePoint now);
   void receive(const TableEnd& end, TimePoint now);
   void receive(const TableRequest& request, TimePoint now);
   void receive(const Alive& alive, TimePoint now);

@@ -216,6 +216,8 @@ Result<Frame, FrameError> decode(uint8_t type, Bytes body) {
       return decode_flows<Flows, FlowRecord>(body);
     case FrameType::kFlows6:
       return decode_flows<Flows6, FlowRecord6>(body);
+    case FrameType::kFlowsSourced:
+      return decode_flows<FlowsSourced, FlowRecordSourced>(body);
     case FrameType::kTableEnd:
       return Frame(TableEnd{});
     case FrameType::kTableRequest:
@@ -304,6 +306,28 @@ void encode(Buffer& out, std::span<const FlowRecord> records) {
 
 void encode(Buffer& out, std::span<const FlowRecord6> records) {
   Writer(out, FrameType::kFlows6).add_bytes(std::as_bytes(records));
+}
+
+void encode(Buffer& out, std::span<const FlowRecordSourced> records) {
+  Writer(out, FrameType::kFlowsSourced).add_bytes(std::as_bytes(records));
+}
+
+std::array<uint8_t, 16> mapped(const IpAddress& address) {
+  if (!address.is_v4()) return address.v6.bytes;
+  std::array<uint8_t, 16> bytes{};
+  bytes[10] = bytes[11] = 0xff;
+  const be32 four(address.v4.value);
+  std::memcpy(bytes.data() + 12, &four, sizeof(four));
+  return bytes;
+}
+
+IpAddress unmapped(const std::array<uint8_t, 16>& bytes) {
+  const bool is_four = std::all_of(bytes.begin(), bytes.begin() + 10, [](uint8_t b) { return b == 0; }) &&
+                       bytes[10] == 0xff && bytes[11] == 0xff;
+  if (!is_four) return Ipv6Address{bytes};
+  be32 four;
+  std::memcpy(&four, bytes.data() + 12, sizeof(four));
+  return Ipv4Address{four};
 }
 
 std::vector<NamesPart> parts_of(const Names& names) {

@@ -7,6 +7,7 @@
 //   NAMES          which service and server each of my slot numbers stands for; in parts, again whenever it changes
 //   FLOWS          records of 16 bytes: the current state of flows, never their history
 //   FLOWS6         the same of IPv6 clients: records of 28 bytes
+//   FLOWS_SOURCED  the same of flows by fullnat, IPv4 and IPv6: records of 48 bytes, which have the source as well
 //   NAMES6         a part of NAMES whose services or servers have IPv6 addresses; stands between its first and its last part
 //   TABLE_END      every flow I had when we connected has now been said
 //   TABLE_REQUEST  say your whole table again (I can place flows now that I had to refuse)
@@ -16,8 +17,8 @@
 //   AFFIRM         I am active for this virtual router, in answer to INQUIRE; who is not says nothing
 //
 // To grow: a reader skips types it does not know, and ignores what follows the fields it knows in HELLO, TABLE_END,
-// TABLE_REQUEST, ALIVE, HANDOVER, INQUIRE and AFFIRM. An older peer therefore skips FLOWS6 and NAMES6,
-// and learns the IPv4 flows as before. kVersion changes only when that does not suffice.
+// TABLE_REQUEST, ALIVE, HANDOVER, INQUIRE and AFFIRM. An older peer therefore skips FLOWS6, NAMES6 and
+// FLOWS_SOURCED, and learns the other flows as before. kVersion changes only when that does not suffice.
 //
 // Numbers of services and servers are each sender's own. They stay small on the wire, and because NAMES tells what they
 // mean, two directors never need to agree on them; during a reload the two sites differ for a while, and only the flows of
@@ -57,6 +58,7 @@ enum class FrameType : uint8_t {
   kAffirm = 9,
   kFlows6 = 10,
   kNames6 = 11,
+  kFlowsSourced = 12,
 };
 
 struct FrameHeader {
@@ -88,8 +90,24 @@ struct FlowRecord6 {
 };
 static_assert(sizeof(FlowRecord6) == 28 && alignof(FlowRecord6) == 1);
 
+// A flow by fullnat. IPv4 addresses as ::ffff:a.b.c.d (RFC 4291, 2.5.5.2).
+struct FlowRecordSourced {
+  std::array<uint8_t, 16> client_address;
+  std::array<uint8_t, 16> source_address;
+  be16 client_port;
+  be16 source_port;
+  be16 service;
+  be16 server;
+  uint8_t state;
+  uint8_t flags;
+  be16 reserved;
+  be32 remaining_ms;
+};
+static_assert(sizeof(FlowRecordSourced) == 48 && alignof(FlowRecordSourced) == 1);
+
 constexpr size_t kMaxFlowsPerFrame = (kMaxFrameSent - sizeof(FrameHeader)) / sizeof(FlowRecord);
 constexpr size_t kMaxFlows6PerFrame = (kMaxFrameSent - sizeof(FrameHeader)) / sizeof(FlowRecord6);
+constexpr size_t kMaxFlowsSourcedPerFrame = (kMaxFrameSent - sizeof(FrameHeader)) / sizeof(FlowRecordSourced);
 
 struct Hello {
   uint16_t version = kVersion;
@@ -169,18 +187,23 @@ struct Flows6 {
   std::span<const FlowRecord6> records;
 };
 
+struct FlowsSourced {
+  std::span<const FlowRecordSourced> records;
+};
+
 struct UnknownFrame {
   uint8_t type = 0;
   bool operator==(const UnknownFrame&) const = default;
 };
 
-using Frame = std::variant<Hello, NamesPart, Flows, Flows6, TableEnd, TableRequest, Alive, RouterWord, UnknownFrame>;
+using Frame = std::variant<Hello, NamesPart, Flows, Flows6, FlowsSourced, TableEnd, TableRequest, Alive, RouterWord,
+                           UnknownFrame>;
 
 enum class FrameError : uint8_t {
   kEmpty,      // length 0: not even a type
   kTooLong,    // beyond kMaxFrameLength
   kTruncated,  // the body ends inside a field
-  kMisshapen,  // the body's length does not fit its content (FLOWS, FLOWS6, NAMES, NAMES6), or a name is empty
+  kMisshapen,  // the body's length does not fit its content (FLOWS..., NAMES, NAMES6), or a name is empty
 };
 
 Result<Frame, FrameError> decode(uint8_t type, Bytes body);
@@ -195,6 +218,11 @@ void encode(Buffer& out, const Alive& alive);
 void encode(Buffer& out, const RouterWord& word);
 void encode(Buffer& out, std::span<const FlowRecord> records);
 void encode(Buffer& out, std::span<const FlowRecord6> records);
+void encode(Buffer& out, std::span<const FlowRecordSourced> records);
+
+// The address in 16 bytes, and back: IPv4's as ::ffff:a.b.c.d.
+std::array<uint8_t, 16> mapped(const IpAddress& address);
+IpAddress unmapped(const std::array<uint8_t, 16>& bytes);
 
 // The names cut into parts of which each fits kMaxFrameSent. At least one part; the first and the last have no IPv6 addresses.
 std::vector<NamesPart> parts_of(const Names& names);

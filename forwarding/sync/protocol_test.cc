@@ -166,7 +166,7 @@ TEST(Protocol, AnEmptyNameIsMisshapen) {
 
 TEST(Protocol, ATypeOfANewerPeerIsUnknownAndNotWrong) {
   EXPECT_EQ(std::get<UnknownFrame>(*decode(200, {})).type, 200);
-  EXPECT_EQ(std::get<UnknownFrame>(*decode(12, {})).type, 12);
+  EXPECT_EQ(std::get<UnknownFrame>(*decode(99, {})).type, 99);
   EXPECT_EQ(std::get<UnknownFrame>(*decode(0, {})).type, 0);
 }
 
@@ -300,6 +300,11 @@ TEST(FrameSplitter, RefusesALengthOfZeroAndOneBeyondTheBound) {
     splitter.received(sizeof length);
     EXPECT_EQ(splitter.next().error(), error);
   }
+}
+
+TEST(Protocol, AnAddressOfEitherFamilyFitsIntoSixteenBytes) {
+  for (const char* text : {"192.0.2.7", "0.0.0.0", "2001:db8::7", "::", "::ffff:0:0:1"})
+    EXPECT_EQ(unmapped(mapped(*IpAddress::parse(text))), *IpAddress::parse(text)) << text;
 }
 
 }  // namespace

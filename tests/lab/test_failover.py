@@ -12,7 +12,7 @@ from world import wait_until
 TAKEOVER_SECONDS = 3 + (256 - 100) / 256 + 0.5
 
 
-@pytest.mark.parametrize("method", ["nat", "dr", "tun"])
+@pytest.mark.parametrize("method", ["nat", "fullnat", "dr", "tun"])
 def test_a_killed_director_costs_one_takeover_and_no_connection(make_site, method):
     site = make_site(method=method)
     a, b = site.directors["dir-a"], site.directors["dir-b"]

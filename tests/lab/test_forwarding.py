@@ -11,7 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from topology import GATEWAY, VIP, Site  # noqa: E402
+from topology import GATEWAY, SOURCE, VIP, Site  # noqa: E402
 from world import World, require_root, run, wait_until  # noqa: E402
 
 require_root()
@@ -28,12 +28,14 @@ class Bench:
             del document["peer_link"]
             servers = document["services"]["web"]["servers"]
             port = lambda number: {name: {**server, "port": number} for name, server in servers.items()}  # noqa: E731
-            inside = lambda outside, number: number if method == "nat" else outside  # noqa: E731
+            translates = method in ("nat", "fullnat")
+            inside = lambda outside, number: number if translates else outside  # noqa: E731
             for name, protocol, outside, number in (("bulk", "tcp", 9000, 9001), ("echo", "udp", 7, 5007),
                                                     ("void", "udp", 9, 5009)):
                 document["services"][name] = {
                     "address": VIP, "port": outside, "protocol": protocol, "forward": method, "scheduler": "rr",
-                    "check": "none", "servers": port(inside(outside, number))}
+                    "check": "none", "servers": port(inside(outside, number)),
+                    **({"source_pool": SOURCE} if method == "fullnat" else {})}
 
         self.world, self.method = world, method
         self.site = Site(world, PROGRAM.parent, method, change=more_services)
@@ -43,9 +45,11 @@ class Bench:
         self.director.ip("addr", "add", f"{VIP}/24", "dev", "eth0")
         if method == "nat":
             self.director.ip("addr", "add", f"{GATEWAY}/24", "dev", "eth1")
+        if method == "fullnat":
+            self.director.ip("addr", "add", f"{SOURCE}/24", "dev", "eth1")
         self.site.start_servers()
         for server in self.site.servers.values():
-            ports = ("9001", "5007") if method == "nat" else ("9000", "7")
+            ports = ("9001", "5007") if method in ("nat", "fullnat") else ("9000", "7")
             server.host.start(PYTHON, BULK, "serve", ports[0], log=f"{server.name}.bulk.log")
             server.host.start(PYTHON, BULK, "echo", ports[1], log=f"{server.name}.echo.log")
         self.run_folder = world.folder / "alone"
@@ -86,7 +90,7 @@ class Bench:
     def no_kernel_interference(self):
         resets = self.seen("tcp[tcpflags] & tcp-rst != 0")
         assert resets == []
-        if self.method == "nat":
+        if self.method in ("nat", "fullnat"):
             assert self.seen("src net 10.0.1.0/24") == []
 
     def processor_time(self):
@@ -110,7 +114,7 @@ def echo_once(bench, text):
     return bench.client.run(PYTHON, "-c", code, text).strip()
 
 
-@pytest.mark.parametrize("method,kernel_forwards", [("nat", 0), ("nat", 1), ("dr", 0), ("dr", 1), ("tun", 0), ("tun", 1)])
+@pytest.mark.parametrize("method,kernel_forwards", [("nat", 0), ("nat", 1), ("fullnat", 0), ("fullnat", 1), ("dr", 0), ("dr", 1), ("tun", 0), ("tun", 1)])
 def test_every_byte_arrives_and_the_kernel_keeps_silent(world, method, kernel_forwards):
     bench = Bench(world, method, kernel_forwards)
     answered = {bench.get("who").strip() for _ in range(12)}
@@ -125,8 +129,9 @@ def test_every_byte_arrives_and_the_kernel_keeps_silent(world, method, kernel_fo
     assert "netdev tandem" not in bench.tables()
 
 
-def test_an_icmp_error_of_a_nat_server_comes_from_the_vip(world):
-    bench = Bench(world, "nat")
+@pytest.mark.parametrize("method", ["nat", "fullnat"])
+def test_an_icmp_error_of_a_nat_server_comes_from_the_vip(world, method):
+    bench = Bench(world, method)
     code = ("import socket; s=socket.socket(socket.AF_INET,socket.SOCK_DGRAM); s.settimeout(3); "
             f"s.connect(('{VIP}',9)); s.send(b'x');\n"
             "try: s.recv(10)\nexcept ConnectionRefusedError: print('refused')")

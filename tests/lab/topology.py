@@ -5,8 +5,9 @@
     router 198.51.100.254 ──┘         ═ dir-b ═        ├── web3 10.0.1.13
            10.0.1.254 ─────────────────────────────────┘
 
-The VIP 198.51.100.10 and, for nat, the servers' gateway 10.0.1.1 move between the directors as one virtual router. For dr
-and tun the servers answer the client through the router, past the directors.
+The VIP 198.51.100.10 and, for nat, the servers' gateway 10.0.1.1, for fullnat the source 10.0.1.100, move between the directors
+as one virtual router. For dr and tun the servers answer the client through the router, past the directors; for fullnat they have no
+route to it at all.
 """
 
 import http.client
@@ -23,6 +24,7 @@ from world import World, wait_until
 
 VIP = "198.51.100.10"
 GATEWAY = "10.0.1.1"
+SOURCE = "10.0.1.100"  # of fullnat
 SERVERS = {"web1": "10.0.1.11", "web2": "10.0.1.12", "web3": "10.0.1.13"}
 DIRECTORS = {"dir-a": 2, "dir-b": 3}  # last octet outside and inside
 PRIORITY = {"dir-a": 150, "dir-b": 100}
@@ -54,7 +56,7 @@ class WebServer:
         self.folder = site.world.folder / name
         self.folder.mkdir()
         self.config = self.folder / "nginx.conf"
-        self.config.write_text(NGINX.format(folder=self.folder, port=site.server_port, name=name, big=site.big_file,
+        self.config.write_text(NGINX.format(folder=self.folder, port=site.port_of(name), name=name, big=site.big_file,
                                             rate=site.slow_rate))
         self.process = None
 
@@ -143,12 +145,12 @@ class Director:
 
 
 class Site:
-    """method: nat, dr or tun. bin: the folder of tandemd and tandemctl. `change(document)` may edit the site file's data."""
+    """method: nat, fullnat, dr or tun; methods: of single servers, by name. bin: the folder of tandemd and tandemctl. `change(document)` may edit the site file's data."""
 
-    def __init__(self, world: World, bin_folder, method="nat", change=None, slow_rate="300k", protocol="tcp"):
+    def __init__(self, world: World, bin_folder, method="nat", change=None, slow_rate="300k", protocol="tcp", methods=None):
         self.world, self.bin, self.method = world, Path(bin_folder).resolve(), method
         os.chmod(world.folder, 0o755)  # the checkers run as a user of their own
-        self.server_port = 8080 if method == "nat" else 80
+        self.methods = methods or {}
         self.slow_rate = slow_rate
         self.big_file = world.folder / "big"
         write_pattern(self.big_file, 32 << 20)
@@ -182,21 +184,25 @@ class Site:
         for name, address in SERVERS.items():
             server = world.host(name)
             world.cable(server, "eth0", inside, f"{address}/24")
-            if self.method == "nat":
+            method = self.method_of(name)
+            if method == "nat":
                 server.ip("route", "add", "default", "via", GATEWAY)
+            if method in ("nat", "fullnat"):
                 continue
             # The VIP on lo, silent on the wire; answers leave through the router.
             server.sysctl(**{"net/ipv4/conf/all/arp_ignore": 1, "net/ipv4/conf/all/arp_announce": 2,
                              "net/ipv4/conf/all/rp_filter": 0, "net/ipv4/conf/eth0/rp_filter": 0})
             server.ip("addr", "add", f"{VIP}/32", "dev", "lo")
             server.ip("route", "add", "default", "via", "10.0.1.254")
-            if self.method == "tun":
+            if method == "tun":
                 server.start("/usr/bin/python3", Path(__file__).parent / "tunnel_end.py", log=f"{name}.tunnel.log")
 
     def _document(self, key):
         addresses = [f"{VIP}/24"]
-        if self.method == "nat":
+        if "nat" in self.all_methods():
             addresses.append({"address": f"{GATEWAY}/24", "interface": "eth1"})
+        if "fullnat" in self.all_methods():
+            addresses.append({"address": f"{SOURCE}/24", "interface": "eth1"})
         return {
             "site": "lab",
             "directors": {name: {"priority": PRIORITY[name], "peer_address": f"10.0.1.{octet}"}
@@ -204,12 +210,27 @@ class Site:
             "peer_link": {"key_file": key},
             "virtual_routers": {"web": {"interface": "eth0", "id": 51, "advert_interval": "1s", "addresses": addresses}},
             "services": {"web": {
-                "address": VIP, "port": 80, "forward": self.method, "scheduler": "wlc",
+                "address": VIP, "port": 80, "forward": self.method, "scheduler": "wlc", **self._sources(),
                 "check": {"http": {"path": "/healthz", "expect": "200-299"}, "interval": "500ms", "timeout": "500ms",
                           "rise": 2, "fall": 2},
-                "servers": {name: {"address": address, "port": self.server_port, "weight": 10}
+                "servers": {name: {"address": address, "port": self.port_of(name), "weight": 10, **self._own_method(name)}
                             for name, address in SERVERS.items()}}},
         }
+
+    def method_of(self, name):
+        return self.methods.get(name, self.method)
+
+    def all_methods(self):
+        return {self.method_of(name) for name in SERVERS}
+
+    def port_of(self, name):
+        return 8080 if self.method_of(name) in ("nat", "fullnat") else 80
+
+    def _own_method(self, name):
+        return {"forward": self.methods[name]} if name in self.methods else {}
+
+    def _sources(self):
+        return {"source_pool": SOURCE} if "fullnat" in self.all_methods() else {}
 
     def write(self):
         temporary = self.file.with_suffix(".new")
