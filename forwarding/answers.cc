@@ -4,6 +4,7 @@
 
 #include "daemon/base/assert.hpp"
 #include "daemon/base/checksum.hpp"
+#include "daemon/base/crc32c.hpp"
 #include "forwarding/segment.hpp"
 #include "forwarding/wire.hpp"
 
@@ -127,6 +128,26 @@ bool Answers::reset(const Packet& packet, TimePoint now, Outputs& outputs) {
   }
   std::memcpy(made->payload.data(), &reset, sizeof(reset));
   fill_transport_checksum(made->bytes, made->bytes.size() - made->payload.size(), kTcp);
+  outputs.add(made->bytes, {}, ToAddress{packet.source});
+  return true;
+}
+
+bool Answers::abort(const Packet& packet, TimePoint now, Outputs& outputs) {
+  TANDEM_ASSERT(packet.protocol == kSctp && packet.ports_known);
+  if (packet.sctp_chunk == sctp::kAbort || !is_one_host(packet.source) || !resets_.take(now)) return false;
+  const auto& theirs = *wire_at<SctpHeader>(Bytes(packet.bytes), packet.header_length);
+  const auto made =
+      make_packet(outputs, packet.destination, packet.source, kSctp, 0, sizeof(SctpHeader) + sizeof(SctpChunk));
+  if (!made) return false;
+  SctpHeader header;
+  header.source_port = packet.destination_port;
+  header.destination_port = packet.source_port;
+  header.verification_tag = theirs.verification_tag;
+  constexpr uint8_t kReflected = 1;  // the T bit: the tag is the one that was sent, because there is no other
+  SctpChunk chunk{.type = sctp::kAbort, .flags = kReflected, .length = be16(sizeof(SctpChunk))};
+  std::memcpy(made->payload.data(), &header, sizeof(header));
+  std::memcpy(made->payload.data() + sizeof(header), &chunk, sizeof(chunk));
+  wire_at<SctpHeader>(made->payload)->set_crc(crc32c_without(made->payload, offsetof(SctpHeader, checksum)));
   outputs.add(made->bytes, {}, ToAddress{packet.source});
   return true;
 }

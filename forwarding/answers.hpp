@@ -1,5 +1,5 @@
-// Packets we make ourselves, from the packet they answer: a TCP reset (RFC 9293, 3.5.2) and ICMP
-// errors (RFC 792, RFC 1812 4.3.2; RFC 4443). All of them are rate-limited, so that nobody is flooded through
+// Packets we make ourselves, from the packet they answer: a TCP reset (RFC 9293, 3.5.2), SCTP's ABORT
+// (RFC 9260, 8.4) and ICMP errors (RFC 792, RFC 1812 4.3.2; RFC 4443). All of them are rate-limited, so that nobody is flooded through
 // us.
 #pragma once
 
@@ -54,6 +54,8 @@ class Answers {
   // A reset in the name of the packet's sender to its receiver. REQUIRES: TCP with known ports.
   bool reset_onward(const Packet& packet, TimePoint now, Outputs& outputs);
   bool reset(const Packet& packet, TimePoint now, Outputs& outputs);
+  // RFC 9260, 8.4 (8): the answer to an SCTP packet that belongs to no association. REQUIRES: SCTP with known ports.
+  bool abort(const Packet& packet, TimePoint now, Outputs& outputs);
   // `source` is who we say we are: the VIP.
   bool icmp(const Packet& packet, const IcmpError& error, const IpAddress& source, TimePoint now, Outputs& outputs);
 

@@ -2,6 +2,7 @@
 
 #include "daemon/base/assert.hpp"
 #include "daemon/base/checksum.hpp"
+#include "daemon/base/crc32c.hpp"
 #include "forwarding/recipe.hpp"
 #include "forwarding/wire.hpp"
 
@@ -106,12 +107,24 @@ void rewrite_quoted(Packet& packet, Side side, const IpAddress& address, uint16_
   patch.changed16(port_field, port);
   port_field = port;
   const size_t offset = quoted.protocol == kTcp ? offsetof(TcpHeader, checksum) : offsetof(UdpHeader, checksum);
-  if (auto* field = wire_at<be16>(packet.bytes, quoted.transport_offset + offset)) {
+  auto* field = wire_at<be16>(packet.bytes, quoted.transport_offset + offset);
+  // As a rule SCTP's is not quoted, and never all that it covers.
+  if (field != nullptr && quoted.protocol != kSctp) {
     be16 after = *field;
     update_transport_checksum(after, quoted.protocol, false, change);
     patch.changed16(*field, after);
     *field = after;
   }
+}
+
+// SCTP's checksum covers ports and no addresses. A packet that came in broken goes out broken by the same bits.
+void set_sctp_port(Packet& packet, be16& field, uint16_t port) {
+  if (field == port) return;
+  const MutableBytes whole = packet.bytes.subspan(packet.header_length);
+  auto& header = *wire_at<SctpHeader>(whole);
+  const uint32_t before = crc32c_without(whole, offsetof(SctpHeader, checksum));
+  field = port;
+  header.set_crc(header.crc() ^ before ^ crc32c_without(whole, offsetof(SctpHeader, checksum)));
 }
 
 // The packet's own address and port, on one side.
@@ -128,8 +141,11 @@ void rewrite(Packet& packet, Side side, const IpAddress& address, uint16_t port)
   }
   auto& ports = *wire_at<PortsAndMore>(packet.bytes, packet.header_length);
   be16& port_field = source ? ports.source_port : ports.destination_port;
-  update_transport_checksum(transport_checksum(packet), packet.protocol, packet.offload.checksum_unfilled,
-                            {own, address, port_field, port});
+  if (packet.protocol == kSctp)
+    set_sctp_port(packet, port_field, port);
+  else
+    update_transport_checksum(transport_checksum(packet), packet.protocol, packet.offload.checksum_unfilled,
+                              {own, address, port_field, port});
   set_address(packet.bytes, 0, side, address);
   port_field = port;
   own = address;

@@ -19,6 +19,7 @@ namespace tandem::forwarding {
 // RFC 1812, 5.3.1; of IPv6 the hop limit (RFC 8200, 3). REQUIRES: the TTL is above 1.
 void decrement_ttl(Packet& packet);
 
+// SCTP's checksum is filled (complete_checksum).
 // client -> VIP becomes client -> server; server -> client becomes VIP -> client.
 // REQUIRES: packet.ports_known, or a later part of a datagram; the packet, the VIP and the server are of one family.
 void nat_to_server(Packet& packet, const tandem_recipe& recipe);

@@ -4,6 +4,7 @@
 
 #include "forwarding/header_checks.hpp"
 #include "forwarding/recipe.hpp"
+#include "forwarding/sctp_state.hpp"
 #include "forwarding/tcp_state.hpp"
 #include "forwarding/tcp_window.hpp"
 #include "forwarding/tunnel.hpp"
@@ -20,9 +21,24 @@ Decision drop(Counter reason, uint16_t facet = 0) {
   return {Step::kDrop, reason, 0, facet};
 }
 
-// A segment that may open a connection.
-bool opens(uint8_t tcp_flags) {
-  return (tcp_flags & (kSyn | kAck | kRst | kFin)) == kSyn;
+// A packet that may open a connection.
+bool opens(const Packet& packet) {
+  if (packet.protocol == kTcp) return (packet.tcp_flags & (kSyn | kAck | kRst | kFin)) == kSyn;
+  if (packet.protocol == kSctp) return packet.sctp_chunk == sctp::kInit;
+  return true;
+}
+
+// One that must not be answered when no flow knows it: RFC 9293, 3.5.2; RFC 9260, 8.4.
+bool ends(const Packet& packet) {
+  if (packet.protocol == kTcp) return (packet.tcp_flags & kRst) != 0;
+  return packet.sctp_chunk == sctp::kAbort || packet.sctp_chunk == sctp::kShutdownComplete ||
+         packet.sctp_chunk == sctp::kCookieAck || packet.sctp_chunk == sctp::kError;
+}
+
+FlowState next_state(FlowState state, TcpDirection direction, const Packet& packet) {
+  if (packet.protocol == kTcp) return next_tcp_state(state, direction, packet.tcp_flags);
+  if (packet.protocol == kSctp) return next_sctp_state(state, direction, packet.sctp_chunk);
+  return state;
 }
 
 TcpDirection client_direction(const Server& server) {
@@ -48,6 +64,10 @@ int64_t open_on(const Server& server) {
   return server.protocol == kUdp ? active + server.inactive.load(std::memory_order_relaxed) : active;
 }
 
+Step step_to(const Server& server) {
+  return server.method == TANDEM_LOCAL ? Step::kToLocal : Step::kToServer;
+}
+
 bool in_chain(const Server* first, uint16_t slot) {
   for (; first != nullptr; first = first->next_same_endpoint)
     if (first->slot == slot) return true;
@@ -65,7 +85,8 @@ Decider::Decider(FlowTable& flows, ServiceTable& services, Counters& counters)
 
 Decision Decider::decide(const Packet& packet, TimePoint now) {
   if (packet.quoted) return about_flow(packet);
-  if (packet.protocol != kTcp && packet.protocol != kUdp) return {};
+  if (packet.protocol == kEsp || packet.protocol == kAh) return beside_isakmp(packet, now);
+  if (!has_ports(packet.protocol)) return {};
   if (!packet.ports_known) return {};
   if (const Facet* facet = services_.find(packet.protocol, packet.destination, packet.destination_port))
     return from_client(packet, *facet, now);
@@ -98,7 +119,21 @@ std::optional<uint16_t> Decider::server_that_sent(const Packet& answer) const {
   return flow->server();
 }
 
+// They have no ports, and no key exchange of their own begins a flow.
+Decision Decider::beside_isakmp(const Packet& packet, TimePoint now) {
+  const Facet* facet = services_.find(kUdp, packet.destination, kIsakmp);
+  if (facet == nullptr) return {};
+  const auto flow = flows_.find(kUdp, packet.source, kIsakmp, facet->slot);
+  Server* server = flow ? services_.server(flow->server()) : nullptr;
+  if (server == nullptr || server->service_slot != facet->service->slot || sees_answers(server->method))
+    return drop(Counter::kDropOutOfState, facet->slot);
+  if (server->method == TANDEM_LOCAL) return {Step::kToLocal, Counter::kToServer, server->slot, facet->slot};
+  follow(*flow, *server, packet, true, now);
+  return {Step::kToServer, Counter::kToServer, server->slot, facet->slot};
+}
+
 Decision Decider::from_client(const Packet& packet, const Facet& facet, TimePoint now) {
+  if (facet.service->setting.one_packet) return unknown(packet, facet, nullptr, now);
   auto flow = flows_.find(packet.protocol, packet.source, packet.source_port, facet.slot);
   if (!flow) return unknown(packet, facet, nullptr, now);
   Server* server = services_.server(flow->server());
@@ -110,12 +145,13 @@ Decision Decider::from_client(const Packet& packet, const Facet& facet, TimePoin
 
 Decision Decider::known(const Packet& packet, const Facet& facet, Flow flow, Server& server, TimePoint now) {
   bool again = false;
-  if (packet.protocol == kTcp && opens(packet.tcp_flags)) {
+  if (packet.protocol != kUdp && opens(packet)) {
     if (facet.service->setting.watched) witness_.syn_again(packet, flow, server, now);
     const auto state = static_cast<FlowState>(flow.state());
     // A client port used again; or a server that has not answered and is not to be asked any more.
-    again = state == FlowState::kTimeWait || state == FlowState::kClose ||
-            (state == FlowState::kSynRecv && !(server.up && server.takes_new_flows()));
+    const bool over = state == FlowState::kTimeWait || state == FlowState::kClose || state == FlowState::kSctpClosed;
+    const bool asked = state == FlowState::kSynRecv || state == FlowState::kSctpInit1 || state == FlowState::kSctpInit;
+    again = over || (asked && !(server.up && server.takes_new_flows()));
   } else if (packet.protocol == kUdp) {
     again = !server.up;
   }
@@ -128,7 +164,7 @@ Decision Decider::known(const Packet& packet, const Facet& facet, Flow flow, Ser
   // On a director that does not own the VIP a known flow goes on as it is.
   if (again && facet.service->setting.active) return place(packet, facet, &flow, now);
   follow(flow, server, packet, true, now);
-  return with_end({Step::kToServer, Counter::kToServer, server.slot, facet.slot}, server, packet, source_of(flow));
+  return with_end({step_to(server), Counter::kToServer, server.slot, facet.slot}, server, packet, source_of(flow));
 }
 
 std::optional<EndPoint> Decider::source_of(const Flow& flow) const {
@@ -162,11 +198,11 @@ bool Decider::is_spoofed(const Packet& packet) const {
 Decision Decider::unknown(const Packet& packet, const Facet& facet, Flow* former, TimePoint now) {
   const Service& service = *facet.service;
   if (is_spoofed(packet)) return drop(Counter::kDropSpoofedSource, facet.slot);
-  const bool accepts = service.setting.out_of_state == OutOfState::kAccept && (packet.tcp_flags & kRst) == 0;
-  if (packet.protocol == kTcp && !opens(packet.tcp_flags) && !(accepts && service.setting.active)) {
+  const bool accepts = service.setting.out_of_state == OutOfState::kAccept && packet.protocol == kTcp && !ends(packet);
+  if (!opens(packet) && !(accepts && service.setting.active)) {
     if (service.setting.out_of_state == OutOfState::kDrop) return drop(Counter::kDropOutOfState, facet.slot);
     const bool told = service.setting.active && now - service.active_since >= kGrace;
-    if (!told || (packet.tcp_flags & kRst) != 0) return drop(Counter::kDropOutOfState, facet.slot);
+    if (!told || ends(packet)) return drop(Counter::kDropOutOfState, facet.slot);
     return {Step::kReset, Counter::kDropOutOfState, 0, facet.slot};
   }
   if (!service.setting.active) return drop(Counter::kDropNotActive, facet.slot);
@@ -232,9 +268,14 @@ Decision Decider::place(const Packet& packet, const Facet& facet, Flow* former, 
     return {packet.protocol == kTcp ? Step::kReset : Step::kPortUnreachable, Counter::kDropNoServer, 0, facet.slot};
   }
 
-  const FlowState state = packet.protocol == kUdp
-                              ? FlowState::kUdpFlow
-                              : next_tcp_state(FlowState::kNone, client_direction(*server), packet.tcp_flags);
+  if (service.setting.one_packet) {
+    // Without a flow there is no source.
+    if (server->method == TANDEM_FULLNAT) return drop(Counter::kDropNoSource, facet.slot);
+    server->connections.fetch_add(1, std::memory_order_relaxed);
+    return {step_to(*server), Counter::kToServer, server->slot, facet.slot};
+  }
+  const FlowState state =
+      packet.protocol == kUdp ? FlowState::kUdpFlow : next_state(FlowState::kNone, client_direction(*server), packet);
   const uint64_t value = tandem_flow_value(server->slot, static_cast<uint8_t>(state), 0, tick_of(now));
   const auto forget = [&](const Flow& flow, const IpAddress& client) {
     if (Server* was = services_.server(flow.server()))
@@ -273,7 +314,7 @@ Decision Decider::place(const Packet& packet, const Facet& facet, Flow* former, 
     return drop(Counter::kDropNoSource, facet.slot);
   }
   flows_.mark_dirty(placed.index);
-  return with_end({Step::kToServer, Counter::kToServer, server->slot, facet.slot}, *server, packet, source_of(placed));
+  return with_end({step_to(*server), Counter::kToServer, server->slot, facet.slot}, *server, packet, source_of(placed));
 }
 
 std::optional<Flow> Decider::find_answered(const Answer& answer, bool& ours) const {
@@ -300,8 +341,19 @@ std::optional<Decision> Decider::from_server(const Packet& packet, TimePoint now
   auto flow = find_answered(
       {packet.protocol, packet.source, packet.source_port, packet.destination, packet.destination_port}, ours);
   if (!ours) return std::nullopt;
-  if (!flow) return services_.is_own(packet.destination) ? Decision{} : drop(Counter::kDropAnswerWithoutFlow);
+  if (!flow) {
+    if (const auto stateless = answer_of_one_packet(packet)) return *stateless;
+    return services_.is_own(packet.destination) ? Decision{} : drop(Counter::kDropAnswerWithoutFlow);
+  }
   return to_client(packet, *flow, now);
+}
+
+// Where every packet is placed by itself no flow knows the answers, but what they are answers of: the service's only front.
+std::optional<Decision> Decider::answer_of_one_packet(const Packet& packet) const {
+  const Server* server = services_.find_server(packet.protocol, packet.source, packet.source_port);
+  const Service* service = server == nullptr ? nullptr : services_.service(server->service_slot);
+  if (service == nullptr || !service->setting.one_packet || services_.is_own(packet.destination)) return std::nullopt;
+  return Decision{Step::kToClient, Counter::kToClient, server->slot, service->slot};
 }
 
 // What came to an address of a pool: an answer of a fullnat server, or nothing that this box has a program for.
@@ -341,13 +393,14 @@ Decision Decider::about_flow(const Packet& packet) {
   for (const Server* end = services_.find_tunnel(quoted.destination); end != nullptr; end = end->next_same_endpoint)
     if (packet.destination == quoted.source && is_of_tunnel(quoted, services_.recipe(end->slot)))
       return {Step::kTunnelError, Counter::kErrorsRelayed, end->slot};
-  if (quoted.protocol != kTcp && quoted.protocol != kUdp) return {};
+  if (!has_ports(quoted.protocol)) return {};
   // An answer, VIP -> client: the server wants to know.
   if (const Facet* facet = services_.find(quoted.protocol, quoted.source, quoted.source_port)) {
     if (packet.destination != quoted.source) return {};
     const auto flow = flows_.find(quoted.protocol, quoted.destination, quoted.destination_port, facet->slot);
     const Server* server = flow ? services_.server(flow->server()) : nullptr;
     if (server == nullptr) return drop(Counter::kDropErrorWithoutFlow, facet->slot);
+    if (server->method == TANDEM_LOCAL) return {};  // this box sent the answer
     return with_end({Step::kErrorToServer, Counter::kErrorsRelayed, server->slot, facet->slot}, *server, packet,
                     source_of(*flow));
   }
@@ -375,7 +428,7 @@ bool Decider::is_believed(const Flow& flow, const Packet& packet, bool from_clie
   SeenSequences seen = flows_.sequences_of(flow);
   const SeenSequences before = seen;
   // The client begins anew before anything was answered.
-  if (from_client && opens(packet.tcp_flags) && static_cast<FlowState>(flow.state()) == FlowState::kSynRecv) seen = {};
+  if (from_client && opens(packet) && static_cast<FlowState>(flow.state()) == FlowState::kSynRecv) seen = {};
   if (!may_end(seen, segment)) return false;
   seen = remember(seen, segment);
   if (seen != before) flows_.set_sequences(flow, seen);
@@ -392,8 +445,8 @@ void Decider::follow(Flow flow, Server& server, const Packet& packet, bool from_
   for (int attempt = 0; attempt < 4; ++attempt) {
     const auto state = static_cast<FlowState>(flow.state());
     FlowState next = state;
-    if (packet.protocol == kTcp)
-      next = next_tcp_state(state, from_client ? client_direction(server) : TcpDirection::kOutput, packet.tcp_flags);
+    if (has_ports(packet.protocol))
+      next = next_state(state, from_client ? client_direction(server) : TcpDirection::kOutput, packet);
     // A flow a peer told becomes this box's own with the first packet seen here, and the peers are to know.
     const bool learnt = (flow.flags() & TANDEM_FLOW_LEARNT) != 0;
     if (next == state && !learnt && age_of(flow.last_seen(), now_tick) < kRefreshTicks) return;

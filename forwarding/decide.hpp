@@ -22,10 +22,14 @@ namespace tandem::forwarding {
 // peer's record of it may be on its way, and a reset could not be taken back.
 inline constexpr Duration kGrace = 5s;
 
+// The key exchange of IPsec: IPVS lets AH and ESP follow its flow (ip_vs_proto_ah_esp.c).
+inline constexpr uint16_t kIsakmp = 500;
+
 enum class Step : uint8_t {
   kNotOurs,
   kDrop,
   kToServer,       // by the recipe of `server`
+  kToLocal,        // to this box's own programs, as it came
   kToClient,       // a NAT answer
   kErrorToServer,  // an ICMP error about an answer
   kErrorToClient,  // an ICMP error about a client's packet that NAT rewrote
@@ -63,6 +67,8 @@ class Decider {
  private:
   Decision from_client(const Packet& packet, const Facet& facet, TimePoint now);
   std::optional<Decision> from_server(const Packet& packet, TimePoint now);
+  Decision beside_isakmp(const Packet& packet, TimePoint now);
+  std::optional<Decision> answer_of_one_packet(const Packet& packet) const;
   Decision from_pool(const Packet& packet, uint16_t number, TimePoint now);
   Decision to_client(const Packet& packet, Flow flow, TimePoint now);
   Decision about_flow(const Packet& packet);

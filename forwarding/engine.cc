@@ -89,7 +89,9 @@ Verdict Engine::handle(const FrameIn& frame, TimePoint now, Outputs& outputs) {
   auto packet = parse(frame);
   if (!packet) return malformed(frame, packet.error());
   if (const auto fault = header_fault(*packet)) return faulty(*packet, *fault);
-  if (packet->fragment) return handle_part(*packet, now, outputs);
+  // AH and ESP need no port to be found.
+  const bool portless = packet->protocol == kEsp || packet->protocol == kAh;
+  if (packet->fragment && !portless) return handle_part(*packet, now, outputs);
   return carry_out(*packet, decider_.decide(*packet, now), now, outputs);
 }
 
@@ -111,12 +113,15 @@ Verdict Engine::carry_out(Packet& packet, const Decision& decision, TimePoint no
     case Step::kErrorToClient:
       forward(packet, decision, now, outputs);
       break;
+    case Step::kToLocal:
+      deliver(packet, decision, outputs);
+      break;
     case Step::kTunnelError:
       tunnel_error(packet, now, outputs);
       break;
     case Step::kReset:
       dropped(decision.facet, decision.reason);
-      counters_.add(answers_.reset(packet, now, outputs) ? Counter::kResets : Counter::kDropAnswerLimited);
+      counters_.add(refuse(packet, now, outputs) ? Counter::kResets : Counter::kDropAnswerLimited);
       break;
     case Step::kBreak:
       break_off(packet, decision, now, outputs);
@@ -136,12 +141,12 @@ Verdict Engine::malformed(const FrameIn& frame, ParseError error) {
   const auto* six = wire_at<Ipv6Header>(bytes);
   // Behind extension headers either protocol may be meant.
   const auto is_vip6 = [&](uint8_t protocol) {
-    return (six->next_header == protocol || (six->next_header != kTcp && six->next_header != kUdp)) &&
+    return (six->next_header == protocol || !has_ports(six->next_header)) &&
            services_.is_vip(protocol, Ipv6Address{six->destination});
   };
   const bool claims_vip =
       (four != nullptr && four->version() == 4 && services_.is_vip(four->protocol, Ipv4Address{four->destination})) ||
-      (six != nullptr && six->version() == 6 && (is_vip6(kTcp) || is_vip6(kUdp)));
+      (six != nullptr && six->version() == 6 && (is_vip6(kTcp) || is_vip6(kUdp) || is_vip6(kSctp)));
   if (!claims_vip) return not_ours();
   counters_.add(error == ParseError::kTinyFragment ? Counter::kDropFragment
                 : error == ParseError::kBadOffload ? Counter::kDropBadOffload
@@ -183,6 +188,10 @@ void Engine::break_off(Packet& packet, const Decision& decision, TimePoint now, 
   if (answers_.reset_onward(packet, now, outputs)) counters_.add(Counter::kResets);
 }
 
+bool Engine::refuse(const Packet& packet, TimePoint now, Outputs& outputs) {
+  return packet.protocol == kSctp ? answers_.abort(packet, now, outputs) : answers_.reset(packet, now, outputs);
+}
+
 void Engine::dropped(uint16_t facet, Counter reason) {
   counters_.add(reason);
   service_drops_.add(facet, reason);
@@ -214,6 +223,12 @@ void Engine::clamp(Packet& packet, uint16_t facet) {
   if (most != 0 && clamp_mss(packet, most)) counters_.add(Counter::kMssClamped);
 }
 
+void Engine::deliver(Packet& packet, const Decision& decision, Outputs& outputs) {
+  traffic_.add_in(decision.server, packet.wire_packets(), wire_bytes(packet));
+  counters_.add(decision.reason);
+  outputs.add(packet.bytes, packet.offload, ToLocal{});
+}
+
 void Engine::forward(Packet& packet, const Decision& decision, TimePoint now, Outputs& outputs) {
   tandem_recipe own;
   const tandem_recipe& recipe = recipe_for(packet, decision, own);
@@ -235,12 +250,17 @@ void Engine::forward(Packet& packet, const Decision& decision, TimePoint now, Ou
     return;
   }
 
+  // A CRC cannot be mended in a piece of what it covers. SCTP sends none: it finds out what its way carries.
+  if (packet.protocol == kSctp && packet.fragment && sees_answers(static_cast<tandem_method>(recipe.method)))
+    return dropped(decision.facet, Counter::kDropFragment);
   if ((packet.tcp_flags & kSyn) != 0) clamp(packet, decision.facet);
   if (decision.step == Step::kToServer)
     traffic_.add_in(decision.server, packet.wire_packets(), wire_bytes(packet));
   else if (decision.step == Step::kToClient)
     traffic_.add_out(decision.server, packet.wire_packets(), wire_bytes(packet));
   decrement_ttl(packet);
+  // What is to be filled in later is said in words that know no CRC.
+  if (packet.protocol == kSctp && !packet.fragment) complete_checksum(packet);
   translate(packet, decision, recipe);
   counters_.add(decision.reason);
 

@@ -80,6 +80,9 @@ class Engine {
   void break_off(Packet& packet, const Decision& decision, TimePoint now, Outputs& outputs);
   void dropped(uint16_t facet, Counter reason);
   void clamp(Packet& packet, uint16_t facet);
+  // What nobody here knows: a reset, or SCTP's ABORT.
+  bool refuse(const Packet& packet, TimePoint now, Outputs& outputs);
+  void deliver(Packet& packet, const Decision& decision, Outputs& outputs);
   void forward(Packet& packet, const Decision& decision, TimePoint now, Outputs& outputs);
   void in_pieces(Packet& packet, uint16_t server, size_t limit, Outputs& outputs);
   void into_tunnel(Packet& packet, uint16_t server, size_t limit, Outputs& outputs);

@@ -86,6 +86,10 @@ Verdict Engine::go_after_first(Packet& packet, const Decision& decision, TimePoi
       }
       dropped(decision.facet, Counter::kDropFragment);
       break;
+    case Step::kToLocal:
+      decider_.still_holds(decision) ? deliver(packet, decision, outputs)
+                                     : dropped(decision.facet, Counter::kDropFragment);
+      break;
     case Step::kTunnelError:
       counters_.add(Counter::kDropErrorWithoutFlow);
       break;

@@ -56,7 +56,8 @@ tandem_flows_header layout_of(uint32_t bucket_count) {
 // What a flow is worth when one must go: its class, then how lately it was seen.
 bool is_settled(uint64_t value) {
   const auto state = static_cast<FlowState>(tandem_value_state(value));
-  return state == FlowState::kEstablished || state == FlowState::kUdpFlow || state == FlowState::kTemplate;
+  return state == FlowState::kEstablished || state == FlowState::kUdpFlow || state == FlowState::kTemplate ||
+         state == FlowState::kSctpEstablished;
 }
 
 uint64_t load(const uint64_t& word) {

@@ -27,7 +27,11 @@ struct ToAddress {
   IpAddress address;
   bool operator==(const ToAddress&) const = default;
 };
-using Destination = std::variant<ToServer, ToAddress>;
+// This box's own programs, by its own stack.
+struct ToLocal {
+  bool operator==(const ToLocal&) const = default;
+};
+using Destination = std::variant<ToServer, ToAddress, ToLocal>;
 
 struct OutPacket {
   MutableBytes packet;  // from the IP header on; at least 18 writable bytes stand before it

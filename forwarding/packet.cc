@@ -12,7 +12,18 @@ constexpr uint8_t kRouting = 43;
 constexpr uint8_t kFragmentHeader = 44;
 constexpr uint8_t kDestinationOptions = 60;
 
-// The TCP or UDP header at packet.header_length; packet.bytes ends where the datagram ends.
+// The chunk an SCTP packet is about, as IPVS sees it (set_sctp_state). Nothing when no chunk's header is there.
+std::optional<uint8_t> chunk_of(Bytes bytes, size_t at) {
+  const auto* first = wire_at<SctpChunk>(bytes, at);
+  if (first == nullptr) return std::nullopt;
+  const size_t length = first->length;
+  const bool cookie = first->type == sctp::kCookieEcho || first->type == sctp::kCookieAck;
+  if (!cookie || length < sizeof(SctpChunk)) return first->type;
+  const auto* second = wire_at<SctpChunk>(bytes, at + (length + 3) / 4 * 4);
+  return second != nullptr && second->type == sctp::kAbort ? second->type : first->type;
+}
+
+// The TCP, UDP or SCTP header at packet.header_length; packet.bytes ends where the datagram ends.
 bool parse_transport(Packet& packet) {
   if (packet.protocol == kTcp) {
     const auto* tcp = wire_at<TcpHeader>(packet.bytes, packet.header_length);
@@ -23,6 +34,14 @@ bool parse_transport(Packet& packet) {
     packet.destination_port = tcp->destination_port;
     packet.tcp_flags = tcp->flags;
     packet.payload_offset = static_cast<uint16_t>(packet.header_length + length);
+  } else if (packet.protocol == kSctp) {
+    const auto* header = wire_at<SctpHeader>(packet.bytes, packet.header_length);
+    const auto chunk = chunk_of(packet.bytes, packet.header_length + sizeof(SctpHeader));
+    if (header == nullptr || !chunk) return false;
+    packet.source_port = header->source_port;
+    packet.destination_port = header->destination_port;
+    packet.sctp_chunk = *chunk;
+    packet.payload_offset = static_cast<uint16_t>(packet.header_length + sizeof(SctpHeader));
   } else {
     const auto* udp = wire_at<UdpHeader>(packet.bytes, packet.header_length);
     if (udp == nullptr) return false;
@@ -95,7 +114,7 @@ std::optional<Extensions> walk_extensions(Bytes bytes, size_t at, uint8_t next) 
 // RFC 792, RFC 4443: the IP header and at least 64 bits of what follows. What is cut short is no error of
 // ours to report; it then simply quotes nothing.
 std::optional<Quoted> with_ports(const Packet& packet, Quoted quoted) {
-  if (quoted.protocol == kTcp || quoted.protocol == kUdp) {
+  if (has_ports(quoted.protocol)) {
     const auto* ports = wire_at<PortsAndMore>(Bytes(packet.bytes), quoted.transport_offset);
     if (ports == nullptr) return std::nullopt;
     quoted.source_port = ports->source_port;
@@ -144,7 +163,7 @@ bool is_icmp_error(const Packet& packet) {
 
 // The header behind IP's, in a whole packet or a first fragment. `icmp` is the protocol that is ICMP to this version of IP.
 bool parse_content(Packet& packet, uint8_t icmp) {
-  if (packet.protocol == kTcp || packet.protocol == kUdp) return parse_transport(packet);
+  if (has_ports(packet.protocol)) return parse_transport(packet);
   if (packet.protocol != icmp) return true;
   const auto* header = wire_at<IcmpHeader>(Bytes(packet.bytes), packet.header_length);
   if (header == nullptr) return false;
@@ -164,7 +183,11 @@ bool offload_fits(const Packet& packet) {
     const size_t field = size_t{offload.checksum_start} + offload.checksum_offset;
     if (offload.checksum_start < packet.header_length || field + 2 > packet.bytes.size()) return false;
     // The field must be this packet's own: it is rewritten as such.
-    const size_t own = packet.protocol == kTcp ? offsetof(TcpHeader, checksum) : offsetof(UdpHeader, checksum);
+    const size_t own = packet.protocol == kTcp    ? offsetof(TcpHeader, checksum)
+                       : packet.protocol == kSctp ? offsetof(SctpHeader, checksum)
+                                                  : offsetof(UdpHeader, checksum);
+    const size_t size = packet.protocol == kSctp ? sizeof(SctpHeader::checksum) : sizeof(be16);
+    if (field + size > packet.bytes.size()) return false;
     if (packet.ports_known && (offload.checksum_start != packet.header_length || offload.checksum_offset != own))
       return false;
   }

@@ -8,11 +8,13 @@
 // Of IPv6, extension headers are walked over, at most kMaxExtensions of them; what they hide a transport header behind (a routing
 // header under way, authentication, encryption) is not forwarding's.
 //
-// RFC 791 (IPv4), RFC 8200 (IPv6), RFC 9293 (TCP), RFC 768 (UDP), RFC 792 (ICMP), RFC 4443 (ICMPv6).
+// RFC 791 (IPv4), RFC 8200 (IPv6), RFC 9293 (TCP), RFC 768 (UDP), RFC 9260 (SCTP), RFC 792 (ICMP),
+// RFC 4443 (ICMPv6).
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "daemon/base/address.hpp"
 #include "daemon/base/bytes.hpp"
@@ -26,7 +28,18 @@ inline constexpr uint8_t kTcp = 6;
 inline constexpr uint8_t kUdp = 17;
 inline constexpr uint8_t kIp6InIp = 41;
 inline constexpr uint8_t kGre = 47;
+inline constexpr uint8_t kEsp = 50;
+inline constexpr uint8_t kAh = 51;
 inline constexpr uint8_t kIcmp6 = 58;
+inline constexpr uint8_t kSctp = 132;
+
+// Has a port at either end: what services are of.
+inline constexpr bool has_ports(uint8_t protocol) {
+  return protocol == kTcp || protocol == kUdp || protocol == kSctp;
+}
+inline constexpr std::string_view name_of_protocol(uint8_t protocol) {
+  return protocol == kTcp ? "tcp" : protocol == kUdp ? "udp" : protocol == kSctp ? "sctp" : "another protocol";
+}
 
 // Free bytes before every packet, in and out: room for the longest tunnel header (IPv6, UDP and GUE: 52 bytes) and for
 // Ethernet with a VLAN tag.
@@ -101,15 +114,16 @@ struct Packet {
   bool dont_fragment = false;  // always so with IPv6
   bool fragment = false;       // part of a datagram; ports are known in the first part alone
   bool more_fragments = false;
-  bool ports_known = false;     // TCP or UDP with its header here
+  bool ports_known = false;     // TCP, UDP or SCTP with its header here
   uint16_t header_length = 0;   // of IP, bytes; extension headers included
-  uint16_t payload_offset = 0;  // first byte after the TCP or UDP header
+  uint16_t payload_offset = 0;  // first byte after the TCP, UDP or SCTP header
   uint16_t source_port = 0;
   uint16_t destination_port = 0;
   uint8_t tcp_flags = 0;
   uint16_t fragment_offset = 0;  // bytes; where this part stands in its datagram
   uint16_t fragment_begin = 0;   // first byte that is of the datagram: what follows the IP, or the fragment header
   uint32_t identification = 0;   // of the datagram. These three are set where `fragment`
+  uint8_t sctp_chunk = 0;        // the type that counts: the first one's; an ABORT behind a COOKIE ECHO or ACK
 
   uint8_t icmp_type = 0;
   uint8_t icmp_code = 0;
@@ -135,7 +149,7 @@ struct Packet {
 enum class ParseError : uint8_t {
   kNotIp,
   kBadIpHeader,   // header length or total length does not fit what was captured
-  kBadTransport,  // the TCP, UDP or ICMP header does not fit
+  kBadTransport,  // the TCP, UDP, SCTP or ICMP header does not fit
   kTinyFragment,  // the same in the first part of a datagram, which must have it whole (RFC 3128; RFC 7112)
   kBadOffload,    // what is to be filled in lies outside of the packet
 };

@@ -22,6 +22,7 @@ enum tandem_method {
   TANDEM_DR = 1,  /* only the MAC changes; the server answers the client itself */
   TANDEM_TUN = 2, /* in a tunnel to the server; it answers the client itself */
   TANDEM_FULLNAT = 3, /* as NAT, and the source becomes one of a pool's: the server needs no route back to the client */
+  TANDEM_LOCAL = 4,   /* this box itself is the server */
 };
 
 /* What stands between the outer header and the client's packet. */

@@ -33,6 +33,8 @@ inline std::string_view name_of(tandem_method method) {
       return "tun";
     case TANDEM_FULLNAT:
       return "fullnat";
+    case TANDEM_LOCAL:
+      return "local";
   }
   return "another method";
 }

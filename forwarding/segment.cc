@@ -2,6 +2,7 @@
 
 #include "daemon/base/assert.hpp"
 #include "daemon/base/checksum.hpp"
+#include "daemon/base/crc32c.hpp"
 #include "forwarding/wire.hpp"
 
 namespace tandem::forwarding {
@@ -43,6 +44,13 @@ void fill_transport_checksum(MutableBytes ip_packet, size_t header_length, uint8
 void complete_checksum(Packet& packet) {
   Offload& offload = packet.offload;
   if (!offload.checksum_unfilled) return;
+  if (packet.protocol == kSctp && packet.ports_known) {
+    const MutableBytes whole = packet.bytes.subspan(packet.header_length);
+    wire_at<SctpHeader>(whole)->set_crc(crc32c_without(whole, offsetof(SctpHeader, checksum)));
+    offload.checksum_unfilled = false;
+    offload.checksum_start = offload.checksum_offset = 0;
+    return;
+  }
   // As the kernel's skb_checksum_help: the sum over everything from the start, the field's own
   // pseudo-header sum included. parse() saw to it that the field lies within.
   ChecksumSum sum;

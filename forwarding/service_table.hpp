@@ -98,13 +98,14 @@ struct ServiceSetting {
   uint16_t port = 0;
   uint16_t last_port = 0;             // of a range; 0: `port` alone
   std::vector<Front> other_fronts;    // further addresses and ports of the same service
-  uint8_t protocol = kTcp;            // kTcp or kUdp
+  uint8_t protocol = kTcp;            // kTcp, kUdp or kSctp
   tandem_method method = TANDEM_NAT;  // of the servers that have none of their own
   SchedulerSetting scheduler;
   NoServerPolicy no_server = NoServerPolicy::kReject;
   PersistenceSetting persistence;
   FlowsOnDown flows_on_down = FlowsOnDown::kKeep;
   std::vector<IpAddress> source_pool;  // of servers behind TANDEM_FULLNAT: this director's own, as long as it is active
+  bool one_packet = false;  // UDP: every packet is placed by itself, and no flow is kept. With NAT servers: one front
   OutOfState out_of_state = OutOfState::kReset;
   Timeouts timeouts;
   LimitSetting limits;

@@ -61,6 +61,19 @@ constexpr std::array<StateFacts, kFlowStates> kFacts = {{
     {"SYNACK", 120s, Load::kActive},
     {"UDP", 300s, Load::kInactive},
     {"TEMPLATE", kLongestPersistence, Load::kNone},
+    {"SCTP_INIT1", 4s, Load::kInactive},
+    {"SCTP_INIT", 61s, Load::kInactive},
+    {"SCTP_COOKIE_SENT", 61s, Load::kInactive},
+    {"SCTP_COOKIE_REPLIED", 61s, Load::kInactive},
+    {"SCTP_COOKIE_WAIT", 61s, Load::kInactive},
+    {"SCTP_COOKIE", 61s, Load::kInactive},
+    {"SCTP_COOKIE_ECHOED", 61s, Load::kInactive},
+    {"SCTP_ESTABLISHED", 900s, Load::kActive},
+    {"SCTP_SHUTDOWN_SENT", 61s, Load::kInactive},
+    {"SCTP_SHUTDOWN_RECEIVED", 61s, Load::kInactive},
+    {"SCTP_SHUTDOWN_ACK_SENT", 61s, Load::kInactive},
+    {"SCTP_REJECTED", 4s, Load::kInactive},
+    {"SCTP_CLOSED", 61s, Load::kInactive},
 }};
 
 const StateFacts& facts(FlowState state) {

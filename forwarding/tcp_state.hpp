@@ -30,8 +30,22 @@ enum class FlowState : uint8_t {
   kSynAck = 10,
   kUdpFlow = 11,
   kTemplate = TANDEM_STATE_TEMPLATE,  // no flow, but where a client's flows go: persistence.hpp
+  // SCTP: sctp_state.hpp
+  kSctpInit1 = 13,
+  kSctpInit,
+  kSctpCookieSent,
+  kSctpCookieReplied,
+  kSctpCookieWait,
+  kSctpCookie,
+  kSctpCookieEchoed,
+  kSctpEstablished,
+  kSctpShutdownSent,
+  kSctpShutdownReceived,
+  kSctpShutdownAckSent,
+  kSctpRejected,
+  kSctpClosed,
 };
-inline constexpr uint8_t kFlowStates = 13;
+inline constexpr uint8_t kFlowStates = 26;
 
 inline constexpr Duration kLongestPersistence = std::chrono::hours(31 * 24);
 
@@ -62,7 +76,7 @@ class Timeouts {
 // a service may say; how long it lives is its service's to say.
 Duration timeout_of(FlowState state);
 
-// IPVS counts a TCP flow as active until its close begins, and every UDP flow as inactive.
+// IPVS counts a TCP flow as active until its close begins, an SCTP flow while it is established, and every UDP flow as inactive.
 Load load_of(FlowState state);
 
 std::string_view name_of(FlowState state);  // "ESTABLISHED"

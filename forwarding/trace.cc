@@ -70,7 +70,7 @@ class Tracer {
     const ServiceSetting& setting = service.setting;
     std::string fronts;
     for (const Front& front : setting.fronts()) fronts += (fronts.empty() ? "" : " ") + text_of(front);
-    say(setting.name + ": " + fronts + (setting.protocol == kTcp ? "/tcp " : "/udp ") +
+    say(setting.name + ": " + fronts + "/" + std::string(name_of_protocol(setting.protocol)) + " " +
         std::string(name_of(setting.method)) + ", scheduler " + std::string(name_of(setting.scheduler.kind)));
     const bool has_flow = about_flows(service);
     if (setting.is_persistent()) about_template(service);
@@ -140,6 +140,7 @@ class Tracer {
 
   void about_new_flow(Service& service, bool has_flow) {
     const std::string head = has_flow ? "  if it were new: " : "  a new connection: ";
+    if (service.setting.one_packet) say("  every packet is placed by itself (one_packet)");
     if (!service.setting.active) {
       say(head + "dropped, because this director is not active for " + service.setting.vip.text());
       return;
@@ -185,6 +186,7 @@ class Tracer {
   std::string place_of(const Server& server) const {
     const tandem_recipe& recipe = services_.recipe(server.slot);
     const std::string port = server.port == 0 ? "the same port" : std::to_string(server.port);
+    if (server.method == TANDEM_LOCAL) return " (this director)";
     std::string text = " (" + server.address.text() + ":" + port;
     const Service* service = services_.service(server.service_slot);
     if (service != nullptr && server.method != service->setting.method)

@@ -46,8 +46,7 @@ uint64_t hash_of_flow(Bytes inner) {
     ports_at = ip.header_length();
     if (ip.fragment_offset() == 0 && !ip.more_fragments()) protocol = ip.protocol;
   }
-  if ((protocol == kTcp || protocol == kUdp) && ports_at + sizeof(be32) <= inner.size())
-    add(inner.subspan(ports_at, sizeof(be32)));
+  if (has_ports(protocol) && ports_at + sizeof(be32) <= inner.size()) add(inner.subspan(ports_at, sizeof(be32)));
   return hash;
 }
 
@@ -199,7 +198,7 @@ std::optional<Packet> quoted_inside(const MutableBytes inside, uint8_t protocol)
     client.header_length = static_cast<uint16_t>(length);
   }
   const auto* ports = wire_at<PortsAndMore>(Bytes(inside), client.header_length);
-  if (ports == nullptr || (client.protocol != kTcp && client.protocol != kUdp)) return std::nullopt;
+  if (ports == nullptr || !has_ports(client.protocol)) return std::nullopt;
   client.source_port = ports->source_port;
   client.destination_port = ports->destination_port;
   client.ports_known = true;

@@ -99,6 +99,44 @@ struct UdpHeader {
 };
 static_assert(sizeof(UdpHeader) == 8 && alignof(UdpHeader) == 1);
 
+// RFC 9260, 3.1.
+struct SctpHeader {
+  be16 source_port;
+  be16 destination_port;
+  be32 verification_tag;
+  std::array<uint8_t, 4> checksum{};  // CRC32c, its least significant byte first (appendix A)
+
+  uint32_t crc() const {
+    return uint32_t{checksum[0]} | uint32_t{checksum[1]} << 8 | uint32_t{checksum[2]} << 16 |
+           uint32_t{checksum[3]} << 24;
+  }
+  void set_crc(uint32_t crc) {
+    for (size_t i = 0; i < checksum.size(); ++i) checksum[i] = static_cast<uint8_t>(crc >> (8 * i));
+  }
+};
+static_assert(sizeof(SctpHeader) == 12 && alignof(SctpHeader) == 1);
+
+// RFC 9260, 3.2.
+struct SctpChunk {
+  uint8_t type = 0;
+  uint8_t flags = 0;
+  be16 length;  // header and value, padding not counted
+};
+static_assert(sizeof(SctpChunk) == 4 && alignof(SctpChunk) == 1);
+
+namespace sctp {
+inline constexpr uint8_t kData = 0;
+inline constexpr uint8_t kInit = 1;
+inline constexpr uint8_t kInitAck = 2;
+inline constexpr uint8_t kAbort = 6;
+inline constexpr uint8_t kShutdown = 7;
+inline constexpr uint8_t kShutdownAck = 8;
+inline constexpr uint8_t kError = 9;
+inline constexpr uint8_t kCookieEcho = 10;
+inline constexpr uint8_t kCookieAck = 11;
+inline constexpr uint8_t kShutdownComplete = 14;
+}  // namespace sctp
+
 // RFC 2784, 2.1.
 struct GreHeader {
   be16 flags;  // checksum present: the first bit; version: the last three

@@ -394,7 +394,7 @@ class Search {
 
 void find_contradictions(const Draft& draft, Findings& findings) {
   Search(draft, findings).run();
-  examine_source_pools(draft, findings);
+  examine_methods(draft, findings);
 }
 
 }  // namespace tandem::config

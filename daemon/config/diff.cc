@@ -309,6 +309,7 @@ void compare_services(std::vector<std::string>& lines, const Site& before, const
                   compare_scheduler_options(service, a.scheduler_options, b.scheduler_options);
                   compare_persistence(lines, path, a.persistence, b.persistence);
                   service.value("on_no_server", a.no_server, b.no_server);
+                  service.value("one_packet", a.one_packet, b.one_packet);
                   service.value("virtual router", a.router, b.router);
                   compare_checks(lines, path, a.checks, b.checks);
                   compare_serving(service, a.serving, b.serving);

@@ -276,12 +276,14 @@ class DraftReader {
     if (const Entry* persistence = fields.entry("persistence"))
       read_persistence(*persistence, service.persistence.emplace());
     take(service.no_server, fields.choice<NoServerPolicy>("on_no_server"));
+    take(service.one_packet, fields.boolean("one_packet"));
     places = {entry.key_place,
               fields.place_of("address"),
               fields.place_of("port"),
               fields.place_of("scheduler"),
               {},
-              fields.place_of("source_pool")};
+              fields.place_of("source_pool"),
+              fields.place_of("one_packet")};
     take(service.source_pool, fields.addresses("source_pool"));
     read_checks(fields, service, draft_.files);
     read_serving(fields, service.serving);

@@ -31,7 +31,7 @@ struct ServerPlaces {
 struct ServicePlaces {
   Place name, address, port, scheduler;
   std::vector<ServerPlaces> servers;
-  Place source_pool;
+  Place source_pool, one_packet;
 };
 
 // Index by index with the site's own lists.
@@ -51,8 +51,8 @@ struct Draft {
 // Reads every key. Reports what is wrong with single values.
 Draft read_draft(const Node& root, Findings& findings);
 
-// Reports what is wrong with the sources of fullnat.
-void examine_source_pools(const Draft& draft, Findings& findings);
+// Reports what does not go together with a forwarding method: sources of fullnat, local servers, one_packet.
+void examine_methods(const Draft& draft, Findings& findings);
 
 // Reports what is wrong between values, and what is odd (warnings).
 void find_contradictions(const Draft& draft, Findings& findings);

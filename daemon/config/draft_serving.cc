@@ -74,8 +74,11 @@ class Examination {
     groups();
     shares();
     passive();
-    if (rules_.flows_on_down != FlowsOnDown::kKeep && service_.protocol == Protocol::kUdp)
-      fields_.error("action_on_down", "expected keep with protocol: udp, whose flows leave a dead server at once");
+    if (rules_.flows_on_down != FlowsOnDown::kKeep && service_.protocol != Protocol::kTcp)
+      fields_.error("action_on_down",
+                    "expected keep with protocol: " + std::string(word(service_.protocol)) +
+                        (service_.protocol == Protocol::kUdp ? ", whose flows leave a dead server at once"
+                                                             : ", whose associations end with their server"));
   }
 
  private:
@@ -180,7 +183,7 @@ void read_checks(Fields& fields, Service& service, std::vector<NamedFile>& files
     if (one != nullptr)
       read_check(fields.findings(), *one, nullptr, check, files);
     else
-      check.type = service.protocol == Protocol::kUdp ? CheckType::kNone : CheckType::kTcp;
+      check.type = service.protocol == Protocol::kTcp ? CheckType::kTcp : CheckType::kNone;
     service.checks = set_of(std::move(check));
   } else {
     service.checks.single = false;

@@ -55,8 +55,11 @@ std::span<const Key> service_keys() {
         .meaning = "Keeps clients with their servers."},
     Key{.section = kService, .name = "on_no_server", .type = kChoice, .standard = "reject",
         .choices = no_server_choices(), .meaning = "What a client gets when no server is up."},
+    Key{.section = kService, .name = "one_packet", .type = kBoolean, .standard = "false", .also = "ops one-packet",
+        .meaning = "udp: whether every packet is placed by itself and no flow kept, for questions of one packet and answers of "
+                   "one. With `forward: nat` the service has one address and port."},
     Key{.section = kService, .name = "check", .type = kNoneOrMap,
-        .otherwise = "`{ tcp: {} }` for tcp, `none` for udp", .inside = kCheck, .also = "health_check healthcheck",
+        .otherwise = "`{ tcp: {} }` for tcp, `none` for udp and sctp", .inside = kCheck, .also = "health_check healthcheck",
         .meaning = "How the servers are checked."},
     Key{.section = kService, .name = "checks", .type = kNamedChecks, .otherwise = "`check` alone", .low = 1, .high = 16,
         .inside = kCheck, .meaning = "Several checks for each server, by name, instead of `check`."},
@@ -202,9 +205,10 @@ std::span<const Key> server_keys() {
   // clang-format off
   static const std::array kKeys = {
     Key{.section = kServer, .name = "address", .type = kAddress, .required = true, .also = "ip rip",
-        .meaning = "The RIP."},
+        .meaning = "The RIP. With `forward: local` only the checks ask it: 127.0.0.1 for a program that listens on every "
+                   "address."},
     Key{.section = kServer, .name = "port", .type = kInteger, .otherwise = "the service's", .low = 1, .high = 65535,
-        .meaning = "Where connections are sent. With `forward: dr` or `tun` it must be the service's."},
+        .meaning = "Where connections are sent. With `forward: dr`, `tun` or `local` it must be the service's."},
     Key{.section = kServer, .name = "forward", .type = kChoice, .otherwise = "the service's", .choices = forward_choices(),
         .also = "lb_kind lvs_method method",
         .meaning = "How packets reach this server. Another method is another server: a reload that changes it ends its "

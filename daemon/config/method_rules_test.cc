@@ -61,5 +61,60 @@ TEST(MethodRules, FullnatWantsSinglePorts) {
   EXPECT_THAT(errors_of(text), ElementsAre(HasSubstr("port: forward: fullnat wants single ports")));
 }
 
+// The small site as a name service.
+std::string dns_site(const std::string& more, const std::string& forward = "dr") {
+  std::string text = site_with("forward: nat", "protocol: udp\n    forward: " + forward + "\n    " + more);
+  text.replace(text.find("check: { http: { path: /healthz }, interval: 2s, rise: 2 }"), 58, "check: none");
+  text.replace(text.find("port: 80\n"), 9, "port: 53\n");
+  for (size_t at; (at = text.find("port: 8080, ")) != text.npos;) text.erase(at, 12);
+  return text;
+}
+
+TEST(MethodRules, OnePacketIsForUdp) {
+  EXPECT_TRUE(site_of(dns_site("one_packet: true")).services[0].one_packet);
+  EXPECT_FALSE(site_of(dns_site("on_no_server: drop")).services[0].one_packet);
+  EXPECT_THAT(errors_of(site_with("forward: nat", "forward: nat\n    one_packet: true")),
+              ElementsAre("s:19:17: one_packet: expected protocol: udp, found tcp"));
+}
+
+TEST(MethodRules, OnePacketByNatHasOneAddressAndPort) {
+  EXPECT_TRUE(site_of(dns_site("one_packet: true", "nat")).services[0].one_packet);
+  std::string several = dns_site("one_packet: true", "nat");
+  several.replace(several.find("port: 53\n"), 9, "port: [53, 5353]\n");
+  EXPECT_THAT(errors_of(several),
+              ElementsAre(HasSubstr("one_packet: expected one address and one port, because an answer "
+                                    "of server 'web1' (forward: nat)")));
+  EXPECT_THAT(errors_of(dns_site("one_packet: true\n    source_pool: 10.0.1.100", "fullnat")),
+              testing::Contains(HasSubstr("one_packet: has no sources without flows")));
+}
+
+TEST(MethodRules, ALocalServerNeedsTheAddressAndTheServicesPort) {
+  const std::string self = "web2: { address: 127.0.0.1, port: 80, forward: local, weight: 10 }";
+  const std::string text = site_with("web2: { address: 10.0.1.12, port: 8080, weight: 10 }", self);
+  EXPECT_EQ(site_of(text).services[0].servers[1].forward, ForwardMethod::kLocal);
+  std::string other_port = text;
+  other_port.replace(other_port.find("port: 80, forward"), 17, "port: 81, forward");
+  EXPECT_THAT(errors_of(other_port),
+              ElementsAre(HasSubstr("port: expected 80, the service's (forward: local does not rewrite "
+                                    "ports), found 81")));
+  std::string closed = text;
+  closed.replace(closed.find("    id: 51\n"), 0, "    accept: false\n");
+  EXPECT_THAT(errors_of(closed),
+              ElementsAre(HasSubstr("forward: local needs the address of the service, and virtual router "
+                                    "'web' has accept: false")));
+}
+
+TEST(MethodRules, SctpIsNotCheckedUnlessItIsSaidHow) {
+  std::string text = site_with("forward: nat", "protocol: sctp\n    forward: nat");
+  text.erase(text.find("    check: "), text.find("    servers:") - text.find("    check: "));
+  const Service service = site_of(text).services[0];
+  EXPECT_EQ(service.protocol, Protocol::kSctp);
+  EXPECT_THAT(service.checks.checks, IsEmpty());
+  EXPECT_THAT(
+      errors_of(site_with("forward: nat", "protocol: sctp\n    forward: nat\n    action_on_down: reset")),
+      ElementsAre(HasSubstr("action_on_down: expected keep with protocol: sctp, whose associations end with their "
+                            "server")));
+}
+
 }  // namespace
 }  // namespace tandem::config

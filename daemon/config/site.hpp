@@ -139,8 +139,8 @@ struct VirtualRouter {
   bool operator==(const VirtualRouter&) const = default;
 };
 
-enum class Protocol : uint8_t { kTcp = 6, kUdp = 17 };
-enum class ForwardMethod : uint8_t { kNat, kDr, kTun, kFullnat };
+enum class Protocol : uint8_t { kTcp = 6, kUdp = 17, kSctp = 132 };
+enum class ForwardMethod : uint8_t { kNat, kDr, kTun, kFullnat, kLocal };
 // Answers come back through the director, which may give packets another port.
 inline bool translates(ForwardMethod method) {
   return method == ForwardMethod::kNat || method == ForwardMethod::kFullnat;
@@ -388,6 +388,7 @@ struct Service {
   SchedulerOptions scheduler_options;
   std::optional<Persistence> persistence;
   NoServerPolicy no_server = NoServerPolicy::kReject;
+  bool one_packet = false;  // udp: every packet is placed by itself
   CheckSet checks;
   ServingRules serving;
   FlowRules flows;

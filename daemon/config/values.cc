@@ -43,7 +43,9 @@ bool is_graphic(std::string_view text) {
 Parsed<Ipv4Address> parse_ipv4(const Key& key, const Node& node, std::string_view text) {
   if (const auto v4 = Ipv4Address::parse(text)) {
     if (v4->is_unspecified()) return wrong<Ipv4Address>(key, node, "that is no host's address");
-    if (v4->is_loopback()) return wrong<Ipv4Address>(key, node, "a loopback address never leaves its box");
+    // A server may be this box itself (method_rules.cc).
+    if (v4->is_loopback() && key.section != Section::kServer)
+      return wrong<Ipv4Address>(key, node, "a loopback address never leaves its box");
     if (v4->is_multicast()) return wrong<Ipv4Address>(key, node, "that is a multicast group");
     if (v4->value == 0xffffffff) return wrong<Ipv4Address>(key, node, "that is the broadcast address");
     return *v4;

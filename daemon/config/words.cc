@@ -35,6 +35,8 @@ constexpr std::array kSendBys = {
 constexpr std::array kProtocols = {
     Choice{std::to_underlying(Protocol::kTcp), "tcp", "connections with their states", ""},
     Choice{std::to_underlying(Protocol::kUdp), "udp", "a flow lives as long as it is used", ""},
+    Choice{std::to_underlying(Protocol::kSctp), "sctp", "associations with their states, of one address at either end",
+           ""},
 };
 
 constexpr std::array kForwards = {
@@ -47,6 +49,8 @@ constexpr std::array kForwards = {
     Choice{std::to_underlying(ForwardMethod::kFullnat), "fullnat",
            "as nat, and the server sees an address of `source_pool` instead of the client's: it needs no route back",
            "snat full_nat full-nat"},
+    Choice{std::to_underlying(ForwardMethod::kLocal), "local",
+           "this director is the server: a program of its own gets the packets as they came", "localnode localhost"},
 };
 
 constexpr std::array kTunnels = {

@@ -82,7 +82,8 @@ TableChanges Forwarder::apply(const std::vector<ServiceSetting>& settings) {
     rules.deaf_to_ping = deaf_to_ping(services_);
     if (callbacks_.names_changed) callbacks_.names_changed();
   }
-  const std::vector<const Server*> servers = services_.all_servers();
+  std::vector<const Server*> servers = services_.all_servers();
+  std::erase_if(servers, [](const Server* server) { return server->method == TANDEM_LOCAL; });  // no way leads there
   write_hops(server_hops_.set_servers(servers, now));
   wanted_silence_ = rules;
   if (first) {
@@ -93,7 +94,24 @@ TableChanges Forwarder::apply(const std::vector<ServiceSetting>& settings) {
     apply_silence(rules);
   }
   tap_for(rules);
+  serve_locally(has_local_servers(settings));
   return changes;
+}
+
+void Forwarder::serve_locally(bool wanted) {
+  if (wanted == (local_ != nullptr)) return;
+  if (wanted) {
+    auto local = LocalStack::open();
+    if (!local)
+      return say(bus::Severity::kError, "FORWARDING_LOCAL_REFUSED", "",
+                 "There is no way to this director's own programs, so connections of servers with forward: local go "
+                 "nowhere: " +
+                     local.error());
+    local_ = std::move(*local);
+  } else {
+    local_.reset();
+  }
+  for (const auto& worker : workers_) worker->deliver_by(local_);
 }
 
 void Forwarder::start_workers() {
@@ -114,6 +132,7 @@ void Forwarder::start_workers() {
     workers_.push_back(std::make_unique<Worker>(engines_.at(i), flows(), services_, gate_,
                                                 std::make_unique<KernelNetwork>(std::move(*network)), settings,
                                                 callbacks));
+    workers_.back()->deliver_by(local_);
   }
   look_around();
 }

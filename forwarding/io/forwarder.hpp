@@ -93,6 +93,8 @@ class Forwarder {
   Forwarder(FlowFile file, KernelNetwork network, netlink::Connection connection, netlink::Monitor monitor,
             RulesetWatch ruleset_watch, ForwarderCallbacks callbacks);
   void start_workers();
+  // Makes or removes the way to this box's own programs.
+  void serve_locally(bool wanted);
   // Opens and closes ports, and moves the filters, to what is there now.
   void look_around();
   void open_port(const PacketInterface& interface);
@@ -130,6 +132,7 @@ class Forwarder {
   std::shared_ptr<const TapPrograms> programs_;
   uint32_t workers_wished_ = 0;
   WorkerStats closed_workers_;
+  std::shared_ptr<LocalStack> local_;  // where some server is this box
   std::vector<std::unique_ptr<Worker>> workers_;
 };
 

@@ -69,7 +69,8 @@ void print_counters(const Forwarder& forwarder) {
             << "\nport_send_dropped " << worker.ports.send_dropped << "\nlookups " << worker.hops.lookups << "\nheld "
             << worker.hops.held << "\ndrop_next_hop_unresolved " << worker.hops.dropped_waiting << "\ndrop_no_route "
             << worker.hops.dropped_no_route << "\ndrop_no_port " << worker.dropped_no_port << "\ndrop_too_long "
-            << worker.dropped_too_long << "\nflows " << forwarder.engines().flow_count() << std::endl;
+            << worker.dropped_too_long << "\nlocal " << worker.delivered_locally << "\ndrop_local "
+            << worker.dropped_local << "\nflows " << forwarder.engines().flow_count() << std::endl;
 }
 
 void print_flows(Forwarder& forwarder) {
@@ -77,8 +78,8 @@ void print_flows(Forwarder& forwarder) {
   while (!search.step(loop::monotonic_now(), 65536)) {
   }
   for (const FlowRow& row : search.rows())
-    std::cout << "flow " << (row.protocol == kTcp ? "tcp" : "udp") << ' ' << row.client.text() << ' ' << row.client_port
-              << ' ' << row.service << ' ' << row.server << ' ' << name_of(row.state) << '\n';
+    std::cout << "flow " << name_of_protocol(row.protocol) << ' ' << row.client.text() << ' ' << row.client_port << ' '
+              << row.service << ' ' << row.server << ' ' << name_of(row.state) << '\n';
   std::cout << "flows" << std::endl;
 }
 

@@ -23,7 +23,7 @@ uint64_t milliseconds(Duration duration) {
 }
 
 std::string protocol_name(uint8_t protocol) {
-  return protocol == kTcp ? "tcp" : protocol == kUdp ? "udp" : std::to_string(protocol);
+  return has_ports(protocol) ? std::string(name_of_protocol(protocol)) : std::to_string(protocol);
 }
 
 }  // namespace

@@ -1,5 +1,10 @@
 #include "forwarding/io/plan.hpp"
 
+#include <algorithm>
+
+#include "forwarding/decide.hpp"
+#include "forwarding/recipe.hpp"
+
 namespace tandem::forwarding {
 namespace {
 
@@ -13,6 +18,8 @@ tandem_method method_of(config::ForwardMethod method) {
       return TANDEM_TUN;
     case config::ForwardMethod::kFullnat:
       return TANDEM_FULLNAT;
+    case config::ForwardMethod::kLocal:
+      return TANDEM_LOCAL;
   }
   return TANDEM_NAT;
 }
@@ -132,6 +139,7 @@ std::vector<ServiceSetting> settings_of(const config::Site& site, const Knowledg
                       .ipv6_prefix = limits.ipv6_prefix};
     setting.clamp_mss = service.flows.clamp_mss;
     setting.watched = service.serving.passive.has_value();
+    setting.one_packet = service.one_packet;
     setting.source_pool = service.source_pool;
     setting.active = is_active(service, knowledge);
     for (const config::Server& server : service.servers) {
@@ -153,6 +161,13 @@ std::vector<ServiceSetting> settings_of(const config::Site& site, const Knowledg
     }
   }
   return settings;
+}
+
+bool has_local_servers(const std::vector<ServiceSetting>& settings) {
+  return std::ranges::any_of(settings, [](const ServiceSetting& service) {
+    return std::ranges::any_of(service.servers,
+                               [&](const auto& server) { return service.method_of(server) == TANDEM_LOCAL; });
+  });
 }
 
 SendBy send_by_of(const config::Site& site) {
@@ -186,6 +201,10 @@ SilenceRules silence_of(const std::vector<ServiceSetting>& settings) {
         rules.services.insert({service.protocol, front.address.v4, front.first_port});
     }
     for (const IpAddress& address : service.source_pool) rules.sources.insert(address.v4);
+    const bool past_us = std::ranges::any_of(
+        service.servers, [&](const auto& server) { return !sees_answers(service.method_of(server)); });
+    for (const Front& front : fronts)
+      if (service.protocol == kUdp && front.has(kIsakmp) && past_us) rules.isakmp.insert(front.address.v4);
     for (const ServerSetting& server : service.servers) {
       if (service.method_of(server) != TANDEM_NAT) continue;
       if (server.port != 0) {

@@ -30,6 +30,9 @@ bool is_active(const config::Service& service, const Knowledge& knowledge);
 std::vector<ServiceSetting> settings_of(const config::Site& site, const Knowledge& knowledge,
                                         std::vector<std::string>* left_out = nullptr);
 
+// Some packets are for this box's own programs.
+bool has_local_servers(const std::vector<ServiceSetting>& settings);
+
 SendBy send_by_of(const config::Site& site);
 
 // The addresses to which pings are not answered now: a service of theirs says something about it, and none allows it.

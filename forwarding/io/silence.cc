@@ -88,6 +88,8 @@ std::string silence_changes(const SilenceRules& before, const SilenceRules& afte
     change_elements<Endpoint>(commands, verb, "nat_server_errors", servers, as_numbers);
     change_elements<Ipv4Address>(commands, verb, "sources", only_in_first(from.sources, to.sources),
                                  [](const Ipv4Address& address) { return address.text(); });
+    change_elements<Ipv4Address>(commands, verb, "isakmp", only_in_first(from.isakmp, to.isakmp),
+                                 [](const Ipv4Address& address) { return address.text(); });
     change_elements<EndpointRange>(commands, verb, "service_ranges",
                                    only_in_first(merged(from.service_ranges), merged(to.service_ranges)), as_tuple);
     const auto ranges = only_in_first(merged(from.nat_server_ranges), merged(to.nat_server_ranges));
@@ -119,6 +121,7 @@ std::string silence_table(const SilenceRules& rules) {
       "  set nat_server_ranges { type inet_proto . ipv4_addr . inet_service; flags interval; }\n"
       "  set nat_server_error_ranges { typeof @th,136,8 . @th,192,32 . @th,240,16; flags interval; }\n"
       "  set sources { type ipv4_addr; }\n"
+      "  set isakmp { type ipv4_addr; }\n"
       "  set nat_servers { type inet_proto . ipv4_addr . inet_service; }\n"
       // Protocol, destination and destination port of the IPv4 packet that an ICMP error quotes.
       "  set nat_server_errors { typeof @th,136,8 . @th,192,32 . @th,240,16; }\n"
@@ -137,7 +140,8 @@ std::string silence_table(const SilenceRules& rules) {
       "    @ll,96,16 != 0x0800 accept\n"
       "    meta l4proto . ip daddr . th dport @services goto ours\n"
       "    meta l4proto . ip daddr . th dport @service_ranges goto ours\n"
-      "    ip daddr @sources meta l4proto { tcp, udp } goto ours\n"
+      "    ip daddr @sources meta l4proto { tcp, udp, sctp } goto ours\n"
+      "    ip daddr @isakmp meta l4proto { ah, esp } drop\n"
       // Later parts of a datagram have no ports: they are known by what their first part was. One that comes before it passes, and waits
       // in the kernel for a first part that will not come.
       "    ip frag-off & 0x1fff != 0 ip saddr . ip daddr . ip protocol . ip id @parts drop\n"
@@ -167,6 +171,7 @@ void SilenceRules::add(const SilenceRules& more) {
   services.insert(more.services.begin(), more.services.end());
   nat_servers.insert(more.nat_servers.begin(), more.nat_servers.end());
   sources.insert(more.sources.begin(), more.sources.end());
+  isakmp.insert(more.isakmp.begin(), more.isakmp.end());
   service_ranges.insert(more.service_ranges.begin(), more.service_ranges.end());
   nat_server_ranges.insert(more.nat_server_ranges.begin(), more.nat_server_ranges.end());
   deaf_to_ping.insert(more.deaf_to_ping.begin(), more.deaf_to_ping.end());
@@ -176,6 +181,7 @@ std::set<IpAddress> SilenceRules::taken_to() const {
   std::set<IpAddress> found;
   for (const Endpoint& each : services) found.insert(each.address);
   for (const EndpointRange& each : service_ranges) found.insert(each.address);
+  for (const Ipv4Address& source : sources) found.insert(source);
   return found;
 }
 

@@ -8,7 +8,8 @@
 //   - what comes to a service's address and port;
 //   - what comes from a NAT server's address and port and is not for this box itself. Answers to the director's own
 //     health checks are for this box and pass;
-//   - TCP and UDP to a source of fullnat, which has no programs of its own;
+//   - AH and ESP to the address of a service with UDP port 500 whose servers are behind dr or tun;
+//   - TCP, UDP and SCTP to a source of fullnat, which has no programs of its own;
 //   - ICMP errors about a packet sent to a NAT server, when they are not for this box: the engine translates those.
 // Of a datagram in pieces the later parts go the way of the first, whose name is kept in a set for two seconds.
 // ICMP echo to the VIP passes, unless its services say otherwise: the kernel answers pings.
@@ -58,6 +59,7 @@ struct SilenceRules {
   std::set<Endpoint> services;     // VIP and port
   std::set<Endpoint> nat_servers;  // RIP and port
   std::set<Ipv4Address> sources;   // fullnat's: for the engine alone
+  std::set<Ipv4Address> isakmp;    // VIPs whose AH and ESP go where the client's key exchange went
   // The same for services and servers of many ports. May overlap.
   std::set<EndpointRange> service_ranges;
   std::set<EndpointRange> nat_server_ranges;

@@ -195,6 +195,8 @@ void StatsTeller::tell_engine() {
   add("drop_no_route", worker.hops.dropped_no_route);
   add("drop_no_port", worker.dropped_no_port);
   add("drop_too_long", worker.dropped_too_long);
+  add("delivered_locally", worker.delivered_locally);
+  add("drop_local", worker.dropped_local);
   const bool same = stats.flows == engine_said_.flows && stats.flow_capacity == engine_said_.flow_capacity &&
                     same_counters(stats.counters, engine_said_.counters);
   if (same) return;

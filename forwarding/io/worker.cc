@@ -52,17 +52,18 @@ Offload from_virtio(const VnetHeader& header) {
           .checksum_offset = header.checksum_offset};
 }
 
-VnetHeader to_virtio(const Offload& offload) {
+// `link`: bytes before the IP header.
+VnetHeader to_virtio(const Offload& offload, uint16_t link = ETH_HLEN) {
   VnetHeader header{};
   if (offload.checksum_unfilled) {
     header.flags = VnetHeader::kNeedsChecksum;
-    header.checksum_start = static_cast<uint16_t>(offload.checksum_start + ETH_HLEN);
+    header.checksum_start = static_cast<uint16_t>(offload.checksum_start + link);
     header.checksum_offset = offload.checksum_offset;
   }
   if (offload.gso_kind() != Offload::kNone) {
     header.gso_type = offload.gso_type;
     header.gso_size = offload.gso_size;
-    header.header_length = static_cast<uint16_t>(offload.header_length + ETH_HLEN);
+    header.header_length = static_cast<uint16_t>(offload.header_length + link);
   }
   return header;
 }
@@ -102,6 +103,8 @@ WorkerStats& WorkerStats::operator+=(const WorkerStats& more) {
   hops.dropped_no_route += more.hops.dropped_no_route;
   dropped_no_port += more.dropped_no_port;
   dropped_too_long += more.dropped_too_long;
+  delivered_locally += more.delivered_locally;
+  dropped_local += more.dropped_local;
   return *this;
 }
 
@@ -168,6 +171,9 @@ void Worker::neighbour_changed(const netlink::NeighbourChange& change) {
 }
 void Worker::route_changed(const Prefix& destination) {
   post(RouteChanged{destination});
+}
+void Worker::deliver_by(std::shared_ptr<LocalStack> local) {
+  post(DeliverBy{std::move(local)});
 }
 void Worker::forget_next_hops() {
   post(ForgetNextHops{});
@@ -242,6 +248,8 @@ void Worker::open(Letter& letter) {
     hops_.on_neighbour(neighbour->neighbour, neighbour->removed, send_);
   } else if (const auto* route = std::get_if<RouteChanged>(&letter)) {
     hops_.forget_routes(route->destination);
+  } else if (auto* deliver_by = std::get_if<DeliverBy>(&letter)) {
+    local_ = std::move(deliver_by->local);
   } else {
     hops_.forget_all();
   }
@@ -288,6 +296,7 @@ void Worker::handle_batch(PacketPort& port) {
 }
 
 void Worker::send_out(const OutPacket& out) {
+  if (std::holds_alternative<ToLocal>(out.destination)) return deliver(out.packet, out.offload);
   const auto* to_server = std::get_if<ToServer>(&out.destination);
   if (to_server == nullptr)
     return hops_.send(std::get<ToAddress>(out.destination).address, out.packet, out.offload, now_, send_);
@@ -356,6 +365,13 @@ void Worker::transmit(MutableBytes packet, const Offload& offload, const Way& wa
   port.send({begin, packet.size() + ETH_HLEN}, header);
 }
 
+void Worker::deliver(Bytes packet, const Offload& offload) {
+  if (local_ && local_->deliver(packet, to_virtio(offload, 0)))
+    ++delivered_locally_;
+  else
+    ++dropped_local_;
+}
+
 void Worker::flush() {
   for (PacketPort* port : unflushed_) port->flush();
   unflushed_.clear();
@@ -400,7 +416,9 @@ void Worker::take_snapshot() {
   WorkerStats fresh{.ports = closed_ports_,
                     .hops = hops_.counters(),
                     .dropped_no_port = dropped_no_port_,
-                    .dropped_too_long = dropped_too_long_};
+                    .dropped_too_long = dropped_too_long_,
+                    .delivered_locally = delivered_locally_,
+                    .dropped_local = dropped_local_};
   for (auto& [ifindex, port] : ports_) add(fresh.ports, port->counters());
   const std::lock_guard guard(stats_lock_);
   stats_ = fresh;

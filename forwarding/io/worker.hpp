@@ -24,6 +24,7 @@
 #include "daemon/netlink/monitor.hpp"
 #include "forwarding/engine.hpp"
 #include "forwarding/io/batch_gate.hpp"
+#include "forwarding/io/local_stack.hpp"
 #include "forwarding/io/next_hops.hpp"
 #include "forwarding/io/packet_port.hpp"
 
@@ -34,6 +35,8 @@ struct WorkerStats {
   NextHopCounters hops;
   uint64_t dropped_no_port = 0;   // the way out leads over an interface without a port
   uint64_t dropped_too_long = 0;  // for the interface it was to leave by
+  uint64_t delivered_locally = 0;
+  uint64_t dropped_local = 0;  // there is no way to this box's own programs, or the kernel did not take it
   WorkerStats& operator+=(const WorkerStats& more);
 };
 
@@ -66,6 +69,8 @@ class Worker {
   void neighbour_changed(const netlink::NeighbourChange& change);
   void route_changed(const Prefix& destination);
   void forget_next_hops();
+  // Where packets for this box's own programs go; nothing: they are dropped.
+  void deliver_by(std::shared_ptr<LocalStack> local);
 
   // As of at most 100 ms ago, when packets came since.
   WorkerStats stats() const;
@@ -91,8 +96,11 @@ class Worker {
     uint16_t mtu;
   };
   using Programs = std::shared_ptr<const TapPrograms>;
-  using Letter =
-      std::variant<AddPort, RemovePort, SendBy, Programs, netlink::NeighbourChange, RouteChanged, ForgetNextHops>;
+  struct DeliverBy {
+    std::shared_ptr<LocalStack> local;
+  };
+  using Letter = std::variant<AddPort, RemovePort, SendBy, Programs, netlink::NeighbourChange, RouteChanged,
+                              ForgetNextHops, DeliverBy>;
 
   void post(Letter letter);
   void run();
@@ -105,6 +113,7 @@ class Worker {
   void keep_too_long(Bytes packet, const Offload& offload, size_t mtu);
   void deal_with_too_long();
   void transmit(MutableBytes packet, const Offload& offload, const Way& way);
+  void deliver(Bytes packet, const Offload& offload);
   void close_port(uint32_t ifindex);
   void flush();
   void tick();
@@ -144,6 +153,9 @@ class Worker {
   PortCounters closed_ports_;
   uint64_t dropped_no_port_ = 0;
   uint64_t dropped_too_long_ = 0;
+  std::shared_ptr<LocalStack> local_;
+  uint64_t delivered_locally_ = 0;
+  uint64_t dropped_local_ = 0;
 
   mutable std::mutex stats_lock_;
   WorkerStats stats_;

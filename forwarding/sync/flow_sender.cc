@@ -110,7 +110,7 @@ bool FlowSender::add_sourced(const Flow& flow, TimePoint now) {
                                  .state = flow.state(),
                                  .flags = flow.flags(),
                                  .reserved = 0,
-                                 .remaining_ms = remaining_ms_of(flow, now)};
+                                 .remaining_ms = remaining_ms_of(table_, flow, now)};
   if (record.remaining_ms != 0) sourced_.push_back(record);
   return true;
 }

@@ -64,6 +64,8 @@ class Director {
       Sent one{frame_of(out.packet, out.offload), out.destination, {}};
       if (const auto* server = std::get_if<ToServer>(&out.destination)) {
         one.text = "to " + name_of_server(server->slot) + ": ";
+      } else if (std::holds_alternative<ToLocal>(out.destination)) {
+        one.text = "to this box: ";
       } else {
         one.text = "to " + std::get<ToAddress>(out.destination).address.text() + ": ";
       }

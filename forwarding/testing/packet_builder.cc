@@ -4,6 +4,7 @@
 
 #include "daemon/base/assert.hpp"
 #include "daemon/base/checksum.hpp"
+#include "daemon/base/crc32c.hpp"
 
 namespace tandem::forwarding::testing {
 namespace {
@@ -74,6 +75,15 @@ PacketBuilder& PacketBuilder::udp(uint16_t source_port, uint16_t destination_por
   ip_.protocol = kUdp;
   udp_.source_port = source_port;
   udp_.destination_port = destination_port;
+  return *this;
+}
+
+PacketBuilder& PacketBuilder::sctp(uint16_t source_port, uint16_t destination_port, uint8_t chunk) {
+  ip_.protocol = kSctp;
+  sctp_.source_port = source_port;
+  sctp_.destination_port = destination_port;
+  sctp_.verification_tag = 0x01020304;
+  chunk_.type = chunk;
   return *this;
 }
 
@@ -150,6 +160,11 @@ std::vector<std::byte> PacketBuilder::transport() const {
       UdpHeader udp = udp_;
       udp.length = static_cast<uint16_t>(sizeof(udp) + payload_.size());
       append(bytes, bytes_of(udp));
+    } else if (ip_.protocol == kSctp) {
+      SctpChunk chunk = chunk_;
+      chunk.length = static_cast<uint16_t>(sizeof(chunk) + payload_.size());
+      append(bytes, bytes_of(sctp_));
+      append(bytes, bytes_of(chunk));
     } else if (ip_.protocol == kIcmp || ip_.protocol == kIcmp6) {
       append(bytes, bytes_of(icmp_));
     }
@@ -196,6 +211,12 @@ Frame PacketBuilder::finish(std::vector<std::byte> bytes, size_t header_length, 
   Offload offload;
   if (has_header && ip_.protocol == kIcmp) {
     wire_at<IcmpHeader>(whole, header_length)->checksum = internet_checksum(whole.subspan(header_length));
+  } else if (has_header && ip_.protocol == kSctp) {
+    const MutableBytes content = whole.subspan(header_length);
+    offload.checksum_unfilled = unfilled_;
+    offload.checksum_start = static_cast<uint16_t>(unfilled_ ? header_length : 0);
+    offload.checksum_offset = unfilled_ ? offsetof(SctpHeader, checksum) : 0;
+    if (!unfilled_) wire_at<SctpHeader>(content)->set_crc(crc32c_without(content, offsetof(SctpHeader, checksum)));
   } else if (has_header && (ip_.protocol == kTcp || ip_.protocol == kUdp || ip_.protocol == kIcmp6)) {
     auto& field = *wire_at<be16>(whole, header_length + checksum_offset(ip_.protocol));
     field = pseudo_header_sum(whole, header_length, ip_.protocol);
@@ -277,7 +298,11 @@ Tunnelled look_into(const Envelope& ip, Bytes carried) {
     return gre->flags == 0 ? Tunnelled{true, " gre", 4} : Tunnelled{true, " gre with checksum", 8};
   }
   const auto* udp = wire_at<UdpHeader>(carried);
-  if (ip.protocol == kUdp && udp != nullptr && udp->destination_port == 6080) return {true, " gue", 12};
+  const auto* gue = wire_at<GueHeader>(carried, sizeof(UdpHeader));
+  const bool is_gue = ip.protocol == kUdp && ip.fragment_offset == 0 && gue != nullptr &&
+                      udp->destination_port == 6080 && gue->version_and_length == 0 &&
+                      (gue->protocol == kIpInIp || gue->protocol == kIp6InIp);
+  if (is_gue) return {true, " gue", 12};
   return {};
 }
 
@@ -301,6 +326,7 @@ std::string text_of(Bytes packet) {
     if (ip->is_error(icmp->type)) text += " about [" + text_of(packet.subspan(ip->offset + sizeof(IcmpHeader))) + "]";
     return text;
   }
+  if (ip->protocol == kEsp || ip->protocol == kAh) return ends + (ip->protocol == kEsp ? " esp" : " ah") + ttl;
   const auto* ports = wire_at<PortsAndMore>(packet, ip->offset);
   if (ports == nullptr) return "cut short";
   const auto end = [](const IpAddress& address, uint16_t port) {
@@ -308,6 +334,10 @@ std::string text_of(Bytes packet) {
   };
   std::string text = end(ip->source, ports->source_port) + " > " + end(ip->destination, ports->destination_port);
   if (ip->protocol == kUdp) return text + " udp" + ttl;
+  if (ip->protocol == kSctp) {
+    const auto* chunk = wire_at<SctpChunk>(packet, ip->offset + sizeof(SctpHeader));
+    return text + " sctp" + (chunk != nullptr ? " " + std::to_string(chunk->type) : "") + ttl;
+  }
   text += " tcp";
   if (const auto* tcp = wire_at<TcpHeader>(packet, ip->offset)) {
     text += ' ';
@@ -341,6 +371,13 @@ std::optional<std::string> checksum_fault(Bytes packet, const Offload& offload) 
       return "quoted IP header checksum";
     return std::nullopt;
   }
+  if (ip->protocol == kSctp) {
+    const auto* header = wire_at<SctpHeader>(rest);
+    if (header == nullptr) return "no SCTP header";
+    const bool right = header->crc() == crc32c_without(rest, offsetof(SctpHeader, checksum));
+    return right || offload.checksum_unfilled ? std::nullopt : std::optional<std::string>("CRC32c");
+  }
+  if (ip->protocol == kEsp || ip->protocol == kAh) return std::nullopt;
   const auto* field = wire_at<be16>(rest, checksum_offset(ip->protocol));
   if (field == nullptr) return "no transport header";
   const uint16_t pseudo = pseudo_header_sum(packet, ip->offset, ip->protocol);

@@ -60,6 +60,9 @@ class PacketBuilder {
   PacketBuilder& udp(uint16_t source_port, uint16_t destination_port);
   PacketBuilder& without_checksum() { return udp_checksum_ = false, *this; }
 
+  // With one chunk, whose value is the payload.
+  PacketBuilder& sctp(uint16_t source_port, uint16_t destination_port, uint8_t chunk);
+
   // An ICMP message; with quoting() an error about another packet, of which `bytes` are quoted.
   PacketBuilder& icmp(uint8_t type, uint8_t code = 0, uint16_t mtu = 0);
   PacketBuilder& icmp6(uint8_t type, uint8_t code = 0, uint16_t mtu = 0);
@@ -94,6 +97,8 @@ class PacketBuilder {
   Ipv4Header ip_;
   TcpHeader tcp_;
   UdpHeader udp_;
+  SctpHeader sctp_;
+  SctpChunk chunk_;
   IcmpHeader icmp_;
   size_t option_words_ = 0;
   size_t tcp_option_words_ = 0;

@@ -1,5 +1,7 @@
-// The sources of fullnat: what may be one, and what moves with what. A server knows its connections by the source it sees, so a
-// source must be where the VIP is, now and after every takeover, and nobody else may use it.
+// What does not go together with a forwarding method.
+//
+// The sources of fullnat: a server knows its connections by the source it sees, so a source must be where the VIP is, now and
+// after every takeover, and nobody else may use it.
 #include <algorithm>
 #include <map>
 #include <set>
@@ -30,6 +32,8 @@ class Examination {
   void run() {
     for (size_t i = 0; i < site_.services.size(); ++i) {
       const Service& service = site_.services[i];
+      one_packet(service, places_.services[i]);
+      local(service, places_.services[i]);
       const auto by_fullnat = [](const Server& server) { return server.forward == ForwardMethod::kFullnat; };
       const bool wanted =
           service.forward == ForwardMethod::kFullnat || std::ranges::any_of(service.servers, by_fullnat);
@@ -42,6 +46,41 @@ class Examination {
 
  private:
   void error(Place place, const std::string& text) { findings_.error(place, text); }
+
+  // No flow is kept, so what an answer is an answer of must follow from who sent it.
+  void one_packet(const Service& service, const ServicePlaces& places) {
+    if (!service.one_packet) return;
+    if (service.protocol != Protocol::kUdp)
+      error(places.one_packet, "one_packet: expected protocol: udp, found " + std::string(word(service.protocol)));
+    for (const Server& server : service.servers) {
+      if (server.forward == ForwardMethod::kFullnat) {
+        error(places.one_packet,
+              "one_packet: has no sources without flows; expected another method than fullnat for "
+              "server '" +
+                  server.name + "'");
+        return;
+      }
+      if (server.forward == ForwardMethod::kNat && (!service.has_one_port() || !service.other_addresses.empty())) {
+        error(places.one_packet, "one_packet: expected one address and one port, because an answer of server '" +
+                                     server.name + "' (forward: nat) would not tell which of them it is for");
+        return;
+      }
+    }
+  }
+
+  // The program answers from the VIP, so the VIP must be this box's to use.
+  void local(const Service& service, const ServicePlaces& places) {
+    const VirtualRouter* router = site_.virtual_router(service.router);
+    for (size_t i = 0; i < service.servers.size(); ++i) {
+      const IpAddress& address = service.servers[i].address;
+      if (service.servers[i].forward != ForwardMethod::kLocal && address.is_v4() && address.v4.is_loopback())
+        error(places.servers[i].address, "address: expected an address that servers have, found " + address.text() +
+                                             "; a loopback address never leaves its box (only forward: local has one)");
+      if (service.servers[i].forward == ForwardMethod::kLocal && router != nullptr && !router->accept)
+        error(places.servers[i].forward, "forward: local needs the address of the service, and virtual router '" +
+                                             router->name + "' has accept: false");
+    }
+  }
 
   void sources_of(const Service& service, const ServicePlaces& places) {
     if (service.source_pool.empty()) {
@@ -107,7 +146,7 @@ class Examination {
 
 }  // namespace
 
-void examine_source_pools(const Draft& draft, Findings& findings) {
+void examine_methods(const Draft& draft, Findings& findings) {
   Examination(draft, findings).run();
 }
 
