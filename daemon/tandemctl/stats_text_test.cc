@@ -68,7 +68,7 @@ TEST(StatsText, SaysEachServersMethodWhereTheyDiffer) {
   const auto status = boost::json::parse(R"({
     "ServiceStats":[{"service":"web","method":"dr+nat"}],
     "ServerStats":[{"service":"web","server":"web1","method":"dr"},{"service":"web","server":"web2","method":"nat"}]})");
-  const std::string text = stats_text(status, {});
+  const std::string text = stats_text(status, {}, {});
   for (const char* word : {"(dr+nat)", "web1 (dr)", "web2 (nat)"})
     EXPECT_NE(text.find(word), std::string::npos) << word << " in:\n" << text;
 }
