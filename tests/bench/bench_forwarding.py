@@ -21,7 +21,7 @@ def main():
     options.add_argument("--runs", type=int, default=5)
     options.add_argument("--seconds", type=float, default=1.2)
     options.add_argument("--rate", type=int, default=8000, help="packets a second")
-    options.add_argument("--flows", type=int, nargs="*", default=[1000])
+    options.add_argument("--flows", type=int, nargs="*", default=[1000, 100_000])
     options.add_argument("--what", nargs="*", default=["data", "answers", "connections"])
     options.add_argument("--methods", nargs="*", default=["nat", "dr", "tun"])
     options.add_argument("--here", action="store_true", help="no IPVS")
@@ -42,7 +42,7 @@ def main():
                 for track, contestant in tracks[2:]:
                     track.load("open", method, flows, 600, rate=options.rate / 2)
                 for what in options.what:
-                    if what == "answers" and method != "nat":
+                    if what == "answers" and method != "nat" or what == "connections" and flows != options.flows[0]:
                         continue
                     round_of(options, tracks, method, flows, what)
         for _, contestant in tracks:
@@ -66,7 +66,7 @@ def round_of(options, tracks, method, flows, what):
     more = {title: statistics.median(values) - sending for title, values in cost.items() if values and title != Nobody.title}
     line = "   ".join(f"{title} {us:6.2f} us" + (f" (lost {lost[title]:.1%})" if lost[title] > 0.001 else "")
                       for title, us in more.items())
-    ratio = f"   packets/s Tandem to IPVS: {more[Ipvs.title] / more[Tandem.title]:.2f}" if Ipvs.title in more else ""
+    ratio = f"   {'connections' if what == 'connections' else 'packets'}/s Tandem to IPVS: {more[Ipvs.title] / more[Tandem.title]:.2f}" if Ipvs.title in more else ""
     print(f"{method:3} {flows:7} flows {what:11}  {line}{ratio}", flush=True)
 
 
