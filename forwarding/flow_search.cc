@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cctype>
 
+#include "daemon/base/address_traits.hpp"
+
 namespace tandem::forwarding {
 namespace {
 
@@ -11,20 +13,6 @@ Duration duration_of(uint32_t ticks) {
 }
 
 }  // namespace
-
-bool contains(const Prefix& prefix, const IpAddress& address) {
-  if (prefix.address.family != address.family) return false;
-  if (address.is_v4()) {
-    const uint32_t mask = prefix.length == 0 ? 0 : ~uint32_t{0} << (32 - prefix.length);
-    return ((prefix.address.v4.value ^ address.v4.value) & mask) == 0;
-  }
-  for (size_t bit = 0; bit < prefix.length; bit += 8) {
-    const size_t left = std::min<size_t>(prefix.length - bit, 8);
-    const auto mask = static_cast<uint8_t>(0xff << (8 - left));
-    if (((prefix.address.v6.bytes[bit / 8] ^ address.v6.bytes[bit / 8]) & mask) != 0) return false;
-  }
-  return true;
-}
 
 std::optional<FlowState> flow_state_named(std::string_view name) {
   const auto same = [](char a, char b) {

@@ -49,8 +49,6 @@ struct FlowRow {
 
 // "ESTABLISHED", in capitals or not.
 std::optional<FlowState> flow_state_named(std::string_view name);
-// Whether the prefix has the address.
-bool contains(const Prefix& prefix, const IpAddress& address);
 
 class FlowSearch {
  public:

@@ -153,14 +153,5 @@ TEST(FlowSearch, KnowsStatesByTheirNames) {
   EXPECT_EQ(flow_state_named("open"), std::nullopt);
 }
 
-TEST(FlowSearch, KnowsWhatAPrefixHas) {
-  EXPECT_TRUE(contains(*Prefix::parse("2001:db8::/33"), *IpAddress::parse("2001:db8:7fff::1")));
-  EXPECT_FALSE(contains(*Prefix::parse("2001:db8::/33"), *IpAddress::parse("2001:db8:8000::1")));
-  EXPECT_TRUE(contains(*Prefix::parse("2001:db8::1"), *IpAddress::parse("2001:db8::1")));
-  EXPECT_FALSE(contains(*Prefix::parse("2001:db8::1"), *IpAddress::parse("2001:db8::2")));
-  EXPECT_TRUE(contains(*Prefix::parse("10.0.0.0/8"), *IpAddress::parse("10.255.0.1")));
-  EXPECT_FALSE(contains(*Prefix::parse("10.0.0.0/8"), *IpAddress::parse("11.0.0.1")));
-}
-
 }  // namespace
 }  // namespace tandem::forwarding

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <mutex>
 
+#include "daemon/base/address_traits.hpp"
 #include "forwarding/flow_search.hpp"
 #include "forwarding/persistence.hpp"
 #include "forwarding/recipe.hpp"
@@ -30,10 +31,10 @@ std::string fate_of(const ServiceSetting& setting) {
   return {};
 }
 
-// "198.51.100.10:80", "198.51.100.10:8000-8100", "198.51.100.10:any"
+// "198.51.100.10:80", "198.51.100.10:8000-8100", "[2001:db8::10]:any"
 std::string text_of(const Front& front) {
   const bool any = front.first_port == 1 && front.last_port == 65535;
-  return front.address.text() + ":" +
+  return text_before_port(front.address) + ":" +
          (any ? "any"
               : std::to_string(front.first_port) + (front.is_range() ? "-" + std::to_string(front.last_port) : ""));
 }
@@ -44,17 +45,25 @@ class Tracer {
       : flows_(flows), services_(services), question_(question), now_(now) {}
 
   std::vector<std::string> run() {
-    size_t met = 0;
+    size_t met = 0, of_other_family = 0;
     for (uint16_t slot = 1; slot < TANDEM_SERVICE_SLOTS; ++slot) {
       Service* service = services_.service(slot);
       if (service == nullptr || service->slot != slot ||
           (!question_.service.empty() && service->setting.name != question_.service))
         continue;
+      if (service->setting.vip.family != question_.client.family) {
+        ++of_other_family;
+        continue;
+      }
       ++met;
       if (lines_.size() >= kMostTraceLines) continue;
       about(*service);
     }
-    if (met == 0)
+    const std::string family = question_.client.is_v4() ? "IPv4" : "IPv6";
+    if (met == 0 && of_other_family > 0)
+      say(question_.service.empty() ? "no service of " + family + " is in force"
+                                    : "service '" + question_.service + "' has no address of " + family);
+    else if (met == 0)
       say(question_.service.empty() ? "no service is in force" : "there is no service '" + question_.service + "'");
     if (lines_.size() > kMostTraceLines) {
       lines_.resize(kMostTraceLines - 1);
@@ -80,7 +89,8 @@ class Tracer {
   void about_template(const Service& service) {
     const auto found = Persistence::find(flows_, service, question_.client);
     const PersistenceSetting& setting = service.setting.persistence;
-    const std::string group = Prefix{group_of(setting, question_.client), setting.ipv4_prefix}.text();
+    const uint8_t length = question_.client.is_v4() ? setting.ipv4_prefix : setting.ipv6_prefix;
+    const std::string group = Prefix{group_of(setting, question_.client), length}.text();
     if (!found) {
       say("  persistence: " + group + " has no server yet");
       return;
@@ -187,7 +197,7 @@ class Tracer {
     const tandem_recipe& recipe = services_.recipe(server.slot);
     const std::string port = server.port == 0 ? "the same port" : std::to_string(server.port);
     if (server.method == TANDEM_LOCAL) return " (this director)";
-    std::string text = " (" + server.address.text() + ":" + port;
+    std::string text = " (" + text_before_port(server.address) + ":" + port;
     const Service* service = services_.service(server.service_slot);
     if (service != nullptr && server.method != service->setting.method)
       text += " by " + std::string(name_of(server.method)) + ",";

@@ -13,7 +13,7 @@
 namespace tandem::forwarding {
 
 struct TraceQuestion {
-  Ipv4Address client;
+  IpAddress client;
   uint16_t client_port = 0;  // 0: not said
   std::string service;       // empty: every one
   // With no port said: the client's flows, found by a FlowSearch.

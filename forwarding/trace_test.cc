@@ -53,6 +53,25 @@ TEST(Trace, TellsOfTheFlowAClientHas) {
                         "  if it were new: goes to web1"));
 }
 
+TEST(Trace, AnIpv6ClientIsToldOfIpv6ServicesAlone) {
+  Director director;
+  ServiceSetting setting = web();
+  setting.name = "web6";
+  setting.vip = *IpAddress::parse("2001:db8::10");
+  setting.servers = {{"web1", *IpAddress::parse("fd00::1"), 8080}};
+  setting.persistence = {.timeout = 60s, .ipv6_prefix = 64};
+  director.apply({web(), setting});
+  EXPECT_EQ(told(director, {.client = *IpAddress::parse("2001:db8:c::7"), .client_port = 1234}),
+            "web6: [2001:db8::10]:80/tcp nat, scheduler rr\n"
+            "  persistence: 2001:db8:c::/64 has no server yet\n"
+            "  a new connection: goes to web1 ([fd00::1]:8080, next hop not known yet)\n"
+            "    because: its turn\n");
+  EXPECT_EQ(told(director, {.client = *IpAddress::parse("2001:db8:c::7"), .service = "web"}),
+            "service 'web' has no address of IPv6\n");
+  director.apply({web()});
+  EXPECT_EQ(told(director, {.client = *IpAddress::parse("2001:db8:c::7")}), "no service of IPv6 is in force\n");
+}
+
 TEST(Trace, TellsOfDrainedAndDeadServers) {
   Director director;
   director.apply({web()});

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "daemon/base/address.hpp"
+#include "daemon/base/address_traits.hpp"
 #include "daemon/base/bytes.hpp"
 #include "daemon/base/checksum.hpp"
 
@@ -37,6 +38,22 @@ TEST(Prefix, KeepsHostBitsAndDefaultsToTheFullLength) {
   EXPECT_FALSE(Prefix::parse("198.51.100.10/33"));
   EXPECT_FALSE(Prefix::parse("198.51.100.10/"));
   EXPECT_FALSE(Prefix::parse("198.51.100.10/2x"));
+}
+
+TEST(Prefix, HasTheAddressesThatBeginWithItsBits) {
+  EXPECT_TRUE(contains(*Prefix::parse("2001:db8::/33"), *IpAddress::parse("2001:db8:7fff::1")));
+  EXPECT_FALSE(contains(*Prefix::parse("2001:db8::/33"), *IpAddress::parse("2001:db8:8000::1")));
+  EXPECT_TRUE(contains(*Prefix::parse("2001:db8::1"), *IpAddress::parse("2001:db8::1")));
+  EXPECT_FALSE(contains(*Prefix::parse("2001:db8::1"), *IpAddress::parse("2001:db8::2")));
+  EXPECT_TRUE(contains(*Prefix::parse("10.0.0.0/8"), *IpAddress::parse("10.255.0.1")));
+  EXPECT_FALSE(contains(*Prefix::parse("10.0.0.0/8"), *IpAddress::parse("11.0.0.1")));
+}
+
+TEST(Ipv6Address, KnowsLinkLocalOnes) {
+  EXPECT_TRUE(is_link_local(*Ipv6Address::parse("fe80::1")));
+  EXPECT_TRUE(is_link_local(*Ipv6Address::parse("febf:ffff::1")));
+  EXPECT_FALSE(is_link_local(*Ipv6Address::parse("fec0::1")));
+  EXPECT_FALSE(is_link_local(*Ipv6Address::parse("fd00::1")));
 }
 
 TEST(MacAddress, ReadsSixPairs) {

@@ -22,6 +22,10 @@ bool is_known(const IpAddress& address) {
   return address != IpAddress();
 }
 
+std::string family(const IpAddress& address) {
+  return address.is_v4() ? "IPv4" : "IPv6";
+}
+
 // The first holder of something that only one may have.
 struct Holder {
   std::string name;
@@ -249,6 +253,10 @@ class Search {
         findings_.error(places.address, "address: " + address.text() + " stands here a second time");
         continue;
       }
+      if (is_known(service.address) && address.family != service.address.family)
+        findings_.error(places.address, "address: " + address.text() + " is " + family(address) + ", " +
+                                            service.address.text() + " is " + family(service.address) +
+                                            "; expected one family, and a service for each");
       for (const PortRange& range : service.ports) front(service, places, address, range);
       router_of(service, address, places);
     }
@@ -368,6 +376,12 @@ class Search {
          std::ranges::find(service.other_addresses, server.address) != service.other_addresses.end()))
       findings_.error(places.address, "address: " + server.address.text() +
                                           " is the service's own address; expected the real server's");
+    const bool crosses = server.forward == ForwardMethod::kTun || server.forward == ForwardMethod::kLocal;
+    if (!crosses && is_known(server.address) && is_known(service.address) &&
+        server.address.family != service.address.family)
+      findings_.error(places.address, "address: expected " + family(service.address) +
+                                          ", as the service's (forward: " + std::string(word(server.forward)) +
+                                          " does not cross families; tun does), found " + server.address.text());
     if (!translates(server.forward) && server.port != 0 && service.port != 0 && service.has_one_port() &&
         server.port != service.port)
       findings_.error(places.port, "port: expected " + std::to_string(service.port) +

@@ -110,6 +110,32 @@ TEST(Contradiction, ServerWithTheServicesAddressIsAnError) {
               ElementsAre(HasSubstr("198.51.100.10 is the service's own address")));
 }
 
+std::string ipv6_service(const std::string& method, const std::string& server) {
+  return std::string(kSmallSite) + "  six:\n    address: 2001:db8::10\n    port: 80\n    forward: " + method +
+         "\n    servers:\n      s1: { address: \"" + server + "\", port: 80 }\n";
+}
+
+TEST(Contradiction, ServerOfAnotherFamilyIsAnErrorUnlessATunnelCarriesIt) {
+  EXPECT_THAT(
+      errors_of(ipv6_service("nat", "10.0.1.21")),
+      ElementsAre("s:29:22: address: expected IPv6, as the service's (forward: nat does not cross families; tun "
+                  "does), found 10.0.1.21"));
+  EXPECT_THAT(errors_of(ipv6_service("dr", "10.0.1.21")),
+              ElementsAre(HasSubstr("forward: dr does not cross families")));
+  EXPECT_THAT(errors_of(ipv6_service("tun", "10.0.1.21")), IsEmpty());
+  for (const char* method : {"nat", "dr", "tun"}) EXPECT_THAT(errors_of(ipv6_service(method, "fd00::21")), IsEmpty());
+  EXPECT_THAT(errors_of(site_with("10.0.1.12", "\"fd00::12\"")),
+              ElementsAre(HasSubstr("s:23:24: address: expected IPv4, as the service's")));
+}
+
+TEST(Contradiction, AddressesOfBothFamiliesInOneServiceAreAnError) {
+  std::string text = site_with("[198.51.100.10/24]\n", "[198.51.100.10/24, \"2001:db8::10/64\"]\n");
+  text.replace(text.find("address: 198.51.100.10\n"), 22, "address: [198.51.100.10, \"2001:db8::10\"]");
+  EXPECT_THAT(errors_of(text),
+              ElementsAre("s:16:14: address: 2001:db8::10 is IPv6, 198.51.100.10 is IPv4; expected one family, and a "
+                          "service for each"));
+}
+
 TEST(Contradiction, ServerPortThatDrCannotReachIsAnErrorAtEachServer) {
   EXPECT_THAT(
       errors_of(site_with("forward: nat", "forward: dr")),
@@ -138,7 +164,7 @@ TEST(Contradiction, DirectorWithoutPeerAddressIsNoneWithoutAPeerLink) {
 
 TEST(Contradiction, WrongPeerAddressIsReportedOnceOnly) {
   EXPECT_THAT(errors_of(site_with("192.0.2.12", "nowhere")),
-              ElementsAre(HasSubstr("s:4:41: peer_address: expected an IPv4 address")));
+              ElementsAre(HasSubstr("s:4:41: peer_address: expected an IPv4 or IPv6 address")));
 }
 
 TEST(Contradiction, TwoDirectorsWithOnePeerAddressAreAnError) {

@@ -183,9 +183,9 @@ std::string expectation(const Key& key) {
       return words;
     }
     case kAddress:
-      return "an IPv4 address";
+      return "an IPv4 or IPv6 address";
     case kAddresses:
-      return "an IPv4 address or a list of them";
+      return "an IPv4 or IPv6 address or a list of them";
     case kPorts:
       return "a port from 1 to 65535, a range such as 8000-8100, any, or a list of these";
     case kPrefix:

@@ -67,12 +67,12 @@ enum class Type : uint8_t {
   kBoolean,           // true or false
   kDuration,          // low - high nanoseconds, in steps of `step`
   kChoice,            // one of `choices`
-  kAddress,           // IPv4
+  kAddress,           // of either family, not link-local
   kAddresses,         // one or a list of them, low - high
   kPorts,             // a port, "8000-8100", any, or a list of these, low - high of them
   kPrefix,            // IPv4 with the length of its network part
   kNetwork,           // of either family, with its length; no host bits; "default" is 0.0.0.0/0
-  kGateway,           // an address of either family
+  kGateway,           // the same, or a link-local address
   kFile,              // an absolute path
   kUrlPath,           // what a request asks for; begins with '/'
   kHost,              // a host name or address

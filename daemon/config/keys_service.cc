@@ -28,8 +28,8 @@ std::span<const Key> service_keys() {
   static const std::array kKeys = {
     Key{.section = kService, .name = "address", .type = kAddresses, .required = true, .low = 1, .high = 32,
         .also = "ip vip fwmark",
-        .meaning = "The VIP, or several that are one service: they share servers, scheduler and persistence. The virtual router "
-                   "that has it decides which director forwards; several must move together."},
+        .meaning = "The VIP, or several of one family that are one service: they share servers, scheduler and persistence. The "
+                   "virtual router that has it decides which director forwards; several must move together."},
     Key{.section = kService, .name = "port", .type = kPorts, .required = true, .low = 1, .high = 32,
         .meaning = "The port clients connect to, or several, at every address. A single port takes precedence over `any` of "
                    "another service. With more than one port servers have the port their client came to, unless they name "
@@ -205,8 +205,8 @@ std::span<const Key> server_keys() {
   // clang-format off
   static const std::array kKeys = {
     Key{.section = kServer, .name = "address", .type = kAddress, .required = true, .also = "ip rip",
-        .meaning = "The RIP. With `forward: local` only the checks ask it: 127.0.0.1 for a program that listens on every "
-                   "address."},
+        .meaning = "The RIP, of the service's family; with `forward: tun` of either. With `forward: local` only the checks ask "
+                   "it: 127.0.0.1 for a program that listens on every address."},
     Key{.section = kServer, .name = "port", .type = kInteger, .otherwise = "the service's", .low = 1, .high = 65535,
         .meaning = "Where connections are sent. With `forward: dr`, `tun` or `local` it must be the service's."},
     Key{.section = kServer, .name = "forward", .type = kChoice, .otherwise = "the service's", .choices = forward_choices(),

@@ -47,7 +47,8 @@ A longer one, with comments, is `etc/tandem.yaml`; an editor that knows JSON sch
 - **Times** carry their unit: `250ms`, `1s`, `1.5s`, `2m`. A bare number is an error.
 - **Numbers** and `true`/`false` stand without quotes. Anchors (`&`) and aliases (`*`) may be used to say a thing once;
   tags (`!`) may not. A key may stand once in its map. A value is written in one line.
-- **Addresses** are IPv4: this version elects and forwards nothing else.
+- **Addresses** are of either family; IPv6 between quotes where braces or brackets stand around it. A service has one family, and
+  its servers too, unless `forward: tun` carries it across.
 - A site has at most 4095 services and 65535 servers; a file at most 16 MB.
 )";
 

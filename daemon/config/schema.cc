@@ -70,10 +70,10 @@ std::string value_schema(const Key& key) {
       return member("enum", "[" + words + "]");
     }
     case Type::kAddress:
-      return pattern(ipv4() + "$");
+      return pattern(ip() + "$");
     case Type::kAddresses:
-      return R"("anyOf": [{)" + pattern(ipv4() + "$") + R"(}, {"type": "array", "minItems": 1, "maxItems": )" +
-             std::to_string(key.high) + R"(, "items": {)" + pattern(ipv4() + "$") + "}}]";
+      return R"("anyOf": [{)" + pattern(ip() + "$") + R"(}, {"type": "array", "minItems": 1, "maxItems": )" +
+             std::to_string(key.high) + R"(, "items": {)" + pattern(ip() + "$") + "}}]";
     case Type::kPorts: {
       const std::string one = R"({"type": "integer", "minimum": 1, "maximum": 65535}, {)" +
                               pattern("^([0-9]{1,5}(-[0-9]{1,5})?|any)$") + "}";

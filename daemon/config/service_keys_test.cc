@@ -176,7 +176,7 @@ TEST(ServiceKeys, WrongAddressesAndPortsAreRefused) {
               ElementsAre("s:16:14: address: 198.51.100.10 stands here a second time"));
   EXPECT_THAT(said("[]", "80"), ElementsAre("s:16:14: address: expected 1 to 32 entries, found 0"));
   EXPECT_THAT(said("[198.51.100.10, nonsense]", "80"),
-              ElementsAre(HasSubstr("expected an IPv4 address or a list of them, found 'nonsense'")));
+              ElementsAre(HasSubstr("expected an IPv4 or IPv6 address or a list of them, found 'nonsense'")));
   EXPECT_THAT(said("198.51.100.10", "[80, 443, 80]"), ElementsAre("s:17:11: port: 80 and 80 have ports in common"));
   EXPECT_THAT(said("198.51.100.10", "[8000-8100, 8050]"),
               ElementsAre(HasSubstr("8050 and 8000-8100 have ports in common")));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "daemon/base/address_traits.hpp"
 #include "daemon/base/assert.hpp"
 #include "daemon/config/durations.hpp"
 #include "daemon/config/nearest.hpp"
@@ -50,7 +51,6 @@ Parsed<Ipv4Address> parse_ipv4(const Key& key, const Node& node, std::string_vie
     if (v4->value == 0xffffffff) return wrong<Ipv4Address>(key, node, "that is the broadcast address");
     return *v4;
   }
-  if (Ipv6Address::parse(text)) return wrong<Ipv4Address>(key, node, "that is IPv6; this version forwards IPv4 only");
   return wrong<Ipv4Address>(key, node);
 }
 
@@ -58,9 +58,31 @@ Parsed<IpAddress> parse_ipv6(const Key& key, const Node& node, std::string_view 
   const auto v6 = Ipv6Address::parse(text);
   if (!v6) return wrong<IpAddress>(key, node);
   if (*v6 == Ipv6Address()) return wrong<IpAddress>(key, node, "that is no host's address");
-  if (v6->bytes[0] == 0xff) return wrong<IpAddress>(key, node, "that is a multicast group");
+  if (is_multicast(*v6)) return wrong<IpAddress>(key, node, "that is a multicast group");
   if (*v6 == *Ipv6Address::parse("::1")) return wrong<IpAddress>(key, node, "a loopback address never leaves its box");
+  if (contains(*Prefix::parse("::ffff:0:0/96"), *v6))
+    return wrong<IpAddress>(key, node, "that is an IPv4 address in IPv6's clothes; write it as IPv4");
   return *v6;
+}
+
+Parsed<IpAddress> parse_either(const Key& key, const Node& node, std::string_view text) {
+  if (Ipv6Address::parse(text)) return parse_ipv6(key, node, text);
+  return parse_ipv4(key, node, text);
+}
+
+// Where nothing says on which link it is.
+Parsed<IpAddress> parse_host(const Key& key, const Node& node) {
+  if (node.kind != Node::Kind::kScalar) return wrong<IpAddress>(key, node);
+  const size_t slash = node.text.find('/');
+  if (slash != std::string::npos && IpAddress::parse(std::string_view(node.text).substr(0, slash)))
+    return wrong<IpAddress>(key, node, "write it without the length of its network part");
+  const size_t percent = node.text.find('%');
+  const auto v6 = Ipv6Address::parse(std::string_view(node.text).substr(0, percent));
+  if (v6 && (percent != std::string::npos || is_link_local(*v6)))
+    return wrong<IpAddress>(key, node,
+                            "a link-local address means another host on every link; give it a global or a unique local "
+                            "one (fd00::/8)");
+  return parse_either(key, node, node.text);
 }
 
 }  // namespace
@@ -224,18 +246,13 @@ Parsed<uint8_t> parse_choice(const Key& key, const Node& node) {
 
 Parsed<IpAddress> parse_address(const Key& key, const Node& node) {
   TANDEM_ASSERT(key.type == Type::kAddress);
-  if (node.kind != Node::Kind::kScalar) return wrong<IpAddress>(key, node);
-  const size_t slash = node.text.find('/');
-  if (slash != std::string::npos && IpAddress::parse(std::string_view(node.text).substr(0, slash)))
-    return wrong<IpAddress>(key, node, "write it without the length of its network part");
-  return parse_ipv4(key, node, node.text);
+  return parse_host(key, node);
 }
 
 Parsed<IpAddress> parse_unicast_address(const Key& key, const Node& node) {
   TANDEM_ASSERT(key.type == Type::kUnicast || key.type == Type::kGateway);
   if (node.kind != Node::Kind::kScalar) return wrong<IpAddress>(key, node);
-  if (Ipv6Address::parse(node.text)) return parse_ipv6(key, node, node.text);
-  return parse_ipv4(key, node, node.text);
+  return parse_either(key, node, node.text);
 }
 
 Parsed<Prefix> parse_network(const Key& key, const Node& node) {
@@ -309,13 +326,7 @@ Parsed<std::vector<T>> one_or_several(const Key& key, const Node& node, Parse pa
 
 Parsed<std::vector<IpAddress>> parse_addresses(const Key& key, const Node& node) {
   TANDEM_ASSERT(key.type == Type::kAddresses);
-  return one_or_several<IpAddress>(key, node, [&](const Node& each) -> Parsed<IpAddress> {
-    if (each.kind != Node::Kind::kScalar) return wrong<IpAddress>(key, each);
-    const size_t slash = each.text.find('/');
-    if (slash != std::string::npos && IpAddress::parse(std::string_view(each.text).substr(0, slash)))
-      return wrong<IpAddress>(key, each, "write it without the length of its network part");
-    return parse_ipv4(key, each, each.text);
-  });
+  return one_or_several<IpAddress>(key, node, [&](const Node& each) { return parse_host(key, each); });
 }
 
 Parsed<std::vector<PortRange>> parse_ports(const Key& key, const Node& node) {

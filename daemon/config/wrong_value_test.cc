@@ -119,15 +119,28 @@ TEST(WrongValue, Ipv6AddressThatIsNoHostsIsShown) {
   EXPECT_THAT(errors_of(site_with("[198.51.100.10/24]", "[198.51.100.10/24, \"2001:db8::10/64\"]")), IsEmpty());
 }
 
-TEST(WrongValue, Ipv6AddressIsRefusedClearlyWhereOnlyIpv4IsForwarded) {
-  EXPECT_THAT(error_of(site_with("address: 198.51.100.10\n", "address: 2001:db8::10\n")), HasSubstr("that is IPv6"));
-  EXPECT_THAT(error_of(site_with("10.0.1.11", "'2001:db8::11'")), HasSubstr("that is IPv6"));
-  EXPECT_THAT(error_of(site_with("192.0.2.11", "'2001:db8::11'")), HasSubstr("that is IPv6"));
+TEST(WrongValue, LinkLocalAddressIsRefusedWhereNothingSaysOnWhichLinkItIs) {
+  for (const char* address : {"'fe80::11'", "'fe80::11%eth1'", "'febf::1'", "'2001:db8::1%eth1'"}) {
+    EXPECT_THAT(error_of(site_with("10.0.1.11", address)), HasSubstr("another host on every link")) << address;
+    EXPECT_THAT(error_of(site_with("address: 198.51.100.10\n", std::string("address: ") + address + '\n')),
+                HasSubstr("another host on every link"));
+    EXPECT_THAT(error_of(site_with("192.0.2.11", address)), HasSubstr("another host on every link"));
+  }
+}
+
+TEST(WrongValue, Ipv4AddressInIpv6sClothesIsRefused) {
+  EXPECT_THAT(error_of(site_with("10.0.1.11", "'::ffff:10.0.1.11'")), HasSubstr("write it as IPv4"));
+}
+
+TEST(WrongValue, APeerLinkMayUseIpv6) {
+  std::string text = site_with("192.0.2.11", "'2001:db8::11'");
+  text.replace(text.find("192.0.2.12"), 10, "'2001:db8::12'");
+  EXPECT_THAT(errors_of(text), IsEmpty());
 }
 
 TEST(WrongValue, AddressThatIsNoneIsShown) {
   for (const char* wrong : {"10.0.1", "10.0.1.256", "10.0.1.011", "web1.example.com", "10.0.1.11:80", "[]"})
-    EXPECT_THAT(error_of(site_with("10.0.1.11", wrong)), HasSubstr("address: expected an IPv4 address, found"))
+    EXPECT_THAT(error_of(site_with("10.0.1.11", wrong)), HasSubstr("address: expected an IPv4 or IPv6 address, found"))
         << wrong;
 }
 

@@ -16,6 +16,7 @@ struct Link {
   std::string name;
   MacAddress mac;  // zero where the kind of interface has none
   uint32_t mtu = 0;
+  int master = 0;        // the interface it is a port of (of a bridge, a bond, a VRF); 0: none
   std::string qdisc;     // the root queueing discipline: "noqueue", "mq", "htb"
   bool up = false;       // IFF_UP: an administrator wants it
   bool carrier = false;  // IFF_LOWER_UP: the cable, or what stands for it, is there

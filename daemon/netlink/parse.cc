@@ -143,6 +143,7 @@ std::optional<Link> parse_link(const nlmsghdr& header) {
   link.name.assign(text, strnlen(text, name.size()));
   link.mac = to_mac(attributes.bytes(IFLA_ADDRESS));
   link.mtu = attributes.number<uint32_t>(IFLA_MTU).value_or(0);
+  link.master = static_cast<int>(attributes.number<uint32_t>(IFLA_MASTER).value_or(0));
   if (const Bytes qdisc = attributes.bytes(IFLA_QDISC); !qdisc.empty()) {
     const auto* word = reinterpret_cast<const char*>(qdisc.data());
     link.qdisc.assign(word, strnlen(word, qdisc.size()));

@@ -6,12 +6,6 @@
 namespace tandem::ctl {
 namespace {
 
-// IPv6 addresses in brackets, as everywhere before a port.
-std::string endpoint(const std::string& address, Number port) {
-  const bool brackets = address.find(':') != std::string::npos;
-  return (brackets ? "[" + address + "]" : address) + ':' + std::to_string(port);
-}
-
 std::string span(Number milliseconds) {
   return age(1, 1 + milliseconds);  // of a moment that lies so far back
 }
@@ -32,9 +26,10 @@ std::string flows_text(const json::value& answer, const StatusStyle& style) {
   for (const auto& flow : flows) {
     const std::string state = text_of(flow, "state");
     table.row({text_of(flow, "service"), text_of(flow, "protocol"),
-               endpoint(text_of(flow, "client"), number_of(flow, "client_port")), text_of(flow, "server"),
-               Cell(state, state == "ESTABLISHED" ? Tone::kGood : Tone::kPlain), span(number_of(flow, "idle_ms")),
-               span(number_of(flow, "expires_ms")), truth_of(flow, "learnt") ? "the peer" : "here"});
+               before_port(text_of(flow, "client")) + ':' + std::to_string(number_of(flow, "client_port")),
+               text_of(flow, "server"), Cell(state, state == "ESTABLISHED" ? Tone::kGood : Tone::kPlain),
+               span(number_of(flow, "idle_ms")), span(number_of(flow, "expires_ms")),
+               truth_of(flow, "learnt") ? "the peer" : "here"});
   }
   const Number matched = number_of(answer, "matched");
   std::string text = table.render(style.colour) + std::to_string(matched) + (matched == 1 ? " flow" : " flows");

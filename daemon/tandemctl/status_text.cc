@@ -53,9 +53,10 @@ std::string services(const json::value& status, const StatusStyle& style) {
   }
   std::map<std::string, std::string> places;  // service -> "198.51.100.10:80/tcp nat wlc"
   for (const auto& service : list_of(status, "services")) {
-    std::string addresses = joined(list_of(service, "addresses"));
-    std::ranges::replace(addresses, ' ', ',');
-    if (addresses.empty()) addresses = text_of(service, "address");
+    std::string addresses;
+    for (const auto& address : list_of(service, "addresses"))
+      addresses += (addresses.empty() ? "" : ",") + before_port(std::string(address.as_string()));
+    if (addresses.empty()) addresses = before_port(text_of(service, "address"));
     std::string ports = text_of(service, "ports");
     if (ports.empty()) ports = std::to_string(number_of(service, "port"));
     places[text_of(service, "name")] = addresses + ':' + ports + '/' + text_of(service, "protocol") + ' ' +

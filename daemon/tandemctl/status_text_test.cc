@@ -119,6 +119,15 @@ TEST(StatusText, WhyTellsAServersLastAttemptsThoseThatEndedAlikeInOneLine) {
   EXPECT_NE(why_text(status, "web1", {})->find("web1 of mail is up"), std::string::npos) << "in every service";
 }
 
+TEST(StatusText, WritesIpv6AddressesInBracketsBeforeAPort) {
+  const auto status = boost::json::parse(R"({
+    "services": [{"name": "six", "address": "2001:db8::10", "addresses": ["2001:db8::10", "2001:db8::11"], "port": 53,
+      "ports": "53", "protocol": "udp", "forward": "nat", "scheduler": "rr"}],
+    "ServerHealth": [{"service": "six", "server": "ns1", "up": true, "known": true, "weight": 1, "since_unix_ms": 1000}]})");
+  EXPECT_NE(status_text(status, {}).find("six      [2001:db8::10],[2001:db8::11]:53/udp nat rr\n"), std::string::npos)
+      << status_text(status, {});
+}
+
 constexpr const char* kServing = R"json({
   "services": [{"name": "web", "address": "198.51.100.10", "port": 80, "protocol": "tcp", "forward": "nat", "scheduler": "wlc"}],
   "ServiceHealth": [{"service":"web","up":false,"sorry_in_use":true,"groups_in_use":2,"servers_up":3,"servers_total":5,

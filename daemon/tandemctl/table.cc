@@ -6,6 +6,10 @@
 
 namespace tandem::ctl {
 
+std::string before_port(const std::string& address) {
+  return address.find(':') == std::string::npos ? address : '[' + address + ']';
+}
+
 size_t columns_of(const std::string& text) {
   return static_cast<size_t>(
       std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));

@@ -38,6 +38,9 @@ class Table {
 
 std::string toned(const std::string& text, Tone tone, bool colour);
 
+// An address where a port follows: IPv6 in brackets.
+std::string before_port(const std::string& address);
+
 // How many columns a UTF-8 text takes, one per code point.
 size_t columns_of(const std::string& text);
 

@@ -333,7 +333,8 @@ int run(int argc, char** argv) {
   stats_command->add_flag("--json", as_json, "The counters as JSON");
   FlowOptions flow_options;
   auto* flows_command = app.add_subcommand("flows", "The flow table: which connections go where");
-  flows_command->add_option("--client", flow_options.client, "An address, or a network such as 192.0.2.0/24");
+  flows_command->add_option("--client", flow_options.client,
+                            "An address, or a network such as 192.0.2.0/24 or 2001:db8::/64");
   flows_command->add_option("--client-port", flow_options.client_port)->check(CLI::Range(1, 65535));
   flows_command->add_option("--service", flow_options.service, "Of this service");
   flows_command->add_option("--server", flow_options.server, "Of servers of this name");

@@ -24,6 +24,13 @@ size_t processors() {
   return sched_getaffinity(0, sizeof set, &set) == 0 ? static_cast<size_t>(CPU_COUNT(&set)) : 1;
 }
 
+bool has_ipv6(const std::vector<ServiceSetting>& settings) {
+  return std::ranges::any_of(settings, [](const ServiceSetting& service) {
+    return !service.vip.is_v4() ||
+           std::ranges::any_of(service.servers, [](const ServerSetting& server) { return !server.address.is_v4(); });
+  });
+}
+
 }  // namespace
 
 std::expected<std::unique_ptr<Forwarder>, std::string> Forwarder::open(const std::filesystem::path& flow_file,
@@ -70,6 +77,8 @@ TableChanges Forwarder::apply(const std::vector<ServiceSetting>& settings) {
   SilenceRules both = rules;
   both.add(wanted_silence_);
   const bool first = workers_.empty();
+  const bool ipv6 = has_ipv6(settings);
+  const bool other_interfaces = std::exchange(ipv6_, ipv6) != ipv6;
   wanted_silence_ = both;
   tap_for(both);
   if (!first) apply_silence(both);
@@ -90,6 +99,8 @@ TableChanges Forwarder::apply(const std::vector<ServiceSetting>& settings) {
     // What an earlier process left: counts the connections the schedulers look at, and drops what timed out meanwhile.
     if (file_.taken_up()) engines_.at(0).expire(loop::monotonic_now(), flows().slots());
     start_workers();
+  } else if (other_interfaces) {
+    look_around();
   } else {
     apply_silence(rules);
   }
@@ -204,7 +215,7 @@ void Forwarder::apply_silence(const SilenceRules& rules) {
 void Forwarder::look_around() {
   if (workers_.empty()) return;
   all_ports_ = false;
-  const auto found = forwarding::look_around(connection_);
+  const auto found = forwarding::look_around(connection_, ipv6_);
   if (!found) {
     say(bus::Severity::kWarning, "FORWARDING_BLIND", "", "Asking for interfaces failed: " + found.error().text());
     return;

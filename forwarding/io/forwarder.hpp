@@ -122,6 +122,7 @@ class Forwarder {
   ServerHops server_hops_;
   Silence silence_;
   SilenceRules wanted_silence_;
+  bool ipv6_ = false;       // some service or server has an IPv6 address
   bool silent_ = false;     // the filters are as they should be
   bool all_ports_ = false;  // so are the ports
   bool complained_ = false;

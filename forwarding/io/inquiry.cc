@@ -32,7 +32,8 @@ std::expected<FlowFilter, std::string> filter_of(const bus::FlowQuestion& questi
   FlowFilter filter;
   if (!question.client.empty()) {
     filter.client = Prefix::parse(question.client);
-    if (!filter.client) return std::unexpected("client: expected an address or a network such as 192.0.2.0/24");
+    if (!filter.client)
+      return std::unexpected("client: expected an address or a network such as 192.0.2.0/24 or 2001:db8::/64");
   }
   if (question.client_port != 0) filter.client_port = question.client_port;
   filter.service = question.service;
@@ -112,9 +113,7 @@ void Inquiry::begin_next() {
       const auto& traced = std::get<bus::TraceRequest>(waiting_.front());
       const auto client = IpAddress::parse(traced.client);
       if (!client)
-        wrong = "client: expected an address such as 192.0.2.7";
-      else if (!client->is_v4())
-        wrong = "client: no IPv6 service is in force";
+        wrong = "client: expected an address such as 192.0.2.7 or 2001:db8::7";
       else
         filter.client = Prefix{*client, static_cast<uint8_t>(client->is_v4() ? 32 : 128)};
     }
@@ -140,7 +139,7 @@ void Inquiry::searched() {
   if (const auto* traced = std::get_if<bus::TraceRequest>(&waiting_.front())) {
     bus::TraceAnswer answer;
     answer.id = traced->id;
-    const TraceQuestion question{.client = IpAddress::parse(traced->client)->v4,
+    const TraceQuestion question{.client = *IpAddress::parse(traced->client),
                                  .client_port = traced->client_port,
                                  .service = traced->service,
                                  .flows = search_->found()};

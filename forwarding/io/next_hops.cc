@@ -4,7 +4,7 @@
 #include <cstring>
 #include <utility>
 
-#include "forwarding/flow_search.hpp"
+#include "daemon/base/address_traits.hpp"
 #include "forwarding/flow_table.h"
 
 namespace tandem::forwarding {

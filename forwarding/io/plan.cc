@@ -73,7 +73,7 @@ Timeouts timeouts_of(const config::FlowTimeouts& said) {
 void set_fronts(const config::Service& service, ServiceSetting& setting) {
   std::vector<config::PortRange> ports = service.ports;
   if (ports.empty()) ports.push_back({service.port, service.port});
-  setting.vip = service.address.v4;
+  setting.vip = service.address;
   setting.port = ports[0].first;
   setting.last_port = ports[0].last == ports[0].first ? uint16_t{0} : ports[0].last;
   std::vector<IpAddress> addresses{service.address};
@@ -81,7 +81,7 @@ void set_fronts(const config::Service& service, ServiceSetting& setting) {
   for (const IpAddress& address : addresses)
     for (const config::PortRange& range : ports)
       if (address != service.address || range != ports[0])
-        setting.other_fronts.push_back({address.v4, range.first, range.last});
+        setting.other_fronts.push_back({address, range.first, range.last});
 }
 
 }  // namespace
@@ -105,14 +105,9 @@ bool is_active(const config::Service& service, const Knowledge& knowledge) {
   return found != knowledge.routers.end() && found->second.state == bus::RouterState::kActive;
 }
 
-std::vector<ServiceSetting> settings_of(const config::Site& site, const Knowledge& knowledge,
-                                        std::vector<std::string>* left_out) {
+std::vector<ServiceSetting> settings_of(const config::Site& site, const Knowledge& knowledge) {
   std::vector<ServiceSetting> settings;
   for (const config::Service& service : site.services) {
-    if (!service.address.is_v4()) {
-      if (left_out != nullptr) left_out->push_back(service.name);
-      continue;
-    }
     ServiceSetting& setting = settings.emplace_back();
     setting.name = service.name;
     set_fronts(service, setting);
@@ -143,13 +138,9 @@ std::vector<ServiceSetting> settings_of(const config::Site& site, const Knowledg
     setting.source_pool = service.source_pool;
     setting.active = is_active(service, knowledge);
     for (const config::Server& server : service.servers) {
-      if (!server.address.is_v4()) {
-        if (left_out != nullptr) left_out->push_back(service.name + '/' + server.name);
-        continue;
-      }
       const ServerStanding standing = standing_of(service, server, knowledge);
       setting.servers.push_back({.name = server.name,
-                                 .address = server.address.v4,
+                                 .address = server.address,
                                  .port = server.port,
                                  .weight = standing.weight,
                                  .up = standing.up,
@@ -196,23 +187,23 @@ SilenceRules silence_of(const std::vector<ServiceSetting>& settings) {
     const std::vector<Front> fronts = service.fronts();
     for (const Front& front : fronts) {
       if (front.is_range())
-        rules.service_ranges.insert({service.protocol, front.address.v4, front.first_port, front.last_port});
+        rules.service_ranges.insert({service.protocol, front.address, front.first_port, front.last_port});
       else
-        rules.services.insert({service.protocol, front.address.v4, front.first_port});
+        rules.services.insert({service.protocol, front.address, front.first_port});
     }
-    for (const IpAddress& address : service.source_pool) rules.sources.insert(address.v4);
+    for (const IpAddress& address : service.source_pool) rules.sources.insert(address);
     const bool past_us = std::ranges::any_of(
         service.servers, [&](const auto& server) { return !sees_answers(service.method_of(server)); });
     for (const Front& front : fronts)
-      if (service.protocol == kUdp && front.has(kIsakmp) && past_us) rules.isakmp.insert(front.address.v4);
+      if (service.protocol == kUdp && front.has(kIsakmp) && past_us) rules.isakmp.insert(front.address);
     for (const ServerSetting& server : service.servers) {
       if (service.method_of(server) != TANDEM_NAT) continue;
       if (server.port != 0) {
-        rules.nat_servers.insert({service.protocol, server.address.v4, server.port});
+        rules.nat_servers.insert({service.protocol, server.address, server.port});
         continue;
       }
       for (const Front& front : fronts)
-        rules.nat_server_ranges.insert({service.protocol, server.address.v4, front.first_port, front.last_port});
+        rules.nat_server_ranges.insert({service.protocol, server.address, front.first_port, front.last_port});
     }
   }
   return rules;

@@ -26,9 +26,8 @@ ServerStanding standing_of(const config::Service& service, const config::Server&
 // Whether this director forwards the service: it owns the VIP, or nobody's router does.
 bool is_active(const config::Service& service, const Knowledge& knowledge);
 
-// Services and servers that are not IPv4 are left out; `left_out` gets their names.
-std::vector<ServiceSetting> settings_of(const config::Site& site, const Knowledge& knowledge,
-                                        std::vector<std::string>* left_out = nullptr);
+// A service and its servers are of one family unless a tunnel carries it: the configuration's reader saw to that.
+std::vector<ServiceSetting> settings_of(const config::Site& site, const Knowledge& knowledge);
 
 // Some packets are for this box's own programs.
 bool has_local_servers(const std::vector<ServiceSetting>& settings);

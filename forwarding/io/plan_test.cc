@@ -87,19 +87,25 @@ TEST(Plan, FiltersAreWantedForEveryServiceAndForTheServersOfNat) {
   const auto settings = settings_of(site, {});
   EXPECT_EQ(settings[1].method_of(settings[1].servers[0]), TANDEM_DR);
   const SilenceRules rules = silence_of(settings);
-  EXPECT_THAT(rules.services,
-              ElementsAre(Endpoint{IPPROTO_TCP, {0xc633640a}, 80}, Endpoint{IPPROTO_TCP, {0xc633640a}, 81}));
-  EXPECT_THAT(rules.nat_servers, ElementsAre(Endpoint{IPPROTO_TCP, {0x0a00010b}, 8080}));
+  EXPECT_THAT(rules.services, ElementsAre(Endpoint{IPPROTO_TCP, Ipv4Address{0xc633640a}, 80},
+                                          Endpoint{IPPROTO_TCP, Ipv4Address{0xc633640a}, 81}));
+  EXPECT_THAT(rules.nat_servers, ElementsAre(Endpoint{IPPROTO_TCP, Ipv4Address{0x0a00010b}, 8080}));
 }
 
-TEST(Plan, WhatIsNotIpv4IsLeftOutAndNamed) {
+TEST(Plan, IPv6IsForwardedAndSilencedLikeIPv4) {
+  const IpAddress vip = *IpAddress::parse("2001:db8::10"), second = *IpAddress::parse("2001:db8::20");
+  const IpAddress server = *IpAddress::parse("fd00::11");
   auto site = small_site();
-  site.services[0].servers.push_back({.name = "six", .address = *IpAddress::parse("2001:db8::1"), .port = 80});
-  std::vector<std::string> left_out;
-  const auto settings = settings_of(site, {}, &left_out);
+  site.services[0].address = vip;
+  site.services[0].other_addresses = {second};
+  site.services[0].servers[0].address = server;
+  const auto settings = settings_of(site, {});
   ASSERT_EQ(settings.size(), 1u);
-  EXPECT_EQ(settings[0].servers.size(), 1u);
-  EXPECT_THAT(left_out, ElementsAre("web/six"));
+  EXPECT_THAT(settings[0].fronts(), ElementsAre(Front{vip, 80, 80}, Front{second, 80, 80}));
+  EXPECT_EQ(settings[0].servers[0].address, server);
+  const SilenceRules rules = silence_of(settings);
+  EXPECT_THAT(rules.services, ElementsAre(Endpoint{IPPROTO_TCP, vip, 80}, Endpoint{IPPROTO_TCP, second, 80}));
+  EXPECT_THAT(rules.nat_servers, ElementsAre(Endpoint{IPPROTO_TCP, server, 8080}));
 }
 
 TEST(Plan, AnAddressIsDeafToPingWhenAServiceSaysSoAndNoneOfItsOthersAllowsIt) {

@@ -223,12 +223,9 @@ void Room::on_read(Reading reading) {
 
 void Room::apply() {
   if (!caught_up_ || !in_force_ || stopped_) return;
-  std::vector<std::string> left_out;
   forwarder_->set_send_by(send_by_of(*in_force_->site));
   forwarder_->set_workers(in_force_->site->workers);
-  const TableChanges changes = forwarder_->apply(settings_of(*in_force_->site, knowledge_, &left_out));
-  for (const std::string& name : left_out)
-    event(bus::Severity::kError, "FORWARDING_IPV4_ONLY", name, "Its address is not IPv4, so it is not forwarded.");
+  const TableChanges changes = forwarder_->apply(settings_of(*in_force_->site, knowledge_));
   for (const std::string& name : changes.refused)
     event(bus::Severity::kError, "FORWARDING_REFUSED", name,
           "No number is left for it, or its name is longer than 63 bytes.");

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "forwarding/flow_search.hpp"
+#include "daemon/base/address_traits.hpp"
 
 namespace tandem::forwarding {
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <iterator>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "daemon/base/assert.hpp"
@@ -17,24 +18,45 @@ namespace {
 constexpr const char* kHook = "type filter hook ingress";
 constexpr int kPriority = -500;
 
-std::string as_tuple(const Endpoint& e) {
-  return std::to_string(e.protocol) + " . " + e.address.text() + " . " + std::to_string(e.port);
+std::string ports_of(const Endpoint& e) {
+  return std::to_string(e.port);
 }
-
-// For the set that is matched against raw bytes of a quoted header, whose parts are plain numbers.
-std::string as_numbers(const Endpoint& e) {
-  return std::to_string(e.protocol) + " . " + std::to_string(e.address.value) + " . " + std::to_string(e.port);
-}
-
 std::string ports_of(const EndpointRange& e) {
   const std::string first = std::to_string(e.first_port);
   return e.first_port == e.last_port ? first : first + "-" + std::to_string(e.last_port);
 }
-std::string as_tuple(const EndpointRange& e) {
+
+bool is_v4(const IpAddress& address) {
+  return address.is_v4();
+}
+template <class E>
+bool is_v4(const E& e) {
+  return e.address.is_v4();
+}
+
+std::string as_tuple(const IpAddress& address) {
+  return address.text();
+}
+template <class E>
+std::string as_tuple(const E& e) {
   return std::to_string(e.protocol) + " . " + e.address.text() + " . " + ports_of(e);
 }
-std::string as_numbers(const EndpointRange& e) {
-  return std::to_string(e.protocol) + " . " + std::to_string(e.address.value) + " . " + ports_of(e);
+
+std::string number_of(const IpAddress& address) {
+  if (address.is_v4()) return std::to_string(address.v4.value);
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string text = "0x";
+  for (const uint8_t byte : address.v6.bytes) {
+    text += kDigits[byte >> 4];
+    text += kDigits[byte & 15];
+  }
+  return text;
+}
+
+// For the sets that are matched against raw bytes of a quoted header, whose parts are plain numbers.
+template <class E>
+std::string as_numbers(const E& e) {
+  return std::to_string(e.protocol) + " . " + number_of(e.address) + " . " + ports_of(e);
 }
 
 // Without overlaps, which nftables would refuse.
@@ -62,13 +84,17 @@ std::vector<E> only_in_first(const std::set<E>& first, const std::set<E>& second
   return result;
 }
 
+// Every set is there once for each family; the one of IPv6 has a 6 behind its name.
 template <class E>
 void change_elements(std::string& commands, const char* verb, const std::string& set_name,
                      const std::vector<E>& endpoints, std::string (*text)(const E&)) {
-  if (endpoints.empty()) return;
-  commands += std::string(verb) + " element netdev tandem " + set_name + " { ";
-  for (const E& e : endpoints) commands += text(e) + ", ";
-  commands += "}\n";
+  for (const bool v4 : {true, false}) {
+    std::string elements;
+    for (const E& e : endpoints)
+      if (is_v4(e) == v4) elements += text(e) + ", ";
+    if (!elements.empty())
+      commands += std::string(verb) + " element netdev tandem " + set_name + (v4 ? "" : "6") + " { " + elements + "}\n";
+  }
 }
 
 // A name is put in quotes; the few names a kernel allows that would end the quotes are not served.
@@ -82,27 +108,21 @@ std::string silence_changes(const SilenceRules& before, const SilenceRules& afte
   TANDEM_ASSERT(before.interfaces == after.interfaces);
   std::string commands;
   const auto change = [&](const char* verb, const SilenceRules& from, const SilenceRules& to) {
-    change_elements<Endpoint>(commands, verb, "services", only_in_first(from.services, to.services), as_tuple);
+    const auto services = only_in_first(from.services, to.services);
+    change_elements<Endpoint>(commands, verb, "services", services, as_tuple);
     const auto servers = only_in_first(from.nat_servers, to.nat_servers);
     change_elements<Endpoint>(commands, verb, "nat_servers", servers, as_tuple);
     change_elements<Endpoint>(commands, verb, "nat_server_errors", servers, as_numbers);
-    change_elements<Ipv4Address>(commands, verb, "sources", only_in_first(from.sources, to.sources),
-                                 [](const Ipv4Address& address) { return address.text(); });
-    change_elements<Ipv4Address>(commands, verb, "isakmp", only_in_first(from.isakmp, to.isakmp),
-                                 [](const Ipv4Address& address) { return address.text(); });
-    change_elements<EndpointRange>(commands, verb, "service_ranges",
-                                   only_in_first(merged(from.service_ranges), merged(to.service_ranges)), as_tuple);
-    const auto ranges = only_in_first(merged(from.nat_server_ranges), merged(to.nat_server_ranges));
-    change_elements<EndpointRange>(commands, verb, "nat_server_ranges", ranges, as_tuple);
-    change_elements<EndpointRange>(commands, verb, "nat_server_error_ranges", ranges, as_numbers);
+    change_elements<IpAddress>(commands, verb, "sources", only_in_first(from.sources, to.sources), as_tuple);
+    change_elements<IpAddress>(commands, verb, "isakmp", only_in_first(from.isakmp, to.isakmp), as_tuple);
+    change_elements<IpAddress>(commands, verb, "deaf_to_ping", only_in_first(from.deaf_to_ping, to.deaf_to_ping),
+                               as_tuple);
+    const auto service_ranges = only_in_first(merged(from.service_ranges), merged(to.service_ranges));
+    change_elements<EndpointRange>(commands, verb, "service_ranges", service_ranges, as_tuple);
+    const auto server_ranges = only_in_first(merged(from.nat_server_ranges), merged(to.nat_server_ranges));
+    change_elements<EndpointRange>(commands, verb, "nat_server_ranges", server_ranges, as_tuple);
+    change_elements<EndpointRange>(commands, verb, "nat_server_error_ranges", server_ranges, as_numbers);
   };
-  const auto change_deaf = [&](const char* verb, const SilenceRules& from, const SilenceRules& to) {
-    for (const IpAddress& address : only_in_first(from.deaf_to_ping, to.deaf_to_ping))
-      commands += std::string(verb) + " element netdev tandem deaf_to_ping" + (address.is_v4() ? "" : "6") + " { " +
-                  address.text() + ", }\n";
-  };
-  change_deaf("delete", before, after);
-  change_deaf("add", after, before);
   change("delete", before, after);
   change("add", after, before);
   return commands;
@@ -118,26 +138,36 @@ std::string silence_table(const SilenceRules& rules) {
       "forward\"\n"
       "  set services { type inet_proto . ipv4_addr . inet_service; }\n"
       "  set service_ranges { type inet_proto . ipv4_addr . inet_service; flags interval; }\n"
-      "  set nat_server_ranges { type inet_proto . ipv4_addr . inet_service; flags interval; }\n"
-      "  set nat_server_error_ranges { typeof @th,136,8 . @th,192,32 . @th,240,16; flags interval; }\n"
       "  set sources { type ipv4_addr; }\n"
       "  set isakmp { type ipv4_addr; }\n"
-      "  set nat_servers { type inet_proto . ipv4_addr . inet_service; }\n"
-      // Protocol, destination and destination port of the IPv4 packet that an ICMP error quotes.
-      "  set nat_server_errors { typeof @th,136,8 . @th,192,32 . @th,240,16; }\n"
       "  set deaf_to_ping { type ipv4_addr; }\n"
-      "  set deaf_to_ping6 { type ipv6_addr; }\n"
+      "  set nat_servers { type inet_proto . ipv4_addr . inet_service; }\n"
+      "  set nat_server_ranges { type inet_proto . ipv4_addr . inet_service; flags interval; }\n"
+      // Protocol, destination and destination port of the packet that an ICMP error quotes.
+      "  set nat_server_errors { typeof @th,136,8 . @th,192,32 . @th,240,16; }\n"
+      "  set nat_server_error_ranges { typeof @th,136,8 . @th,192,32 . @th,240,16; flags interval; }\n"
       "  set parts { typeof ip saddr . ip daddr . ip protocol . ip id; size 65536; flags dynamic,timeout; timeout 2s; "
+      "gc-interval 1s; }\n"
+      "  set sources6 { type ipv6_addr; }\n"
+      "  set isakmp6 { type ipv6_addr; }\n"
+      "  set deaf_to_ping6 { type ipv6_addr; }\n"
+      "  set services6 { type inet_proto . ipv6_addr . inet_service; }\n"
+      "  set service_ranges6 { type inet_proto . ipv6_addr . inet_service; flags interval; }\n"
+      "  set nat_servers6 { type inet_proto . ipv6_addr . inet_service; }\n"
+      "  set nat_server_ranges6 { type inet_proto . ipv6_addr . inet_service; flags interval; }\n"
+      "  set nat_server_errors6 { typeof @th,112,8 . @th,256,128 . @th,400,16; }\n"
+      "  set nat_server_error_ranges6 { typeof @th,112,8 . @th,256,128 . @th,400,16; flags interval; }\n"
+      "  set parts6 { typeof ip6 saddr . ip6 daddr . frag id; size 65536; flags dynamic,timeout; timeout 2s; "
       "gc-interval 1s; }\n"
       "  chain ours {\n"
       "    ip frag-off & 0x3fff == 0x2000 update @parts { ip saddr . ip daddr . ip protocol . ip id }\n"
       "    drop\n"
       "  }\n"
-      "  chain taken {\n"
-      "    icmpv6 type echo-request ip6 daddr @deaf_to_ping6 drop\n"
-      // A VLAN's frame passes here first with its tag, which nft puts back before it looks; it is the VLAN interface's
-      // business, whose own tap has not seen it yet.
-      "    @ll,96,16 != 0x0800 accept\n"
+      "  chain ours6 {\n"
+      "    frag frag-off 0 frag more-fragments 1 update @parts6 { ip6 saddr . ip6 daddr . frag id }\n"
+      "    drop\n"
+      "  }\n"
+      "  chain taken4 {\n"
       "    meta l4proto . ip daddr . th dport @services goto ours\n"
       "    meta l4proto . ip daddr . th dport @service_ranges goto ours\n"
       "    ip daddr @sources meta l4proto { tcp, udp, sctp } goto ours\n"
@@ -153,6 +183,27 @@ std::string silence_table(const SilenceRules& rules) {
       "@th,136,8 . @th,192,32 . @th,240,16 @nat_server_errors drop\n"
       "    icmp type { destination-unreachable, time-exceeded, parameter-problem } "
       "@th,136,8 . @th,192,32 . @th,240,16 @nat_server_error_ranges drop\n"
+      "  }\n"
+      "  chain taken6 {\n"
+      "    meta l4proto . ip6 daddr . th dport @services6 goto ours6\n"
+      "    meta l4proto . ip6 daddr . th dport @service_ranges6 goto ours6\n"
+      "    ip6 daddr @sources6 meta l4proto { tcp, udp, sctp } goto ours6\n"
+      "    ip6 daddr @isakmp6 meta l4proto { ah, esp } drop\n"
+      "    frag frag-off != 0 ip6 saddr . ip6 daddr . frag id @parts6 drop\n"
+      "    icmpv6 type echo-request ip6 daddr @deaf_to_ping6 drop\n"
+      "    fib daddr type local accept\n"
+      "    meta l4proto . ip6 saddr . th sport @nat_servers6 goto ours6\n"
+      "    meta l4proto . ip6 saddr . th sport @nat_server_ranges6 goto ours6\n"
+      "    icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } "
+      "@th,112,8 . @th,256,128 . @th,400,16 @nat_server_errors6 drop\n"
+      "    icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } "
+      "@th,112,8 . @th,256,128 . @th,400,16 @nat_server_error_ranges6 drop\n"
+      "  }\n"
+      "  chain taken {\n"
+      // A VLAN's frame passes here first with its tag, which nft puts back before it looks; it is the VLAN interface's
+      // business, whose own tap has not seen it yet.
+      "    @ll,96,16 0x0800 goto taken4\n"
+      "    @ll,96,16 0x86dd goto taken6\n"
       "  }\n";
   // A chain for each interface, because a kernel before 6.4 cannot change the list of a chain's devices, and lists only 256.
   size_t number = 0;
@@ -181,7 +232,7 @@ std::set<IpAddress> SilenceRules::taken_to() const {
   std::set<IpAddress> found;
   for (const Endpoint& each : services) found.insert(each.address);
   for (const EndpointRange& each : service_ranges) found.insert(each.address);
-  for (const Ipv4Address& source : sources) found.insert(source);
+  found.insert(sources.begin(), sources.end());
   return found;
 }
 

@@ -12,7 +12,8 @@
 //   - TCP, UDP and SCTP to a source of fullnat, which has no programs of its own;
 //   - ICMP errors about a packet sent to a NAT server, when they are not for this box: the engine translates those.
 // Of a datagram in pieces the later parts go the way of the first, whose name is kept in a set for two seconds.
-// ICMP echo to the VIP passes, unless its services say otherwise: the kernel answers pings.
+// ICMP echo to the VIP passes, unless its services say otherwise: the kernel answers pings. So does everything else of
+// ICMPv6: neighbours are the kernel's.
 //
 // The table outlives the process on purpose: a room that was killed and is started again within 100 ms finds its traffic
 // still silenced, and replaces the table in one transaction. Only an orderly stop, or the cleaner, removes it. Whoever runs
@@ -36,14 +37,14 @@ namespace tandem::forwarding {
 
 struct Endpoint {
   uint8_t protocol = 0;  // IPPROTO_TCP, IPPROTO_UDP
-  Ipv4Address address;
+  IpAddress address;
   uint16_t port = 0;
   auto operator<=>(const Endpoint&) const = default;
 };
 
 struct EndpointRange {
   uint8_t protocol = 0;
-  Ipv4Address address;
+  IpAddress address;
   uint16_t first_port = 0, last_port = 0;
   auto operator<=>(const EndpointRange&) const = default;
 };
@@ -58,8 +59,8 @@ struct SilenceRules {
   std::set<SilencedInterface> interfaces;
   std::set<Endpoint> services;     // VIP and port
   std::set<Endpoint> nat_servers;  // RIP and port
-  std::set<Ipv4Address> sources;   // fullnat's: for the engine alone
-  std::set<Ipv4Address> isakmp;    // VIPs whose AH and ESP go where the client's key exchange went
+  std::set<IpAddress> sources;     // fullnat's: for the engine alone
+  std::set<IpAddress> isakmp;      // VIPs whose AH and ESP go where the client's key exchange went
   // The same for services and servers of many ports. May overlap.
   std::set<EndpointRange> service_ranges;
   std::set<EndpointRange> nat_server_ranges;

@@ -10,9 +10,9 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-const Endpoint kVip{IPPROTO_TCP, {0xc633640a}, 80};       // 198.51.100.10
-const Endpoint kServer{IPPROTO_TCP, {0x0a00010b}, 8080};  // 10.0.1.11
-const Endpoint kServer2{IPPROTO_UDP, {0x0a00010c}, 53};   // 10.0.1.12
+const Endpoint kVip{IPPROTO_TCP, Ipv4Address{0xc633640a}, 80};       // 198.51.100.10
+const Endpoint kServer{IPPROTO_TCP, Ipv4Address{0x0a00010b}, 8080};  // 10.0.1.11
+const Endpoint kServer2{IPPROTO_UDP, Ipv4Address{0x0a00010c}, 53};   // 10.0.1.12
 
 TEST(Silence, ATableIsReplacedInOneTransactionWhateverWasThere) {
   const std::string text = silence_table({.interfaces = {{"eth0", 2}},
@@ -55,10 +55,28 @@ TEST(Silence, RangesOfPortsAreMergedWhereTheyMeet) {
             "17 . 198.51.100.10 . 8000-8100, }\n");
   EXPECT_EQ(silence_changes(after, after), "");
   SilenceRules servers;
-  servers.nat_server_ranges = {{6, {0x0a00010b}, 80, 80}, {6, {0x0a00010b}, 443, 443}};
+  servers.nat_server_ranges = {{6, Ipv4Address{0x0a00010b}, 80, 80}, {6, Ipv4Address{0x0a00010b}, 443, 443}};
   EXPECT_EQ(silence_changes({}, servers),
             "add element netdev tandem nat_server_ranges { 6 . 10.0.1.11 . 80, 6 . 10.0.1.11 . 443, }\n"
             "add element netdev tandem nat_server_error_ranges { 6 . 167772427 . 80, 6 . 167772427 . 443, }\n");
+}
+
+TEST(Silence, Ipv6HasSetsOfItsOwn) {
+  const IpAddress vip = *IpAddress::parse("2001:db8::10"), server = *IpAddress::parse("fd00::11");
+  SilenceRules after;
+  after.services = {kVip, {IPPROTO_TCP, vip, 80}};
+  after.nat_servers = {{IPPROTO_TCP, server, 8080}};
+  after.service_ranges = {{IPPROTO_UDP, vip, 5000, 5010}};
+  after.nat_server_ranges = {{IPPROTO_UDP, server, 5000, 5010}};
+  EXPECT_EQ(silence_changes({}, after),
+            "add element netdev tandem services { 6 . 198.51.100.10 . 80, }\n"
+            "add element netdev tandem services6 { 6 . 2001:db8::10 . 80, }\n"
+            "add element netdev tandem nat_servers6 { 6 . fd00::11 . 8080, }\n"
+            "add element netdev tandem nat_server_errors6 { 6 . 0xfd000000000000000000000000000011 . 8080, }\n"
+            "add element netdev tandem service_ranges6 { 17 . 2001:db8::10 . 5000-5010, }\n"
+            "add element netdev tandem nat_server_ranges6 { 17 . fd00::11 . 5000-5010, }\n"
+            "add element netdev tandem nat_server_error_ranges6 { 17 . 0xfd000000000000000000000000000011 . "
+            "5000-5010, }\n");
 }
 
 TEST(Silence, TheDifferenceNamesOnlyWhatDiffers) {

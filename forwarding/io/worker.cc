@@ -68,10 +68,21 @@ VnetHeader to_virtio(const Offload& offload, uint16_t link = ETH_HLEN) {
   return header;
 }
 
+bool is_ipv6(Bytes packet) {
+  return std::to_integer<unsigned>(packet[0]) >> 4 == 6;
+}
+
+bool is_tcp_stretch(const Offload& offload) {
+  return offload.gso_kind() == Offload::kTcp4 || offload.gso_kind() == Offload::kTcp6;
+}
+
 // Bytes of IP and TCP (or UDP) headers of a super-packet, which the engine has checked.
 size_t headers_of(Bytes packet, const Offload& offload) {
-  const size_t ip = (std::to_integer<size_t>(packet[0]) & 0xf) * 4;
-  if (offload.gso_kind() != Offload::kTcp4) return ip + 8;
+  // A super-packet's checksum is unfilled, as a rule; it begins where the headers of IP end.
+  const size_t ip = offload.checksum_unfilled ? offload.checksum_start
+                    : is_ipv6(packet)         ? 40
+                                              : (std::to_integer<size_t>(packet[0]) & 0xf) * 4;
+  if (!is_tcp_stretch(offload)) return ip + 8;
   return ip + 12 < packet.size() ? ip + (std::to_integer<size_t>(packet[ip + 12]) >> 4) * 4 : packet.size();
 }
 
@@ -349,7 +360,7 @@ void Worker::transmit(MutableBytes packet, const Offload& offload, const Way& wa
       if (packet.size() > way.mtu) return keep_too_long(packet, offload, way.mtu);
     } else if (const size_t headers = headers_of(packet, offload); headers + offload.gso_size > way.mtu) {
       // A super-packet is a stretch of a TCP stream: it is cut where it leaves, and smaller pieces are as good.
-      if (offload.gso_kind() != Offload::kTcp4 || headers >= way.mtu) {
+      if (!is_tcp_stretch(offload) || headers >= way.mtu) {
         ++dropped_too_long_;
         return;
       }
@@ -357,7 +368,8 @@ void Worker::transmit(MutableBytes packet, const Offload& offload, const Way& wa
     }
   }
   std::byte* const begin = packet.data() - ETH_HLEN;
-  const EthernetHeader ethernet{way.destination.bytes, way.source.bytes, be16(ETH_P_IP)};
+  const uint16_t type = is_ipv6(packet) ? ETH_P_IPV6 : ETH_P_IP;
+  const EthernetHeader ethernet{way.destination.bytes, way.source.bytes, be16(type)};
   std::memcpy(begin, &ethernet, sizeof ethernet);
   if (unflushed_.empty() || unflushed_.back() != &port) {
     if (std::ranges::find(unflushed_, &port) == unflushed_.end()) unflushed_.push_back(&port);

@@ -35,7 +35,7 @@ void FlowReceiver::merge(std::span<const FlowRecordSourced> records, TimePoint n
 template <class Record>
 std::optional<Flow> FlowReceiver::merge_one(const Record& record, const IpAddress& client, TimePoint now) {
   const NumberMap::Target target = numbers_.target(record.service, record.server);
-  if (!target.known() || record.state >= kFlowStates) {
+  if (!target.known() || target.family != client.family || record.state >= kFlowStates) {
     ++counts_.refused;
     return std::nullopt;
   }

@@ -292,19 +292,51 @@ TEST(NamesInTable, AreThoseInUse) {
                                      .servers = {{*kept, *service, 8443, Ipv4Address{0x0a00010b}, "w1"}}}));
 }
 
+// As test_names(), but the first service is IPv6.
+Names names_of_both_families() {
+  Names names = test_names();
+  names.services[0].address = *IpAddress::parse("2001:db8::10");
+  return names;
+}
+
+TEST(Ipv6Flows, OfAServiceOfTheOtherFamilyAreRefused) {
+  TestTable table;
+  FlowReceiver receiver(*table);
+  receiver.numbers().set_own(names_of_both_families());
+  ASSERT_TRUE(receiver.numbers().take({.first = true, .last = true, .names = names_of_both_families()}));
+  FlowRecord6 six{};
+  six.client_address = Ipv6Address::parse("2001:db8:c::7")->bytes;
+  six.client_port = 1000;
+  six.service = 2;
+  six.server = 21;
+  six.state = static_cast<uint8_t>(FlowState::kEstablished);
+  six.remaining_ms = 60'000;
+  receiver.merge(std::span<const FlowRecord6>(&six, 1), kBegin);
+  FlowRecord four{};
+  four.client_address = kClient;
+  four.client_port = 1000;
+  four.service = 1;
+  four.server = 11;
+  four.state = six.state;
+  four.remaining_ms = 60'000;
+  receiver.merge(std::span<const FlowRecord>(&four, 1), kBegin);
+  EXPECT_EQ(receiver.counts().refused, 2U);
+  EXPECT_EQ(table.count(), 0U);
+}
+
 TEST(Ipv6Flows, AreToldToThePeerWithTheirWholeAddress) {
   TestTable ours, theirs(256, 9);
   const IpAddress client = *IpAddress::parse("2001:db8:c::7");
   const uint64_t value = tandem_flow_value(11, static_cast<uint8_t>(FlowState::kEstablished), 0, tick_of(kBegin));
   ours->mark_dirty(ours->insert(kTcpNumber, client, 1000, 1, value).flow.index);
-  ours.packet(kClient, 1000, 1, 12, FlowState::kEstablished, kBegin);
+  ours.packet(kClient, 1000, 2, 22, FlowState::kEstablished, kBegin);
   FlowSender sender(*ours, 1);
   Buffer sent;
   EXPECT_EQ(sender.collect(sent, kBegin).flows, 2U);
 
   FlowReceiver receiver(*theirs);
-  receiver.numbers().set_own(test_names());
-  NamesPart all{.first = true, .last = true, .names = test_names()};
+  receiver.numbers().set_own(names_of_both_families());
+  NamesPart all{.first = true, .last = true, .names = names_of_both_families()};
   ASSERT_TRUE(receiver.numbers().take(all));
   for (size_t at = 0; at < sent.size();) {
     const auto* header = wire_at<FrameHeader>(Bytes(sent), at);
@@ -319,7 +351,7 @@ TEST(Ipv6Flows, AreToldToThePeerWithTheirWholeAddress) {
   ASSERT_TRUE(flow.has_value());
   EXPECT_EQ(flow->server(), 11);
   EXPECT_EQ(theirs->client_of(*flow), client);
-  ASSERT_TRUE(theirs.find(kClient, 1000, 1).has_value());
+  ASSERT_TRUE(theirs.find(kClient, 1000, 2).has_value());
 }
 
 // The servers' names stand in the table itself: by them a source finds its flow.

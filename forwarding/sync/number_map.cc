@@ -32,7 +32,8 @@ NumberMap::NumberMap()
       servers_(kNumbers),
       service_of_own_(kNumbers),
       group_of_own_(kNumbers),
-      protocol_of_own_(kNumbers) {}
+      protocol_of_own_(kNumbers),
+      family_of_own_(kNumbers) {}
 
 bool NumberMap::set_own(const Names& names) {
   own_ = names;
@@ -42,6 +43,7 @@ bool NumberMap::set_own(const Names& names) {
   std::map<std::pair<std::string_view, uint8_t>, uint16_t> groups;
   for (const ServiceName& service : own_.services) {
     protocol_of_own_[service.number] = service.protocol;
+    family_of_own_[service.number] = service.address.family;
     group_of_own_[service.number] = groups.try_emplace({service.name, service.protocol}, service.number).first->second;
   }
   for (const ServerName& server : own_.servers) service_of_own_[server.number] = server.service;

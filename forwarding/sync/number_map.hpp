@@ -20,6 +20,7 @@ class NumberMap {
     uint16_t service = 0;
     uint16_t server = 0;
     uint8_t protocol = 0;
+    IpAddress::Family family = IpAddress::Family::kIpv4;  // of the service, and so of its clients
     bool known() const { return server != 0; }
   };
 
@@ -40,7 +41,8 @@ class NumberMap {
     const uint16_t service = services_[peer_service];
     // A pair that does not belong together is none.
     if (service == 0 || server == 0 || group_of_own_[service_of_own_[server]] != group_of_own_[service]) return {};
-    return {.service = service, .server = server, .protocol = protocol_of_own_[service]};
+    return {
+        .service = service, .server = server, .protocol = protocol_of_own_[service], .family = family_of_own_[service]};
   }
 
   bool peer_named() const { return peer_named_; }
@@ -63,6 +65,7 @@ class NumberMap {
   // A service of several addresses or ports has several numbers under one name; this is the first of them.
   std::vector<uint16_t> group_of_own_;
   std::vector<uint8_t> protocol_of_own_;
+  std::vector<IpAddress::Family> family_of_own_;
 };
 
 }  // namespace tandem::forwarding::sync

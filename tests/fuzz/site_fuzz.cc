@@ -23,8 +23,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   // Reading again gives the same.
   TANDEM_ASSERT(read_site(text, "fuzz").site == reading.site);
   for (const Service& service : reading.site->services) {
-    TANDEM_ASSERT(service.port != 0 && service.address.is_v4());
-    for (const Server& server : service.servers) TANDEM_ASSERT(server.port != 0 && server.weight <= 65535);
+    TANDEM_ASSERT(service.port != 0);
+    for (const tandem::IpAddress& address : service.other_addresses)
+      TANDEM_ASSERT(address.family == service.address.family);
+    for (const Server& server : service.servers) {
+      TANDEM_ASSERT(server.port != 0 && server.weight <= 65535);
+      TANDEM_ASSERT(service.forward == ForwardMethod::kTun || server.address.family == service.address.family);
+    }
   }
   for (const VirtualRouter& router : reading.site->virtual_routers) {
     TANDEM_ASSERT(router.id != 0 && !router.addresses.empty() && !router.interface.empty());

@@ -60,7 +60,7 @@ def answer(plug):
 
 
 def serve(port):
-    with socket.create_server(("0.0.0.0", port), backlog=1024) as listener:
+    with socket.create_server(("::", port), family=socket.AF_INET6, backlog=1024, dualstack_ipv6=True) as listener:
         while True:
             plug, _ = listener.accept()
             threading.Thread(target=answer, args=(plug,), daemon=True).start()
@@ -79,8 +79,9 @@ def fetch(host, port, up, down):
 
 
 def echo(port):
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as plug:
-        plug.bind(("0.0.0.0", port))
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as plug:
+        plug.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        plug.bind(("::", port))
         while True:
             data, peer = plug.recvfrom(65536)
             plug.sendto(data, peer)

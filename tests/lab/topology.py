@@ -38,6 +38,7 @@ http {{
   uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
   server {{
     listen {port} backlog=4096;
+    listen [::]:{port} backlog=4096;
     location = /healthz {{ return 200 "ok\\n"; }}
     location = /who {{ return 200 "{name}\\n"; }}
     location = /slow {{ alias {big}; limit_rate {rate}; }}

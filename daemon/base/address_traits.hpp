@@ -1,0 +1,24 @@
+// What is asked of addresses beyond their value and text.
+#pragma once
+
+#include <string>
+
+#include "daemon/base/address.hpp"
+
+namespace tandem {
+
+// Whether the address is of the prefix's family and begins with its bits.
+bool contains(const Prefix& prefix, const IpAddress& address);
+
+inline bool is_multicast(const Ipv6Address& address) {
+  return address.bytes[0] == 0xff;
+}
+// RFC 4291, 2.5.6.
+inline bool is_link_local(const Ipv6Address& address) {
+  return address.bytes[0] == 0xfe && (address.bytes[1] & 0xc0) == 0x80;
+}
+
+// As it is written where a port follows: IPv6 in brackets (RFC 3986, 3.2.2).
+std::string text_before_port(const IpAddress& address);
+
+}  // namespace tandem
