@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/if.h>
 #include <linux/if_tun.h>
+#include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -31,6 +32,17 @@ ifreq request() {
   return result;
 }
 
+// 192.0.0.8/32: RFC 7600, 4.8, for what needs an address and is nobody.
+bool give_address(int socket) {
+  ifreq device = request();
+  auto* const address = reinterpret_cast<sockaddr_in*>(&device.ifr_addr);
+  address->sin_family = AF_INET;
+  address->sin_addr.s_addr = htonl(0xc0000008);
+  if (ioctl(socket, SIOCSIFADDR, &device) != 0) return false;
+  address->sin_addr.s_addr = htonl(0xffffffff);
+  return ioctl(socket, SIOCSIFNETMASK, &device) == 0;
+}
+
 }  // namespace
 
 std::expected<std::unique_ptr<LocalStack>, std::string> LocalStack::open() {
@@ -39,7 +51,8 @@ std::expected<std::unique_ptr<LocalStack>, std::string> LocalStack::open() {
   ifreq device = request();
   device.ifr_flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR;
   if (ioctl(tun.get(), TUNSETIFF, &device) != 0) return failed("TUNSETIFF");
-  // Clients are not beyond this device: strict reverse path filtering would drop them. Loose still asks for a route.
+  // Clients are not beyond this device: strict reverse path filtering would drop them. Loose still asks for a route, and for an
+  // address of the device.
   set("/proc/sys/net/ipv4/conf/" + std::string(kDevice) + "/rp_filter", "2");
   set("/proc/sys/net/ipv6/conf/" + std::string(kDevice) + "/addr_gen_mode", "1");
   const loop::UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
@@ -47,6 +60,7 @@ std::expected<std::unique_ptr<LocalStack>, std::string> LocalStack::open() {
   ifreq size = request();
   size.ifr_mtu = 65535;
   if (ioctl(socket.get(), SIOCSIFMTU, &size) != 0) return failed("SIOCSIFMTU");
+  if (!give_address(socket.get())) return failed("the dummy address");
   ifreq up = request();
   up.ifr_flags = IFF_UP;
   if (ioctl(socket.get(), SIOCSIFFLAGS, &up) != 0) return failed("SIOCSIFFLAGS");

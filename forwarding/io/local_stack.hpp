@@ -6,7 +6,7 @@
 // single flows through (the kernel decides about the first packet before the engine does, and a set of flows is a second flow
 // table), and the loopback device (operators let everything pass that comes from it).
 //
-// The device has no addresses and goes with the process.
+// The device has an address that is nobody's (RFC 7600), because reverse path filtering wants one, and goes with the process.
 #pragma once
 
 #include <cstdint>
