@@ -11,6 +11,7 @@ CHOSEN = [
     ("* tun a connection", "urgent, ecn: tos", "ECN's CE is copied outside (RFC 6040, 4.1); IPVS writes ECT(0), as RFC 3168 had it."),
     ("* tun larger than*", "without df: packets | a byte more: packets",
      "A packet without DF is cut before it is put into the tunnel, so that the server's kernel puts nothing together twice; IPVS cuts the outer one."),
+    ("udp tun fragments*", "all: packets", "Each part goes into the tunnel as it came; IPVS puts the datagram together, encapsulates it and cuts the outer packet."),
     ("udp tun router's fragmentation needed", "*: rest", "The client is told what the router said; IPVS tells the old MTU of its own route once more."),
     ("udp tun router's time exceeded", "*: packets",
      "The outer TTL is ours and not the client's, so what died of it is, to the client, a host that cannot be reached."),
