@@ -25,6 +25,7 @@
 #include "forwarding/io/sender_choice.hpp"
 #include "forwarding/io/server_hops.hpp"
 #include "forwarding/io/silence.hpp"
+#include "forwarding/io/stats_teller.hpp"
 #include "forwarding/io/surroundings.hpp"
 #include "forwarding/io/worker.hpp"
 #include "forwarding/service_table.hpp"
@@ -83,6 +84,12 @@ class Forwarder {
   WorkerStats stats_of(size_t worker) const { return workers_[worker]->stats(); }
   size_t worker_count() const { return workers_.size(); }
   size_t port_count() const { return ports_.size(); }
+  ShellNumbers shell_numbers() {
+    return {.workers_counted = worker_stats(),
+            .workers = worker_count(),
+            .ports = port_count(),
+            .flow_capacity = flows().slots()};
+  }
 
  private:
   struct Port {

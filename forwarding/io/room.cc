@@ -140,7 +140,8 @@ Room::Room(bus::RoomContext& context)
     : context_(context),
       forwarder_(open_forwarder()),
       peer_link_(context.io, forwarder_->flows(), peer_callbacks()),
-      stats_(context.bus, *forwarder_),
+      stats_([&bus = context.bus](bus::Message message) { bus.publish(std::move(message)); },
+             {forwarder_->services(), forwarder_->engines(), [this] { return forwarder_->shell_numbers(); }}),
       passive_(context.bus),
       inquiry_(context.io, *forwarder_,
                [this](bus::Message answer) {

@@ -87,7 +87,7 @@ void StatsTeller::tell(TimePoint now) {
 
 void StatsTeller::tell_servers(TimePoint now) {
   for (auto& [key, account] : servers_) account.met = false;
-  for (const Server* server : forwarder_.services().all_servers()) {
+  for (const Server* server : sources_.services.all_servers()) {
     const std::string key = server->service_name + '/' + server->name;
     const auto [found, is_new] = servers_.try_emplace(key);
     ServerAccount& account = found->second;
@@ -96,7 +96,7 @@ void StatsTeller::tell_servers(TimePoint now) {
     if (!is_new && account.slot != server->slot) services_[server->service_name].gone += account.totals;
     account.slot = server->slot;
     account.met = true;
-    const ServerTraffic traffic = forwarder_.engines().traffic(server->slot);
+    const ServerTraffic traffic = sources_.engines.traffic(server->slot);
     // Connections are counted in the server itself, which begins at 0.
     slot_totals_[server->slot] = {.connections = 0, .traffic = traffic};
     account.totals = ServerTotals{.connections = server->connections.load(), .traffic = traffic}.minus(account.base);
@@ -110,12 +110,12 @@ void StatsTeller::tell_servers(TimePoint now) {
     if (account.is_said && same_numbers(account.said, stats)) continue;
     account.said = stats;
     account.is_said = true;
-    board_.publish(std::move(stats));
+    publish_(std::move(stats));
   }
   std::erase_if(servers_, [&](const auto& each) {
     if (each.second.met) return false;
     services_[each.second.said.service].gone += each.second.totals;
-    board_.publish(bus::Forget{.kind = std::string(bus::ServerStats::kKind), .of_key = each.first});
+    publish_(bus::Forget{.kind = std::string(bus::ServerStats::kKind), .of_key = each.first});
     return true;
   });
 }
@@ -128,7 +128,7 @@ std::vector<bus::NamedCounter> StatsTeller::drops_of(const Service& service, Ser
     const auto reason = static_cast<Counter>(i);
     uint64_t value = 0;
     for (const uint16_t facet : service.facets) {
-      const uint64_t counted = forwarder_.engines().dropped(facet, reason);
+      const uint64_t counted = sources_.engines.dropped(facet, reason);
       slot_drops_[facet][i] = counted;
       value += counted - account.drop_base[facet][i];
     }
@@ -139,7 +139,7 @@ std::vector<bus::NamedCounter> StatsTeller::drops_of(const Service& service, Ser
 
 void StatsTeller::tell_services(TimePoint now) {
   for (auto& [name, account] : services_) account.met = false;
-  for (const Service* service : forwarder_.services().all_services()) {
+  for (const Service* service : sources_.services.all_services()) {
     ServiceAccount& account = services_[service->setting.name];
     account.met = true;
     ServerTotals totals = account.gone;
@@ -159,29 +159,29 @@ void StatsTeller::tell_services(TimePoint now) {
       continue;
     account.said = stats;
     account.is_said = true;
-    board_.publish(std::move(stats));
+    publish_(std::move(stats));
   }
   std::erase_if(services_, [&](const auto& each) {
     if (each.second.met) return false;
-    if (each.second.is_said)
-      board_.publish(bus::Forget{.kind = std::string(bus::ServiceStats::kKind), .of_key = each.first});
+    if (each.second.is_said) publish_(bus::Forget{.kind = std::string(bus::ServiceStats::kKind), .of_key = each.first});
     return true;
   });
 }
 
 void StatsTeller::tell_engine() {
-  const WorkerStats worker = forwarder_.worker_stats();
+  const ShellNumbers shell = sources_.shell();
+  const WorkerStats& worker = shell.workers_counted;
   bus::EngineStats stats{.engine = "af_packet",
-                         .flows = forwarder_.engines().flow_count(),
-                         .flow_capacity = forwarder_.flows().slots(),
+                         .flows = sources_.engines.flow_count(),
+                         .flow_capacity = shell.flow_capacity,
                          .counters = {}};
   for (size_t i = 0; i < static_cast<size_t>(Counter::kCount); ++i) {
     const auto counter = static_cast<Counter>(i);
-    stats.counters.push_back({std::string(name_of(counter)), forwarder_.engines().counted(counter)});
+    stats.counters.push_back({std::string(name_of(counter)), sources_.engines.counted(counter)});
   }
   const auto add = [&](const char* name, uint64_t value) { stats.counters.push_back({name, value}); };
-  add("workers", forwarder_.worker_count());
-  add("ports", forwarder_.port_count());
+  add("workers", shell.workers);
+  add("ports", shell.ports);
   add("port_received", worker.ports.received);
   add("port_receive_dropped", worker.ports.receive_dropped);
   add("port_receive_malformed", worker.ports.receive_malformed);
@@ -201,7 +201,7 @@ void StatsTeller::tell_engine() {
                     same_counters(stats.counters, engine_said_.counters);
   if (same) return;
   engine_said_ = stats;
-  board_.publish(std::move(stats));
+  publish_(std::move(stats));
 }
 
 }  // namespace tandem::forwarding

@@ -3,12 +3,17 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
+#include <utility>
+#include <vector>
 
-#include "daemon/bus/room_link.hpp"
-#include "forwarding/io/forwarder.hpp"
+#include "daemon/bus/messages.hpp"
+#include "forwarding/io/engines.hpp"
+#include "forwarding/io/worker.hpp"
 #include "forwarding/rates.hpp"
+#include "forwarding/service_table.hpp"
 
 namespace tandem::forwarding {
 
@@ -31,9 +36,22 @@ class TrafficMeter {
   Rate connections_, packets_in_, bytes_in_, packets_out_, bytes_out_;
 };
 
+// What the shell counts, beside the engines.
+struct ShellNumbers {
+  WorkerStats workers_counted;
+  uint64_t workers = 0, ports = 0;
+  uint64_t flow_capacity = 0;
+};
+
 class StatsTeller {
  public:
-  StatsTeller(bus::RoomLink& board, Forwarder& forwarder) : board_(board), forwarder_(forwarder) {}
+  struct Sources {
+    const ServiceTable& services;
+    const Engines& engines;
+    std::function<ShellNumbers()> shell;
+  };
+  StatsTeller(std::function<void(bus::Message)> publish, Sources sources)
+      : publish_(std::move(publish)), sources_(std::move(sources)) {}
 
   // Publishes the stats of servers, services and the engine that differ from what was last said; forgets what is gone.
   void tell(TimePoint now);
@@ -63,8 +81,8 @@ class StatsTeller {
   void tell_engine();
   std::vector<bus::NamedCounter> drops_of(const Service& service, ServiceAccount& account);
 
-  bus::RoomLink& board_;
-  Forwarder& forwarder_;
+  std::function<void(bus::Message)> publish_;
+  Sources sources_;
   bus::EngineStats engine_said_;
   std::map<std::string, ServerAccount> servers_;    // by "service/server"
   std::map<std::string, ServiceAccount> services_;  // by name
