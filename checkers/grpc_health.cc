@@ -79,11 +79,11 @@ std::string percent_decoded(std::string_view text) {
   return plain;
 }
 
-Outcome refused(std::string text) {
+Outcome refused(std::string_view text) {
   return {.reason = Reason::kRefusedByWord, .text = printable(text)};
 }
 
-Outcome malformed(std::string text) {
+Outcome malformed(std::string_view text) {
   return {.reason = Reason::kMalformed, .text = printable(text)};
 }
 
