@@ -31,6 +31,11 @@ Request address_request(int type, int flags, int interface_index, const Prefix& 
 Outcome<void> add_address(Connection& connection, int interface_index, const Prefix& prefix, bool network_route) {
   Request request = address_request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, interface_index, prefix);
   request.put_value(IFA_PROTO, kOurAddressTag);
+  // Deprecated from the beginning (RFC 4862, 5.5.4): it is answered on, but this box does not speak from it of itself. Of
+  // several addresses on a link the kernel would otherwise prefer the newest, and checks would come from one that moves.
+  // Of IPv4 it takes the first, which is never ours.
+  if (!prefix.address.is_v4())
+    request.put_value(IFA_CACHEINFO, ifa_cacheinfo{.ifa_prefered = 0, .ifa_valid = 0xffffffff});
   if (!network_route) {
     const uint32_t flags = IFA_F_NOPREFIXROUTE | (prefix.address.is_v4() ? 0 : IFA_F_NODAD);
     request.put_value(IFA_FLAGS, flags);

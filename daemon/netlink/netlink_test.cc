@@ -123,6 +123,14 @@ TEST_F(Kernel, AddsIpv6AddressesWithoutDuplicateDetection) {
   EXPECT_FALSE(has("2001:db8::10/64"));
 }
 
+TEST_F(Kernel, AnIpv6AddressOfOursIsNoSourceOfItsOwnAccord) {
+  run("ip addr add 2001:db8::1/64 dev t0 nodad");
+  ASSERT_TRUE(add_address(kernel(), index_, prefix("2001:db8::10/64")));
+  ASSERT_TRUE(add_address(kernel(), index_, prefix("2001:db8::11/128"), false));
+  for (const char* other : {"2001:db8::12", "2001:db8::77"})
+    EXPECT_EQ(route_to(kernel(), address(other))->preferred_source, address("2001:db8::1"));
+}
+
 TEST_F(Kernel, FindsTheWayToADestination) {
   run("ip route add 203.0.113.0/24 via 192.0.2.254");
   const auto direct = route_to(kernel(), address("192.0.2.77"));
