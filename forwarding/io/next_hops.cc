@@ -154,7 +154,9 @@ void NextHops::on_neighbour(const netlink::Neighbour& neighbour, bool removed, c
   if (known == hops_.end()) return;
   Hop& hop = *known->second;
   hop.usable = !removed && neighbour.usable();
-  hop.confirmed = hop.usable && is_confirmed(neighbour.state);
+  const bool was_confirmed = std::exchange(hop.confirmed, hop.usable && is_confirmed(neighbour.state));
+  // Just gone stale: the next packet asks whether it is still there.
+  if (was_confirmed && !hop.confirmed) hop.asked -= kConfirmEvery;
   if (!hop.usable) return;  // the next packet asks, at most once a second
   hop.way.destination = neighbour.mac;
   release(hop, send);

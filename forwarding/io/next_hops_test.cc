@@ -133,6 +133,16 @@ TEST_F(NextHopsTest, AStaleNeighbourIsUsedAndConfirmedEveryHalfMinute) {
   EXPECT_THAT(ways_, SizeIs(4));
 }
 
+TEST_F(NextHopsTest, ANeighbourThatJustWentStaleIsAskedForWithTheNextPacket) {
+  send_packet();
+  EXPECT_THAT(network_.asked, IsEmpty());
+  hops_.on_neighbour(OneGateway::gateway(netlink::NeighbourState::kStale, kTheirs), false, sender_);
+  send_packet();
+  send_packet();
+  EXPECT_THAT(network_.asked, SizeIs(1));
+  EXPECT_THAT(ways_, SizeIs(3));
+}
+
 TEST_F(NextHopsTest, ANeighbourThatFailedIsNotSentTo) {
   send_packet();
   hops_.on_neighbour(OneGateway::gateway(netlink::NeighbourState::kFailed, {}), false, sender_);
@@ -200,6 +210,18 @@ TEST_F(ServerHopsTest, AServersWayIsToldOnceAndThenWhenItChanges) {
   network_.route_mtu = 1400;
   EXPECT_THAT(hops_.on_route(*Prefix::parse("203.0.113.0/24"), now_), IsEmpty());
   EXPECT_THAT(hops_.on_route(*Prefix::parse("192.0.2.0/24"), now_), SizeIs(1));
+}
+
+TEST_F(ServerHopsTest, ANeighbourThatJustWentStaleIsAskedForAtOnceAndThenEveryHalfMinute) {
+  set();
+  hops_.confirm(now_);
+  EXPECT_THAT(network_.asked, IsEmpty());
+  EXPECT_THAT(hops_.on_neighbour({false, OneGateway::gateway(netlink::NeighbourState::kStale, kTheirs)}), IsEmpty());
+  hops_.confirm(now_);
+  hops_.confirm(now_ + 29s);
+  EXPECT_THAT(network_.asked, SizeIs(1));
+  hops_.confirm(now_ + 30s);
+  EXPECT_THAT(network_.asked, SizeIs(2));
 }
 
 TEST_F(ServerHopsTest, ANeighbourIsAskedForAndFollowed) {

@@ -1,6 +1,7 @@
 #include "forwarding/io/server_hops.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "daemon/base/address_traits.hpp"
 
@@ -67,7 +68,9 @@ std::vector<HopChange> ServerHops::on_neighbour(const netlink::NeighbourChange& 
   for (auto& [address, entry] : entries_) {
     if (entry.hop.ifindex != static_cast<uint32_t>(neighbour.interface_index) || entry.via != neighbour.address)
       continue;
-    entry.confirmed = usable && is_confirmed(neighbour.state);
+    const bool was_confirmed = std::exchange(entry.confirmed, usable && is_confirmed(neighbour.state));
+    // Just gone stale: is it still there? As the kernel asks of a neighbour it uses.
+    if (was_confirmed && !entry.confirmed) entry.asked.reset();
     if (usable == entry.known && (!usable || neighbour.mac == entry.hop.destination_mac)) continue;
     entry.known = usable;
     if (usable) entry.hop.destination_mac = neighbour.mac;

@@ -185,6 +185,7 @@ def test_a_neighbour_that_changes_its_mac_address_in_silence_is_followed(paths):
     director, near = paths.world.hosts["director"], paths.world.hosts["near"]
     director.sysctl(**{"net/ipv4/neigh/eth1/base_reachable_time_ms": 1000, "net/ipv4/neigh/eth1/retrans_time_ms": 200,
                        "net/ipv4/neigh/eth1/delay_first_probe_time": 1})
+    director.ip("neigh", "flush", "dev", "eth1")  # what was confirmed before keeps its old half a minute
     assert paths.who("nat-near") == "near"
     near.sysctl(**{"net/ipv4/conf/eth0/arp_notify": 0})
     change_mac(paths, "near", "eth0")
