@@ -328,3 +328,17 @@ def test_both_families_of_services_come_and_go_with_a_reload(world):
     assert ask() == "" and bench.who() == ALL
     assert bench.seen("ip6 proto 6 and ip6[53] & 4 != 0 and src port 80"), "now the kernel answers"
     assert VIP6 not in bench.director.run("nft", "list", "table", "netdev", "tandem")
+
+
+@pytest.mark.parametrize("method,servers", [("nat", 6), ("dr", 6), ("tun", 6), ("tun", 4)])
+def test_datagrams_in_parts_arrive_and_the_kernel_keeps_silent_about_them(world, method, servers):
+    bench = Bench(world, method, 6, servers)
+    for _ in range(3):
+        assert bench.echo("hello") == "hello"  # three packets alone wait for a neighbour that has to be asked for
+    if method == "tun":
+        with pytest.raises(RuntimeError):  # it is told what fits, and sends smaller parts from then on
+            bench.echo("x" * 6000)
+    for _ in range(3):
+        assert bench.echo("x" * 6000) == "x" * 6000
+    assert bench.seen("ip6[6] == 44"), "they were in parts"
+    bench.no_kernel_interference()
