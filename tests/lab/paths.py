@@ -24,7 +24,7 @@ from pathlib import Path
 
 import yaml
 
-from topology import NGINX, write_pattern
+from topology import NGINX, listen_on, write_pattern
 from world import World, wait_until
 
 VIP = "198.51.100.10"
@@ -125,7 +125,7 @@ class Paths:
         folder.mkdir()
         ports = lambda kind: sorted({server_port_of(kind, way) for way in WAYS if way.endswith(server.name)})  # noqa: E731
         config = folder / "nginx.conf"
-        config.write_text(NGINX.format(folder=folder, port=" backlog=4096; listen ".join(map(str, ports("http"))), name=server.name,
+        config.write_text(NGINX.format(folder=folder, listen=listen_on(*ports("http")), name=server.name,
                                        big=self.big, rate="1500k"))
         server.start("nginx", "-c", config, log=f"{server.name}.nginx.log")
         server.start(PYTHON, "-B", TUNNEL_END, log=f"{server.name}.tunnel.log")

@@ -34,7 +34,7 @@ CASES = {
     "an unknown key": (spoiled(**{"virtual_routers/web/interfaec": "eth0"}), ["interfaec", "interface"]),
     "VRID 300": (spoiled(**{"virtual_routers/web/id": 300}), ["300", "1", "255"]),
     "two services on one address and port": (spoiled(**{"services/api/port": 80}), ["198.51.100.10", "80", "api"]),
-    "a VIP of the wrong family": (spoiled(**{"services/web/address": "2001:db8::10"}), ["2001:db8::10", "IPv4"]),
+    "a VIP of the wrong family": (spoiled(**{"services/web/address": "2001:db8::10"}), ["expected IPv6", "families", "10.0.1.11"]),
     "an address of the wrong family in a router": (
         spoiled(**{"virtual_routers/web/addresses": ["2001:db8::10/640"]}), ["2001:db8::10", "1 to 128"]),
 }

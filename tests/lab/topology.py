@@ -37,8 +37,7 @@ http {{
   client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
   uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
   server {{
-    listen {port} backlog=4096;
-    listen [::]:{port} backlog=4096;
+    {listen}
     location = /healthz {{ return 200 "ok\\n"; }}
     location = /who {{ return 200 "{name}\\n"; }}
     location = /slow {{ alias {big}; limit_rate {rate}; }}
@@ -46,6 +45,11 @@ http {{
   }}
 }}
 """
+
+
+def listen_on(*ports):
+    """What NGINX says of these ports, in both families."""
+    return " ".join(f"listen {port} backlog=4096; listen [::]:{port} backlog=4096;" for port in ports)
 
 
 class WebServer:
@@ -57,7 +61,7 @@ class WebServer:
         self.folder = site.world.folder / name
         self.folder.mkdir()
         self.config = self.folder / "nginx.conf"
-        self.config.write_text(NGINX.format(folder=self.folder, port=site.port_of(name), name=name, big=site.big_file,
+        self.config.write_text(NGINX.format(folder=self.folder, listen=listen_on(site.port_of(name)), name=name, big=site.big_file,
                                             rate=site.slow_rate))
         self.process = None
 
