@@ -36,7 +36,7 @@ Connection::Connection(const asio::any_io_executor& executor, TimePoint deadline
     : socket_(executor), timer_(executor, [this] {
         timed_out_ = true;
         boost::system::error_code ignored;
-        socket_.cancel(ignored);
+        static_cast<void>(socket_.cancel(ignored));
       }) {
   timer_.set(deadline);
 }
@@ -45,7 +45,7 @@ Awaitable<Result<void, Outcome>> Connection::connect(const Target& target) {
   stage_ = Stage::kConnect;
   const auto endpoint = endpoint_of(target.address, target.port);
   boost::system::error_code error;
-  socket_.open(endpoint.protocol(), error);
+  static_cast<void>(socket_.open(endpoint.protocol(), error));
   if (!error) error = choose_way(socket_.native_handle(), *target.check);
   if (error) co_return done_or(*this, error);
   // Lingering stays as it is: the close is an orderly FIN. A reset (SO_LINGER 0) would spare TIME_WAIT here, at the
@@ -70,7 +70,7 @@ Awaitable<Result<void, Outcome>> Connection::wait(Socket::wait_type direction) {
   co_return done_or(*this, error);
 }
 
-Outcome Connection::fail(Reason reason, std::string text, int64_t number) const {
+Outcome Connection::fail(Reason reason, std::string_view text, int64_t number) const {
   return {.reason = reason, .stage = stage_, .number = number, .text = printable(text)};
 }
 

@@ -46,7 +46,7 @@ class Connection final : public ByteStream {
   const Warning& warning() const { return warning_; }
 
   void enter(Stage stage) { stage_ = stage; }
-  Outcome fail(Outcome::Reason reason, std::string text = {}, int64_t number = 0) const;
+  Outcome fail(Outcome::Reason reason, std::string_view text = {}, int64_t number = 0) const;
   Outcome fail(const boost::system::error_code& error) const;
 
   // Reads away what has already come, at most 64 KB: the close that follows is then an orderly one (FIN) and no reset,

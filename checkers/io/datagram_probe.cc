@@ -53,7 +53,7 @@ class Datagram {
       : socket_(executor), timer_(executor, [this] {
           timed_out_ = true;
           boost::system::error_code ignored;
-          socket_.cancel(ignored);
+          static_cast<void>(socket_.cancel(ignored));
         }) {
     timer_.set(deadline);
   }
@@ -64,7 +64,7 @@ class Datagram {
     const int fd = ::socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
     if (fd < 0) return last_error();
     boost::system::error_code error;
-    socket_.assign(asio::generic::datagram_protocol(family, protocol), fd, error);
+    static_cast<void>(socket_.assign(asio::generic::datagram_protocol(family, protocol), fd, error));
     if (!error) error = choose_way(fd, *target.check);
     socklen_t size = 0;
     const sockaddr_storage name = name_of(target.address, target.port, size);
