@@ -105,9 +105,11 @@ class World:
     made = 0
     open = []  # a drill may have several at a time; a signal ends them all
 
-    def __init__(self):
+    def __init__(self, **sysctls):
+        """`sysctls`: what each host has from its beginning, as Host.sysctl takes it."""
         sweep()
         World.made += 1
+        self.sysctls = sysctls
         self.prefix = f"td{os.getpid()}-{World.made}-"
         self.folder = Path(tempfile.mkdtemp(prefix=f"tandem-lab-{os.getpid()}-"))
         self.at_close = []  # called first, however the world ends
@@ -138,6 +140,7 @@ class World:
 
     def host(self, name):
         self.hosts[name] = Host(self, name)
+        self.hosts[name].sysctl(**self.sysctls)
         return self.hosts[name]
 
     def switch(self, name):
