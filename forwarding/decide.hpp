@@ -2,8 +2,9 @@
 // service it is for, which flow it belongs to, where a new flow goes, what its TCP state becomes.
 // It writes the flow table and the connection counts; it touches no byte of the packet.
 //
-// A packet is looked at in this order: an ICMP error about a flow; a client's packet to a service;
-// a NAT server's answer. Anything else is not ours.
+// A packet is looked at in this order: an ICMP error about a flow; AH and ESP, which follow a flow's key exchange; a client's
+// packet to a service; a server's answer, to an address of a fullnat pool or to a client. Anything else is not ours. decide.cc
+// has what comes from clients, decide_answers.cc what comes back.
 #pragma once
 
 #include <cstdint>
@@ -47,6 +48,9 @@ struct Decision {
   // Of fullnat: the source that the server sees, in what goes to it; the client, in what goes there.
   EndPoint end;
 };
+inline Decision drop(Counter reason, uint16_t facet = 0) {
+  return {Step::kDrop, reason, 0, facet};
+}
 
 class Decider {
  public:

@@ -180,11 +180,7 @@ void Engine::break_off(Packet& packet, const Decision& decision, TimePoint now, 
   tandem_recipe own;
   Decision onward = decision;
   onward.step = Step::kToClient;
-  const tandem_recipe& recipe = recipe_for(packet, onward, own);
-  if (recipe.method == TANDEM_FULLNAT)
-    full_nat_to_client(packet, recipe, decision.end);
-  else
-    nat_to_client(packet, recipe);
+  translate(packet, onward, recipe_for(packet, onward, own));
   if (answers_.reset_onward(packet, now, outputs)) counters_.add(Counter::kResets);
 }
 

@@ -17,10 +17,6 @@ namespace {
 using namespace testing;
 using ::testing::HasSubstr;
 
-IpAddress any(std::string_view text) {
-  return IpAddress::parse(text).value();
-}
-
 ServiceSetting full(std::vector<IpAddress> pool = {ip("10.0.0.100")}) {
   ServiceSetting setting = web(TANDEM_FULLNAT);
   for (ServerSetting& server : setting.servers) server.port = 8080;
@@ -29,11 +25,11 @@ ServiceSetting full(std::vector<IpAddress> pool = {ip("10.0.0.100")}) {
 }
 
 ServiceSetting full6() {
-  ServiceSetting setting = full({any("fd00::100")});
+  ServiceSetting setting = full({any_ip("fd00::100")});
   setting.name = "web6";
-  setting.vip = any("2001:db8::10");
-  setting.servers[0].address = any("fd00::1");
-  setting.servers[1].address = any("fd00::2");
+  setting.vip = any_ip("2001:db8::10");
+  setting.servers[0].address = any_ip("fd00::1");
+  setting.servers[1].address = any_ip("fd00::2");
   return setting;
 }
 
@@ -354,7 +350,7 @@ TEST(Sources, HaveNumbersThatStayWithTheirAddresses) {
   std::map<IpAddress, uint16_t> numbers;
   for (const IpAddress& address : many) numbers[address] = sources.number_of(address);
   EXPECT_TRUE(std::ranges::all_of(numbers, [](const auto& each) { return each.second != 0; }));
-  EXPECT_THAT(sources.take_pools(std::vector<IpAddress>{any("fd00::1")}), ::testing::ElementsAre(any("fd00::1")))
+  EXPECT_THAT(sources.take_pools(std::vector<IpAddress>{any_ip("fd00::1")}), ::testing::ElementsAre(any_ip("fd00::1")))
       << "none is left, because flows may know the former ones";
   EXPECT_EQ(sources.number_of(many[5]), 0) << "of no pool any more";
   sources.take_pools(std::vector<IpAddress>{many[5]});

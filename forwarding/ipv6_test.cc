@@ -8,6 +8,7 @@
 namespace tandem::forwarding {
 namespace {
 
+using testing::any_ip;
 using testing::Director;
 using testing::dns;
 using testing::Frame;
@@ -16,18 +17,14 @@ using testing::PacketBuilder;
 using testing::Sent;
 using testing::web;
 
-IpAddress six(std::string_view text) {
-  return Ipv6Address::parse(text).value();
-}
-
 constexpr std::string_view kClient = "2001:db8:c::7";
 constexpr std::string_view kVip = "2001:db8::10";
 
 ServiceSetting web6(tandem_method method = TANDEM_NAT) {
   ServiceSetting setting = web(method);
-  setting.vip = six(kVip);
-  setting.servers[0].address = six("fd00::1");
-  setting.servers[1].address = six("fd00::2");
+  setting.vip = any_ip(kVip);
+  setting.servers[0].address = any_ip("fd00::1");
+  setting.servers[1].address = any_ip("fd00::2");
   return setting;
 }
 
@@ -68,8 +65,8 @@ TEST(Ipv6, OneServiceNameCanHaveBothFamiliesInFrontOfTheirOwnServices) {
 TEST(Ipv6, UdpIsAnsweredAsWell) {
   Director director;
   ServiceSetting setting = dns();
-  setting.vip = six(kVip);
-  setting.servers[0].address = six("fd00::3");
+  setting.vip = any_ip(kVip);
+  setting.servers[0].address = any_ip("fd00::3");
   director.apply({setting});
   EXPECT_EQ(director.line(packet().ipv6(kClient, kVip).udp(5000, 53).payload(40)),
             "to ns1: [2001:db8:c::7]:5000 > [fd00::3]:5300 udp ttl 63");
@@ -111,7 +108,7 @@ TEST(Ipv6, ATunnelCarriesIpv6InIpv6) {
 TEST(Ipv6, AnIpv4ServiceCanHaveIpv6ServersBehindATunnel) {
   Director director;
   ServiceSetting setting = web(TANDEM_TUN);
-  setting.servers[1].address = six("fd00::2");
+  setting.servers[1].address = any_ip("fd00::2");
   director.apply({setting});
   director.services.set_next_hop(director.services.server_slot("web", "web2"), way(1500));
   EXPECT_EQ(director.line(testing::from_client().syn()),
@@ -156,7 +153,7 @@ TEST(Ipv6, WithoutServersTcpIsResetAndUdpIsToldSo) {  // RFC 4443, 3.1
   Director director;
   ServiceSetting tcp = web6(), udp = dns();
   tcp.servers.clear();
-  udp.vip = six(kVip);
+  udp.vip = any_ip(kVip);
   udp.servers.clear();
   director.apply({tcp, udp});
   EXPECT_EQ(director.line(from_client().syn()),
@@ -276,7 +273,7 @@ TEST(Ipv6, AFlowIsFoundByTheWholeAddressAndEndsWithTime) {
   testing::Mapping mapping(FlowTable::bytes_needed(64));
   FlowTable flows = testing::format_table(mapping, 64);
   for (uint16_t i = 1; i <= 100; ++i) {
-    Ipv6Address client = six("2001:db8::").v6;
+    Ipv6Address client = any_ip("2001:db8::").v6;
     client.bytes[14] = static_cast<uint8_t>(i % 7);
     client.bytes[15] = static_cast<uint8_t>(i);
     const auto in = flows.insert(kTcp, client, 5, 1, i);
@@ -291,7 +288,7 @@ TEST(Ipv6, AFlowIsFoundByTheWholeAddressAndEndsWithTime) {
   }
   const auto again = FlowTable::attach(mapping.bytes());
   ASSERT_TRUE(again.has_value());
-  EXPECT_EQ(again->find(kTcp, six("2001:db8::101"), 5, 1)->value, 1u);
+  EXPECT_EQ(again->find(kTcp, any_ip("2001:db8::101"), 5, 1)->value, 1u);
 }
 
 }  // namespace

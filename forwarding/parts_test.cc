@@ -15,10 +15,6 @@ namespace {
 using namespace testing;
 using ::testing::ElementsAre;
 
-IpAddress six(std::string_view text) {
-  return IpAddress::parse(text).value();
-}
-
 ServiceSetting dns_by(tandem_method method) {
   ServiceSetting setting = dns();
   setting.method = method;
@@ -29,8 +25,8 @@ ServiceSetting dns_by(tandem_method method) {
 ServiceSetting dns6() {
   ServiceSetting setting = dns();
   setting.name = "dns6";
-  setting.vip = six("2001:db8::10");
-  setting.servers[0].address = six("fd00::3");
+  setting.vip = any_ip("2001:db8::10");
+  setting.servers[0].address = any_ip("fd00::3");
   return setting;
 }
 

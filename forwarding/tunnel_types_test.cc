@@ -16,10 +16,6 @@ namespace {
 using namespace testing;
 using ::testing::HasSubstr;
 
-IpAddress any(std::string_view text) {
-  return IpAddress::parse(text).value();
-}
-
 struct Shape {
   TunnelSetting tunnel;
   bool six_inside = false;
@@ -50,14 +46,14 @@ std::string text_of(const Shape& shape) {
 struct Tunnelling : Director {
   explicit Tunnelling(const Shape& of, uint16_t mtu = 1500) : shape(of) {
     ServiceSetting setting = web(TANDEM_TUN);
-    setting.vip = any(vip());
+    setting.vip = any_ip(vip());
     setting.servers.resize(1);
-    setting.servers[0].address = any(shape.six_outside ? "fd00::1" : "10.0.0.1");
+    setting.servers[0].address = any_ip(shape.six_outside ? "fd00::1" : "10.0.0.1");
     setting.servers[0].tunnel = shape.tunnel;
     apply({setting});
     services.set_next_hop(
         server("web", "web1").slot,
-        {.ifindex = 1, .mtu = mtu, .tunnel_source = any(shape.six_outside ? "fd00::ff" : "10.0.0.254")});
+        {.ifindex = 1, .mtu = mtu, .tunnel_source = any_ip(shape.six_outside ? "fd00::ff" : "10.0.0.254")});
     send(client().syn());
   }
   const char* vip() const { return shape.six_inside ? "2001:db8::10" : "198.51.100.10"; }

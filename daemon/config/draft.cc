@@ -17,12 +17,6 @@ Place value_place(const Entry& entry) {
   return entry.value->place;
 }
 
-// Takes a value into a member that already holds the zero or the struct's default.
-template <class Member, class Value>
-void take(Member& member, const std::optional<Value>& value) {
-  if (value) member = static_cast<Member>(*value);
-}
-
 class DraftReader {
  public:
   explicit DraftReader(Findings& findings) : findings_(findings) {}

@@ -8,11 +8,6 @@
 namespace tandem::config {
 namespace {
 
-template <class Member, class Value>
-void take(Member& member, const std::optional<Value>& value) {
-  if (value) member = static_cast<Member>(*value);
-}
-
 void read_timeouts(const Entry& entry, Findings& findings, Protocol protocol, FlowTimeouts& timeouts) {
   Fields fields(findings, Section::kTimeouts, *entry.value, entry.key_place);
   for (const auto& [name, member] : {std::pair("established", &timeouts.established),

@@ -13,11 +13,6 @@ namespace {
 // A weight in hundredths still fits.
 constexpr uint32_t kMostSharedWeight = 655;
 
-template <class Member, class Value>
-void take(Member& member, const std::optional<Value>& value) {
-  if (value) member = static_cast<Member>(*value);
-}
-
 bool counts(const NamedCheck& named) {
   return !named.check.weight_when_down;
 }

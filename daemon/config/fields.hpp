@@ -18,6 +18,12 @@
 
 namespace tandem::config {
 
+// Takes a value into a member that already holds the zero or the struct's default.
+template <class Member, class Value>
+void take(Member& member, const std::optional<Value>& value) {
+  if (value) member = static_cast<Member>(*value);
+}
+
 class Fields {
  public:
   // `place` is where the map's own key stands; `node` may be anything. An empty map may be left out ("tcp:") when the

@@ -37,6 +37,12 @@ inline Ipv4Address ip(std::string_view text) {
   TANDEM_ASSERT(address.has_value());
   return *address;
 }
+// Of either family.
+inline IpAddress any_ip(std::string_view text) {
+  const auto address = IpAddress::parse(text);
+  TANDEM_ASSERT(address.has_value());
+  return *address;
+}
 
 struct Sent {
   Frame frame;

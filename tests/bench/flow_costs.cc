@@ -22,6 +22,7 @@
 #include "daemon/base/assert.hpp"
 #include "daemon/base/checksum.hpp"
 #include "forwarding/engine.hpp"
+#include "forwarding/testing/director.hpp"
 #include "forwarding/testing/packet_builder.hpp"
 
 namespace {
@@ -29,6 +30,7 @@ namespace {
 using namespace tandem;
 using namespace tandem::forwarding;
 using forwarding::testing::packet;
+using forwarding::testing::web;
 
 constexpr uint32_t kBuckets = 1 << 19;  // the daemon's: 2 M slots
 constexpr size_t kBatch = 64;
@@ -39,10 +41,6 @@ double seconds(clockid_t clock = CLOCK_MONOTONIC) {
   timespec t{};
   clock_gettime(clock, &t);
   return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
-}
-
-Ipv4Address ip(const char* text) {
-  return *Ipv4Address::parse(text);
 }
 
 class Memory {
@@ -76,16 +74,7 @@ FlowTable table_in(Memory& memory) {
 struct Site {
   explicit Site(tandem_method method)
       : memory(FlowTable::bytes_needed(kBuckets)), flows(table_in(memory)), services(flows) {
-    ServiceSetting setting;
-    setting.name = "web";
-    setting.vip = ip("198.51.100.10");
-    setting.port = 80;
-    setting.method = method;
-    setting.scheduler.kind = SchedulerKind::kRoundRobin;
-    setting.active = true;
-    const uint16_t port = method == TANDEM_NAT ? 8080 : 80;
-    setting.servers = {{"web1", ip("10.0.0.1"), port, 1, true}, {"web2", ip("10.0.0.2"), port, 1, true}};
-    services.apply({setting}, now);
+    services.apply({web(method)}, now);
   }
   TimePoint now{Duration(1000s)};
   Memory memory;
