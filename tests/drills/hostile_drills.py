@@ -3,8 +3,6 @@
 The checkers room alone, as a process, in a namespace in which 10.77.0.0/16 is here.
 """
 
-import ctypes
-import os
 import resource
 import subprocess
 import threading
@@ -15,7 +13,7 @@ import drill as settings
 from certificates import Certificates
 from drill import drill
 from supervisor import RoomProcess
-from world import run as run_command
+from world import entered
 
 INTERVAL, TIMEOUT, CROWD = 2.0, 1.0, 1000
 IN_TIME = ("silent", "slow", "tls-stall")
@@ -62,24 +60,6 @@ def read_ports(process):
     raise RuntimeError("the hostile servers did not begin")
 
 
-class InNamespace:
-    """This thread in the namespace of a host, for what it starts meanwhile."""
-
-    def __init__(self, host):
-        self.path = f"/run/netns/{host.ns}"
-
-    def __enter__(self):
-        self.libc = ctypes.CDLL(None, use_errno=True)
-        self.home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-        there = os.open(self.path, os.O_RDONLY)
-        assert self.libc.setns(there, 0x40000000) == 0
-        os.close(there)
-
-    def __exit__(self, *_):
-        assert self.libc.setns(self.home, 0x40000000) == 0
-        os.close(self.home)
-
-
 def lateness(log, begin, end):
     """By how much the good one was asked later than its interval and the jitter allow."""
     times = [float(line.split()[2]) for line in log.read_text().splitlines() if line.startswith("good at ")]
@@ -115,7 +95,7 @@ def hostile(run, world):
     threading.Thread(target=keep, daemon=True).start()
     threading.Thread(target=lambda: [None for _ in bad_crowd.stdout], daemon=True).start()
     seconds = 60 if run.options.long else 12
-    with InNamespace(host):
+    with entered(host.ns):
         room = RoomProcess(Path(run.options.bin) / "tandem-checkers-room", site(ports, 0))
     with room:
         room.listen(3)

@@ -16,9 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "lab"))
 
-import yaml  # noqa: E402
-
-from topology import DIRECTORS, GATEWAY, PRIORITY, VIP, Director  # noqa: E402
+from topology import DIRECTORS, GATEWAY, PRIORITY, VIP, Director, write_site  # noqa: E402
 from world import World, _die_with_parent, wait_until  # noqa: E402
 
 VIP6 = "2001:db8::10"
@@ -147,9 +145,7 @@ class MixedSite:
         return document
 
     def write(self):
-        temporary = self.file.with_suffix(".new")
-        temporary.write_text(yaml.safe_dump(self.document, sort_keys=False))
-        temporary.rename(self.file)
+        write_site(self.file, self.document)
 
     def start(self):
         """Both on; returns once dir-a is active, every server is up on both and both are in step."""

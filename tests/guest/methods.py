@@ -22,6 +22,8 @@ import threading
 import time
 from pathlib import Path
 
+from namespaces import run, start_forwarder, within
+
 SCTP = 132
 SMALL_MTU = 1400
 UP, DOWN = 200_000, 200_000
@@ -40,17 +42,6 @@ TUNNELS = {
 SCTP_METHODS = {"nat": 13868, "fullnat": 13868, "dr": 3868, "tun": 3868}
 
 
-def run(*words, **more):
-    result = subprocess.run([str(w) for w in words], capture_output=True, text=True, **more)
-    if result.returncode != 0:
-        raise RuntimeError(f"{' '.join(map(str, words))}: {result.stderr}")
-    return result.stdout
-
-
-def inside(namespace, *words):
-    return ["ip", "netns", "exec", namespace, *map(str, words)]
-
-
 def ip(namespace, *words):
     return run("ip", "-n", namespace, *words)
 
@@ -59,9 +50,9 @@ def make(namespace, **settings):
     run("ip", "netns", "add", namespace)
     ip(namespace, "link", "set", "lo", "up")
     for knob in ("net.ipv4.conf.all.rp_filter", "net.ipv4.conf.default.rp_filter"):
-        run(*inside(namespace, "sysctl", "-q", "-w", f"{knob}=0"))
+        run(*within(namespace, "sysctl", "-q", "-w", f"{knob}=0"))
     for knob, value in settings.items():
-        run(*inside(namespace, "sysctl", "-q", "-w", f"{knob.replace('__', '.')}={value}"))
+        run(*within(namespace, "sysctl", "-q", "-w", f"{knob.replace('__', '.')}={value}"))
 
 
 def cable(namespace, device, bridge, address, mtu=1500):
@@ -71,7 +62,7 @@ def cable(namespace, device, bridge, address, mtu=1500):
     ip(namespace, "addr", "add", address, "dev", device)
     ip(namespace, "link", "set", device, "up")
     # SCTP's super-packets are what the packet socket cannot tell (forwarding/README.md, Limits).
-    run(*inside(namespace, "ethtool", "-K", device, "tx-sctp-segmentation", "off"))
+    run(*within(namespace, "ethtool", "-K", device, "tx-sctp-segmentation", "off"))
 
 
 class Site:
@@ -115,7 +106,7 @@ class Site:
             ip(host, "fou", "add", "port", tunnel.get("port", 6080), "gue")
         ip(host, "link", "add", "tunnel", *device[:2], "local", address, "remote", "10.0.1.2", *device[2:])
         ip(host, "link", "set", "tunnel", "up")
-        run(*inside(host, "sysctl", "-q", "-w", "net.ipv4.conf.tunnel.rp_filter=0"))
+        run(*within(host, "sysctl", "-q", "-w", "net.ipv4.conf.tunnel.rp_filter=0"))
         ip(host, "addr", "add", f"{vip}/32", "dev", "lo")
         self.services[name] = {"address": vip, "port": 9000, "forward": "tun", "tunnel": tunnel, "check": "none",
                                "servers": {host: {"address": address}}}
@@ -138,24 +129,20 @@ class Site:
         if method == "tun":
             ip(host, "link", "add", "tunnel", "type", "ipip", "local", address, "remote", "10.0.1.2")
             ip(host, "link", "set", "tunnel", "up")
-            run(*inside(host, "sysctl", "-q", "-w", "net.ipv4.conf.tunnel.rp_filter=0"))
+            run(*within(host, "sysctl", "-q", "-w", "net.ipv4.conf.tunnel.rp_filter=0"))
         self.services[f"sctp-{method}"] = service
         self.start(host, "serve", "sctp", port)
         return vip
 
     def start(self, namespace, *words):
-        process = subprocess.Popen(inside(namespace, sys.executable, "-B", __file__, *words), stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(within(namespace, sys.executable, "-B", __file__, *words), stdout=subprocess.PIPE, text=True)
         assert process.stdout.readline() == "serving\n"
         return process
 
     def direct(self, programs, folder):
         site = folder / "site.yaml"
         site.write_text(json.dumps({"site": "guest", "directors": {"d": {}}, "services": self.services}))
-        process = subprocess.Popen(inside("director", programs / "forwarder_alone", site, folder), stdout=subprocess.PIPE, text=True)
-        line = process.stdout.readline()
-        assert line == "ready\n", line
-        time.sleep(2)
-        return process
+        return start_forwarder("director", programs, site, folder)
 
 
 def plug_of(protocol):
@@ -219,7 +206,7 @@ def main(programs):
     for name, vip in vips.items():
         protocol, port = ("sctp", 3868) if name.startswith("sctp") else ("tcp", 9000)
         began = time.monotonic()
-        fetched = subprocess.run(inside("client", sys.executable, "-B", __file__, "fetch", protocol, vip, port),
+        fetched = subprocess.run(within("client", sys.executable, "-B", __file__, "fetch", protocol, vip, port),
                                  capture_output=True, text=True)
         result = f"{UP + DOWN} bytes in {time.monotonic() - began:.1f} s" if fetched.returncode == 0 else "FAILED"
         if name in TUNNELS:

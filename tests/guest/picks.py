@@ -18,6 +18,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from namespaces import run, start_forwarder, within
+
 VIP = "198.51.100.10"
 SERVERS = ("10.9.0.1", "10.9.0.2", "10.9.0.3", "10.9.0.4")
 WEIGHTS = (3, 1, 2, 5)
@@ -44,43 +46,35 @@ SERVICES["thresholds-upper"] = (["rr"], {"scheduler": "rr"}, ["-x", "16"], {"upp
 RANDOM = {"twos"}
 
 
-def run(*words, **more):
-    return subprocess.run([str(w) for w in words], check=True, capture_output=True, text=True, **more).stdout
-
-
-def inside(namespace, *words):
-    return ["ip", "netns", "exec", namespace, *map(str, words)]
-
-
 class Ends:
     """The client's two links; sends a TCP segment to both directors."""
 
     def __init__(self):
         for name in ("client", "ipvs", "tandem"):
             run("ip", "netns", "add", name)
-            run(*inside(name, "ip", "link", "set", "lo", "up"))
+            run(*within(name, "ip", "link", "set", "lo", "up"))
         self.plugs = []
         for number, name in enumerate(("ipvs", "tandem")):
             ours, theirs = f"to-{name}", "eth0"
             run("ip", "link", "add", ours, "netns", "client", "address", f"02:00:00:00:0{number}:01", "type", "veth",
                 "peer", "name", theirs, "netns", name, "address", f"02:00:00:00:0{number}:02")
-            run(*inside("client", "ip", "link", "set", ours, "up"))
-            run(*inside(name, "ip", "link", "set", theirs, "up"))
-            run(*inside(name, "ip", "addr", "add", f"{VIP}/24", "dev", theirs))
-            run(*inside(name, "ip", "route", "add", "default", "via", "198.51.100.1"))
-            run(*inside(name, "ip", "neigh", "add", "198.51.100.1", "lladdr", f"02:00:00:00:0{number}:01", "dev", theirs))
-            run(*inside(name, "ip", "link", "add", "servers", "type", "dummy"))
-            run(*inside(name, "ip", "link", "set", "servers", "up"))
-            run(*inside(name, "ip", "addr", "add", "10.9.0.254/24", "dev", "servers"))
+            run(*within("client", "ip", "link", "set", ours, "up"))
+            run(*within(name, "ip", "link", "set", theirs, "up"))
+            run(*within(name, "ip", "addr", "add", f"{VIP}/24", "dev", theirs))
+            run(*within(name, "ip", "route", "add", "default", "via", "198.51.100.1"))
+            run(*within(name, "ip", "neigh", "add", "198.51.100.1", "lladdr", f"02:00:00:00:0{number}:01", "dev", theirs))
+            run(*within(name, "ip", "link", "add", "servers", "type", "dummy"))
+            run(*within(name, "ip", "link", "set", "servers", "up"))
+            run(*within(name, "ip", "addr", "add", "10.9.0.254/24", "dev", "servers"))
             for server in SERVERS:
-                run(*inside(name, "ip", "neigh", "add", server, "lladdr", "02:00:00:00:09:09", "dev", "servers"))
+                run(*within(name, "ip", "neigh", "add", server, "lladdr", "02:00:00:00:09:09", "dev", "servers"))
             for setting in ("net.ipv4.ip_forward=1", "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.eth0.rp_filter=0"):
-                run(*inside(name, "sysctl", "-q", "-w", setting))
+                run(*within(name, "sysctl", "-q", "-w", setting))
         self.frames = [bytes.fromhex(f"02000000 0{n}02 02000000 0{n}01 0800".replace(" ", "")) for n in range(2)]
 
     def open(self):
         """Raw sockets are made by a child in the client's namespace, which sends what it is told."""
-        self.child = subprocess.Popen(inside("client", sys.executable, "-B", __file__, "send"), stdin=subprocess.PIPE,
+        self.child = subprocess.Popen(within("client", sys.executable, "-B", __file__, "send"), stdin=subprocess.PIPE,
                                       stdout=subprocess.PIPE, text=True)
 
     def settle(self):
@@ -130,9 +124,9 @@ def start_ipvs(ports):
             del SERVICES[name]
     for name, (words, _, server_words, _) in SERVICES.items():
         service = f"{VIP}:{ports[name]}"
-        run(*inside("ipvs", "ipvsadm", "-A", "-t", service, "-s", *words))
+        run(*within("ipvs", "ipvsadm", "-A", "-t", service, "-s", *words))
         for server, weight in zip(SERVERS, WEIGHTS):
-            run(*inside("ipvs", "ipvsadm", "-a", "-t", service, "-r", f"{server}:80", "-m", "-w", weight, *server_words))
+            run(*within("ipvs", "ipvsadm", "-a", "-t", service, "-r", f"{server}:80", "-m", "-w", weight, *server_words))
 
 
 def write_site(site, ports, weights):
@@ -147,16 +141,12 @@ def write_site(site, ports, weights):
 def start_tandem(folder, programs, ports):
     site = folder / "site.yaml"
     write_site(site, ports, WEIGHTS)
-    process = subprocess.Popen(inside("tandem", programs / "forwarder_alone", site, folder), stdout=subprocess.PIPE, text=True)
-    assert process.stdout.readline() == "ready\n"
-    # "ready" is said when the filters stand; ports open at once after it.
-    time.sleep(2)
-    return process
+    return start_forwarder("tandem", programs, site, folder)
 
 
 def drain(process, folder, ports):
     for name, (_, _, server_words, _) in SERVICES.items():
-        run(*inside("ipvs", "ipvsadm", "-e", "-t", f"{VIP}:{ports[name]}", "-r", f"{SERVERS[DRAINED]}:80", "-m", "-w", 0, *server_words))
+        run(*within("ipvs", "ipvsadm", "-e", "-t", f"{VIP}:{ports[name]}", "-r", f"{SERVERS[DRAINED]}:80", "-m", "-w", 0, *server_words))
     write_site(folder / "site.yaml", ports, [0 if i == DRAINED else weight for i, weight in enumerate(WEIGHTS)])
     process.send_signal(signal.SIGHUP)
     assert process.stdout.readline() == "reloaded\n"
@@ -166,7 +156,7 @@ def of_ipvs(ports):
     """(service, client, port) -> server"""
     services = {port: name for name, port in ports.items()}
     picks = {}
-    for line in run(*inside("ipvs", "cat", "/proc/net/ip_vs_conn")).splitlines():
+    for line in run(*within("ipvs", "cat", "/proc/net/ip_vs_conn")).splitlines():
         words = line.split()
         if words[0] != "TCP" or words[2] == "0000":  # a template
             continue

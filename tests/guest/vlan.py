@@ -5,8 +5,6 @@
 Runs inside the guest, whose kernel has VLAN devices. Exit status 1: something is not as it should be, and said.
 """
 
-import contextlib
-import ctypes
 import json
 import select
 import signal
@@ -18,6 +16,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lab"))
 from frames import ACK, RST, SYN, ethernet, ipv4, tcp, tell_ipv4
+from namespaces import run, start_forwarder, within
+from world import entered
 
 TAGGED, UNTAGGED = "198.51.100.10", "203.0.113.10"  # VIPs
 SERVER, INSIDE = "10.9.0.1", "10.9.0.254"
@@ -25,23 +25,6 @@ CLIENTS = {TAGGED: "198.51.100.7", UNTAGGED: "203.0.113.7"}
 CLIENT_MAC, DIRECTOR_MAC = "02:00:00:00:00:01", "02:00:00:00:00:02"
 BULK = Path(__file__).parents[1] / "lab" / "bulk.py"
 PYTHON = sys.executable
-_libc = ctypes.CDLL(None, use_errno=True)
-
-
-def run(*words, **more):
-    return subprocess.run([str(w) for w in words], check=True, capture_output=True, text=True, timeout=60, **more).stdout
-
-
-def within(namespace, *words):
-    return ["ip", "netns", "exec", namespace, *map(str, words)]
-
-
-@contextlib.contextmanager
-def inside(namespace):
-    with open("/proc/self/ns/net") as home, open(f"/run/netns/{namespace}") as there:
-        assert _libc.setns(there.fileno(), 0) == 0
-        yield
-        assert _libc.setns(home.fileno(), 0) == 0
 
 
 def commands(namespace, *lines):
@@ -81,9 +64,7 @@ class Director:
         for name, service in services.items():
             service["servers"]["only"]["port"] += int(name[-1]) * 10
         site.write_text(json.dumps({"site": "guest", "directors": {"d": {}}, "services": services}))
-        self.process = subprocess.Popen(within("director", programs / "forwarder_alone", site, folder), stdout=subprocess.PIPE, text=True)
-        assert self.process.stdout.readline() == "ready\n"
-        time.sleep(2)
+        self.process = start_forwarder("director", programs, site, folder)
 
     def counters(self):
         time.sleep(0.5)
@@ -100,12 +81,12 @@ class Director:
 
 def fetch(vip, up, down):
     import bulk
-    with inside("client"):
+    with entered("client"):
         return bulk.fetch(vip, 9000, up, down)
 
 
 def echo(vip, text, count=1):
-    with inside("client"):
+    with entered("client"):
         plug = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     with plug:
         plug.settimeout(5)
@@ -120,7 +101,7 @@ class Sniffer:
 
     def __init__(self):
         SOL_PACKET, PACKET_AUXDATA = 263, 8
-        with inside("client"):
+        with entered("client"):
             self.plug = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
         self.plug.bind(("eth0", 3))
         self.plug.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
@@ -179,7 +160,7 @@ def syn_by_hand(sniffer, vlan, priority, vip, port):
     packet = ipv4(source, vip, 6, tcp(source, vip, port, 9000, SYN))
     tag = (priority << 13 | vlan).to_bytes(2, "big") + b"\x08\0"
     sniffer.frames(0.1)
-    with inside("client"):
+    with entered("client"):
         plug = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
     with plug:
         plug.bind(("eth0", 0))

@@ -6,6 +6,8 @@ import threading
 import time
 from pathlib import Path
 
+from world import wait_until
+
 
 class Client:
     def __init__(self, site, address, port=80, rate=100, download=True, seconds=300):
@@ -47,6 +49,13 @@ class Client:
         points = [since, *ends, until]
         longest = max(after - before for before, after in zip(points, points[1:]))
         return max(0.0, (longest - 1 / self.rate) * 1000)
+
+    def wait_gone_on(self, since, seconds=5):
+        """Until requests are answered and the download moves again after what happened at `since`; returns the outage in ms."""
+        wait_until("answers again", lambda: self.requests[-1]["start"] > since + 0.2 and self.requests[-1]["ok"], seconds)
+        at = self.download_state()[0]
+        wait_until("the download goes on", lambda: self.download_state()[0] > at, seconds)
+        return self.outage_ms(since)
 
     def per_second(self, seconds=1.0):
         now = time.monotonic()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from dual import DualSite
 from topology import Site
 from world import World
 
@@ -27,13 +28,12 @@ def world():
         yield made
 
 
-@pytest.fixture
-def make_site(world, programs):
-    """make_site(method='nat', change=None, ...) wires a site; the directors' logs are printed when the test fails."""
+def sites_of(kind, world, programs):
+    """What a fixture yields from: a function that wires sites of that kind. The directors' logs are printed when the test fails."""
     made = []
 
     def make(**more):
-        made.append(Site(world, programs, **more))
+        made.append(kind(world, programs, **more))
         return made[-1]
 
     yield make
@@ -41,3 +41,15 @@ def make_site(world, programs):
         for director in site.directors.values():
             if director.process is not None:
                 print(f"--- log of {director.name}\n{director.log()}")
+
+
+@pytest.fixture
+def make_site(world, programs):
+    """make_site(method='nat', change=None, ...) wires a site."""
+    yield from sites_of(Site, world, programs)
+
+
+@pytest.fixture
+def make_dual_site(world, programs):
+    """The same in both families."""
+    yield from sites_of(DualSite, world, programs)

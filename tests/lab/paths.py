@@ -10,8 +10,6 @@ The director owns the VIP by hand and runs forwarder_alone. A service for each m
 tun servers answer goes by the router `back`, past the director.
 """
 
-import contextlib
-import ctypes
 import hashlib
 import json
 import os
@@ -25,7 +23,7 @@ from pathlib import Path
 import yaml
 
 from topology import NGINX, listen_on, write_pattern
-from world import World, wait_until
+from world import World, entered, wait_until
 
 VIP = "198.51.100.10"
 DIRECTOR_INSIDE = "10.0.1.1"
@@ -37,18 +35,6 @@ PYTHON = "/usr/bin/python3"
 BULK = Path(__file__).parent / "bulk.py"
 TUNNEL_END = Path(__file__).parent / "tunnel_end.py"
 LARGE_TEXT = "x" * 240
-_libc = ctypes.CDLL(None, use_errno=True)
-
-
-@contextlib.contextmanager
-def inside(host):
-    """Sockets that are made within belong to the host's namespace. For this thread alone."""
-    with open("/proc/self/ns/net") as home, open(f"/run/netns/{host.ns}") as there:
-        assert _libc.setns(there.fileno(), 0) == 0, os.strerror(ctypes.get_errno())
-        try:
-            yield
-        finally:
-            assert _libc.setns(home.fileno(), 0) == 0
 
 
 def method_of(way):
@@ -166,7 +152,7 @@ class Paths:
 
     def download(self, way, client="client", path="big", seconds=10):
         """nginx's file through `way`; every byte is right, or an exception."""
-        with inside(self.world.hosts[client]):
+        with entered(self.world.hosts[client].ns):
             plug = socket.create_connection((VIP, port_of("http", way)), timeout=seconds)
         return self.read_file(plug, path)
 
@@ -185,7 +171,7 @@ class Paths:
         assert length == BIG and digest.digest() == self.digest, f"{length} of {BIG} bytes"
 
     def who(self, way, client="client"):
-        with inside(self.world.hosts[client]):
+        with entered(self.world.hosts[client].ns):
             plug = socket.create_connection((VIP, port_of("http", way)), timeout=5)
         with plug:
             plug.sendall(b"GET /who HTTP/1.0\r\n\r\n")
@@ -195,7 +181,7 @@ class Paths:
         """Sends bytes; the server has proved that it got them."""
         sys.path.insert(0, str(Path(__file__).parent))
         import bulk
-        with inside(self.world.hosts[client]):
+        with entered(self.world.hosts[client].ns):
             return bulk.fetch(VIP, port_of("bulk", way), length, down)
 
     def ask(self, way, name="who.lab", kind="A", client="client", seconds=3):
@@ -204,7 +190,7 @@ class Paths:
         question = b"".join(bytes([len(label)]) + label.encode() for label in name.split(".")) + b"\0" + struct.pack(
             "!HH", {"A": 1, "TXT": 16}[kind], 1)
         edns = b"\0" + struct.pack("!HHIH", 41, 4096, 0, 0)
-        with inside(self.world.hosts[client]):
+        with entered(self.world.hosts[client].ns):
             plug = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         with plug:
             plug.settimeout(seconds)
@@ -217,7 +203,7 @@ class Paths:
     def trace(self, way, ttl, client="client"):
         """One datagram with this TTL: (who answered, what); what is "answer" or (ICMP type, code)."""
         IP_RECVERR, MSG_ERRQUEUE = 11, 0x2000
-        with inside(self.world.hosts[client]):
+        with entered(self.world.hosts[client].ns):
             plug = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         with plug:
             plug.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
@@ -257,7 +243,7 @@ class Paths:
         host = self.world.hosts[name]
         mac = bytes.fromhex(json.loads(host.ip("-j", "link", "show", interface))[0]["address"].replace(":", ""))
         ip = socket.inet_aton(address)
-        with inside(host), socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as plug:
+        with entered(host.ns), socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as plug:
             plug.bind((interface, 0))
             plug.send(b"\xff" * 6 + mac + b"\x08\x06\0\1\x08\0\6\4\0\1" + mac + ip + b"\0" * 6 + ip)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from test_forwarding import PYTHON, Bench, counted, world  # noqa: E402, F401
+from test_forwarding import PYTHON, Bench, counted  # noqa: E402
 from topology import VIP  # noqa: E402
 
 FLOOD = Path(__file__).parent / "flood.py"

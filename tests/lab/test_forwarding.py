@@ -12,7 +12,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from topology import GATEWAY, SOURCE, VIP, Site  # noqa: E402
-from world import World, require_root, run, wait_until  # noqa: E402
+from world import require_root, run, wait_until  # noqa: E402
 
 require_root()
 PROGRAM = Path(os.environ["TANDEM_BIN"]) / "forwarder_alone"
@@ -100,12 +100,6 @@ class Bench:
 
     def tables(self):
         return self.director.run("nft", "list", "tables")
-
-
-@pytest.fixture
-def world():
-    with World() as made:
-        yield made
 
 
 def echo_once(bench, text):

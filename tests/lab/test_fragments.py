@@ -7,7 +7,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from test_forwarding import BULK, PYTHON, Bench, counted, world  # noqa: E402, F401
+from test_forwarding import BULK, PYTHON, Bench, counted  # noqa: E402
 from topology import VIP  # noqa: E402
 from world import wait_until  # noqa: E402
 

@@ -12,10 +12,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from frames import ACK, DF, FIN, MF, RST, SYN, TCP, UDP, checksum, ethernet, icmp, ipv4, tcp, tell_frame, udp  # noqa: E402
-from paths import inside  # noqa: E402
+from frames import ACK, FIN, MF, RST, SYN, TCP, UDP, checksum, ethernet, icmp, ipv4, tcp, tell_frame, udp  # noqa: E402
 from topology import SERVERS, VIP, Site  # noqa: E402
-from world import World, require_root, wait_until  # noqa: E402
+from world import World, entered, require_root, wait_until  # noqa: E402
 
 require_root()
 CLIENT = "198.51.100.100"
@@ -40,12 +39,12 @@ class Odd:
         wait_until("dir-a active", self.director.is_active, 15)
         wait_until("served", lambda: self.site.client.run("curl", "-s", "-m", "1", f"http://{VIP}/who", check=False), 10)
         self.mac = json.loads(world.hosts["dir-a"].ip("-j", "link", "show", "eth0"))[0]["address"]
-        with inside(self.site.client):
+        with entered(self.site.client.ns):
             self.plug = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
             self.plug.bind(("eth0", 0))
         self.wires = []
         for name in SERVERS:
-            with inside(world.hosts[name]):
+            with entered(world.hosts[name].ns):
                 wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
                 wire.bind(("eth0", 3))
             self.wires.append(wire)

@@ -14,8 +14,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from paths import BIG, DIRECTOR_INSIDE, PYTHON, VIP, WAYS, Paths, inside, method_of, port_of  # noqa: E402
-from world import World, require_root, run, wait_until  # noqa: E402
+from paths import BIG, DIRECTOR_INSIDE, VIP, WAYS, Paths, method_of, port_of  # noqa: E402
+from world import World, entered, require_root, wait_until  # noqa: E402
 
 require_root()
 
@@ -53,7 +53,7 @@ class Download(threading.Thread):
     def __init__(self, paths, way, client="client"):
         super().__init__(daemon=True)
         self.paths, self.length, self.error = paths, 0, None
-        with inside(paths.world.hosts[client]):
+        with entered(paths.world.hosts[client].ns):
             self.plug = socket.create_connection((VIP, port_of("http", way)), timeout=15)
         self.start()
         wait_until("the download began", lambda: self.length > 0 or self.error, 5)

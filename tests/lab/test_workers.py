@@ -11,7 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from test_forwarding import BULK, PYTHON, VIP, Bench, counted, finished_frames  # noqa: E402
-from world import World, require_root, wait_until  # noqa: E402
+from world import require_root, wait_until  # noqa: E402
 
 require_root()
 CLIENTS = [f"198.51.100.{number}" for number in range(120, 152)]
@@ -28,12 +28,6 @@ assert ctypes.CDLL(None, use_errno=True).bind(plug.fileno(), address, len(addres
 print("held", flush=True)
 time.sleep(60)
 """
-
-
-@pytest.fixture
-def world():
-    with World() as made:
-        yield made
 
 
 def with_workers(world, method, number):

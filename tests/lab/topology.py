@@ -52,6 +52,13 @@ def listen_on(*ports):
     return " ".join(f"listen {port} backlog=4096; listen [::]:{port} backlog=4096;" for port in ports)
 
 
+def write_site(file, document):
+    """At once, as an editor does: nobody reads half of it."""
+    temporary = file.with_suffix(".new")
+    temporary.write_text(yaml.safe_dump(document, sort_keys=False))
+    temporary.rename(file)
+
+
 class WebServer:
     """A real server: nginx in a namespace of its own."""
 
@@ -238,9 +245,7 @@ class Site:
         return {"source_pool": SOURCE} if "fullnat" in self.all_methods() else {}
 
     def write(self):
-        temporary = self.file.with_suffix(".new")
-        temporary.write_text(yaml.safe_dump(self.document, sort_keys=False))
-        temporary.rename(self.file)
+        write_site(self.file, self.document)
 
     def start_servers(self):
         for server in self.servers.values():

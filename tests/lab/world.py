@@ -6,6 +6,7 @@ Needs root. Traffic stays inside the namespaces.
 """
 
 import atexit
+import contextlib
 import ctypes
 import os
 import shutil
@@ -17,6 +18,7 @@ import time
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
+CLONE_NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -26,6 +28,17 @@ def run(*words, check=True, **more):
     if check and done.returncode != 0:
         raise RuntimeError(f"{' '.join(map(str, words))}: exit {done.returncode}: {(done.stderr or done.stdout).strip()}")
     return done.stdout
+
+
+@contextlib.contextmanager
+def entered(namespace):
+    """This thread in a namespace, for the sockets it makes and the programs it starts meanwhile."""
+    with open("/proc/thread-self/ns/net") as home, open(f"/run/netns/{namespace}") as there:
+        assert _libc.setns(there.fileno(), CLONE_NEWNET) == 0, os.strerror(ctypes.get_errno())
+        try:
+            yield
+        finally:
+            assert _libc.setns(home.fileno(), CLONE_NEWNET) == 0, os.strerror(ctypes.get_errno())
 
 
 def _die_with_parent():
