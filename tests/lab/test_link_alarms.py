@@ -20,7 +20,10 @@ def link():
 
 
 def test_who_is_active_without_ever_having_heard_anybody_says_so_once_and_who_heard_somebody_does_not(link):
-    link.start()
+    # One after the other: dir-b, if it were first, would be active for a moment, and heard.
+    link.a.start()
+    wait_until("dir-a active", link.a.is_active, 30)
+    link.b.start()
     link.settle(link.a)
     wait_until("dir-a says that it hears nobody", lambda: link.a.events("VRRP_NEVER_HEARD"), 20)
     assert len(link.a.events("VRRP_NEVER_HEARD")) == 1
