@@ -48,7 +48,7 @@ enum class Counter : uint8_t {
   kDropBadLength,
   kDropBadOffload,
   kDropBadChecksum,        // of an IPv4 header or an ICMP error
-  kDropBadOptions,         // of IPv4: malformed, or a source route
+  kDropBadOptions,         // malformed, or a source route; of IPv6, hop-by-hop ones
   kDropSpoofedSource,      // a new flow from an address nobody can send from: ours, loopback, multicast
   kDropFragment,           // overlaps another part, stands where none can, or has not the whole transport header
   kDropFragmentDuplicate,  // has been there already

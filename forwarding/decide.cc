@@ -1,5 +1,6 @@
 #include "forwarding/decide.hpp"
 
+#include <algorithm>
 #include <mutex>
 
 #include "forwarding/header_checks.hpp"
@@ -111,7 +112,9 @@ std::optional<uint16_t> Decider::server_that_sent(const Packet& answer) const {
 // They have no ports, and no key exchange of their own begins a flow.
 Decision Decider::beside_isakmp(const Packet& packet, TimePoint now) {
   const Facet* facet = services_.find(kUdp, packet.destination, kIsakmp);
-  if (facet == nullptr) return {};
+  // NAT changes addresses that AH covers, and has no port to tell ESP's answers by: they are the kernel's, as its filter has it.
+  const auto carries = [](const Server* server) { return !sees_answers(server->method); };
+  if (facet == nullptr || std::ranges::none_of(facet->service->servers, carries)) return {};
   const auto flow = flows_.find(kUdp, packet.source, kIsakmp, facet->slot);
   Server* server = flow ? services_.server(flow->server()) : nullptr;
   if (server == nullptr || server->service_slot != facet->service->slot || sees_answers(server->method))

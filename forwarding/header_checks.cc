@@ -29,6 +29,31 @@ bool are_options_sound(Bytes options) {
   return true;
 }
 
+// RFC 8200, 4.2: hop-by-hop options, which every node on the way looks at, so the director too. The two highest bits of a type
+// say what becomes of a packet whose reader does not know it: only 00 lets it go on. No type that says otherwise is known here.
+bool are_hop_by_hop_options_sound(Bytes options) {
+  constexpr uint8_t kPad1 = 0, kActionBits = 0xc0;
+  size_t at = 0;
+  while (at < options.size()) {
+    const auto type = std::to_integer<uint8_t>(options[at]);
+    if (type == kPad1) {
+      ++at;
+      continue;
+    }
+    if ((type & kActionBits) != 0 || at + 1 == options.size()) return false;
+    const auto length = std::to_integer<size_t>(options[at + 1]) + 2;
+    if (length > options.size() - at) return false;
+    at += length;
+  }
+  return true;
+}
+
+// REQUIRES: the header's length has been checked.
+Bytes hop_by_hop_options(const Packet& packet) {
+  const auto& header = *wire_at<Ipv6Extension>(Bytes(packet.bytes), sizeof(Ipv6Header));
+  return Bytes(packet.bytes).subspan(sizeof(Ipv6Header), (size_t{header.length} + 1) * 8).subspan(sizeof(header));
+}
+
 // 0 for a message whose checksum is right.
 uint16_t icmp_error(const Packet& packet) {
   ChecksumSum sum;
@@ -52,6 +77,9 @@ std::optional<HeaderFault> header_fault(const Packet& packet) {
     if (internet_checksum(header) != 0) return HeaderFault::kChecksum;
     if (length > sizeof(Ipv4Header) && !are_options_sound(header.subspan(sizeof(Ipv4Header))))
       return HeaderFault::kOptions;
+  } else if (wire_at<Ipv6Header>(Bytes(packet.bytes))->next_header == kHopByHop &&
+             !are_hop_by_hop_options_sound(hop_by_hop_options(packet))) {
+    return HeaderFault::kOptions;
   }
   if (packet.quoted && !packet.fragment && !packet.offload.checksum_unfilled && icmp_error(packet) != 0)
     return HeaderFault::kChecksum;

@@ -1,6 +1,6 @@
 // What the kernel looks at in every packet before anybody else sees it, and a tap does not: the header's own checksum, options
 // that end where they say, senders that nobody can be. A packet that does not hold them is dropped as the kernel would
-// drop it (ip_rcv, ip_options_compile, ip_route_input), so that nothing corrupt is sent on, and no flow is made for it.
+// drop it (ip_rcv, ip_options_compile, ip_route_input, ipv6_parse_hopopts), so that nothing corrupt is sent on, and no flow is made for it.
 //
 // The checksums of TCP and UDP are not looked at: the server does that, and an incremental update keeps a wrong one wrong.
 #pragma once
@@ -14,7 +14,7 @@ namespace tandem::forwarding {
 
 enum class HeaderFault : uint8_t {
   kChecksum,  // of IPv4's header, or of an ICMP error, whose checksum is made anew with what is rewritten in it
-  kOptions,   // malformed, or a source route (RFC 7126, 4.3, 4.4: to be dropped)
+  kOptions,  // malformed, or a source route (RFC 7126, 4.3, 4.4: to be dropped); of IPv6 a hop-by-hop option not to be passed over
 };
 
 std::optional<HeaderFault> header_fault(const Packet& packet);

@@ -117,6 +117,34 @@ TEST(HeaderChecks, AServerAndTheReservedNetworkMayBeClients) {
   }
 }
 
+TEST(HeaderChecks, HopByHopOptionsThatMayNotBePassedOverDropThePacket) {  // RFC 8200, 4.2
+  ServiceSetting setting = web();
+  setting.vip = any_ip("2001:db8::10");
+  for (ServerSetting& server : setting.servers) server.address = any_ip("fd00::1");
+  setting.servers.pop_back();
+  const auto with = [](std::initializer_list<int> options) {
+    Frame frame = packet().ipv6("2001:db8:c::7", "2001:db8::10").hop_by_hop().tcp(40000, 80).syn().build();
+    std::ranges::transform(options, frame.ip().begin() + sizeof(Ipv6Header) + sizeof(Ipv6Extension),
+                           [](int value) { return std::byte(value); });
+    return frame;
+  };
+  for (const auto& options :
+       {with({0, 0, 0, 0, 0, 0}), with({1, 4, 0, 0, 0, 0}), with({5, 2, 0, 0, 1, 0}), with({30, 4, 9, 9, 9, 9})}) {
+    Director director;
+    director.apply({setting});
+    EXPECT_EQ(director.send(options).size(), 1u);
+  }
+  for (const auto& options : {with({0x5e, 4, 0, 0, 0, 0}), with({1, 2, 0, 0, 0x9e, 0}), with({0xc2, 4, 0, 1, 0, 0}),
+                              with({1, 5, 0, 0, 0, 0}), with({0, 0, 0, 0, 0, 5})}) {
+    Director director;
+    director.apply({setting});
+    EXPECT_TRUE(director.send(options).empty());
+    EXPECT_EQ(director.verdict, Verdict::kTaken);
+    EXPECT_EQ(director.count(Counter::kDropBadOptions), 1u);
+    EXPECT_EQ(director.count(Counter::kNewFlows), 0u);
+  }
+}
+
 TEST(HeaderChecks, Ipv6HasItsOwnImpossibleSenders) {
   const auto address = [](const char* text) { return IpAddress::parse(text).value(); };
   for (const char* text : {"::", "::1", "ff02::1"}) EXPECT_FALSE(can_be_sender(address(text))) << text;

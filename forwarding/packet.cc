@@ -7,7 +7,6 @@ namespace tandem::forwarding {
 namespace {
 
 // RFC 8200, 4.1.
-constexpr uint8_t kHopByHop = 0;
 constexpr uint8_t kRouting = 43;
 constexpr uint8_t kFragmentHeader = 44;
 constexpr uint8_t kDestinationOptions = 60;

@@ -23,6 +23,7 @@
 namespace tandem::forwarding {
 
 inline constexpr uint8_t kIcmp = 1;
+inline constexpr uint8_t kHopByHop = 0;  // of IPv6's extension headers the first
 inline constexpr uint8_t kIpInIp = 4;
 inline constexpr uint8_t kTcp = 6;
 inline constexpr uint8_t kUdp = 17;

@@ -3,8 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <fstream>
-
 #include "daemon/base/crc32c.hpp"
 #include "forwarding/sctp_state.hpp"
 #include "forwarding/testing/director.hpp"
@@ -26,8 +24,8 @@ FlowState sctp_state_named(const std::string& name) {
 
 // The file stands beside the project, where there is one.
 TEST(SctpState, MovesLastsAndWeighsAsInIpvs) {
-  const std::string path = std::string(TANDEM_SOURCE_DIR) + "/../shared/cases/ipvs_sctp_state_tables.json";
-  if (!std::ifstream(path).good()) GTEST_SKIP() << "no table of IPVS to compare with";
+  const std::string path = path_beside("ipvs_sctp_state_tables.json");
+  if (path.empty()) GTEST_SKIP() << "no table of IPVS to compare with";
   const Json tables = JsonReader::read_file(path);
   const std::pair<const char*, uint8_t> events[] = {{"DATA", sctp::kData},
                                                     {"INIT", sctp::kInit},
@@ -254,10 +252,22 @@ TEST(AhEsp, KeepTheirFlowAliveAndGoThroughATunnel) {
   EXPECT_EQ(director.line(esp), "nothing");
 }
 
-TEST(AhEsp, GoNowhereByNat) {
+TEST(AhEsp, AreTheKernelsWhereNatIsTheOnlyMethod) {
   Director director;
   director.apply({ike(TANDEM_NAT)});
   director.send(packet().ipv4("192.0.2.7", "198.51.100.10").udp(500, 500));
+  EXPECT_EQ(director.line(packet().ipv4("192.0.2.7", "198.51.100.10").protocol(kEsp).payload(64)), "not ours");
+  EXPECT_EQ(director.count(Counter::kDropOutOfState), 0u);
+}
+
+TEST(AhEsp, GoNowhereByNatBesideOtherMethods) {
+  Director director;
+  ServiceSetting mixed = ike(TANDEM_NAT);
+  mixed.servers[0].method = TANDEM_DR;
+  mixed.servers[0].port = 500;
+  director.apply({mixed});
+  const std::string exchange = director.line(packet().ipv4("192.0.2.7", "198.51.100.10").udp(500, 500));
+  EXPECT_THAT(exchange, HasSubstr("to web2"));
   EXPECT_EQ(director.line(packet().ipv4("192.0.2.7", "198.51.100.10").protocol(kEsp).payload(64)), "nothing");
   EXPECT_EQ(director.count(Counter::kDropOutOfState), 1u);
 }
