@@ -18,8 +18,10 @@ FlowState state_named(std::string_view name) {
   return FlowState::kNone;
 }
 
+// Beside the project the file has another table, that of secure_tcp: IPVS's defence against floods, in whose place a bounded flow
+// table stands here.
 TEST(TcpState, MovesAsIpvsMovesIt) {
-  const Json tables = testing::read_cases("ipvs_tcp_state_tables.json");
+  const Json tables = testing::read_all_cases("ipvs_tcp_state_tables.json");
   size_t cells = 0;
   for (const auto& [name, direction] :
        {std::pair{"INPUT", TcpDirection::kInput}, std::pair{"OUTPUT", TcpDirection::kOutput},
@@ -37,7 +39,7 @@ TEST(TcpState, MovesAsIpvsMovesIt) {
 }
 
 TEST(TcpState, LastsAndWeighsAsInIpvs) {
-  const Json tables = testing::read_cases("ipvs_tcp_state_tables.json");
+  const Json tables = testing::read_all_cases("ipvs_tcp_state_tables.json");
   for (const auto& [name, seconds] : tables["timeouts_s"].members) {
     if (name == "LAST") continue;
     EXPECT_EQ(timeout_of(state_named(name)), std::chrono::seconds(seconds.number)) << name;

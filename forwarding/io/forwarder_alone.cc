@@ -3,8 +3,8 @@
 //
 //   forwarder_alone SITE_FILE RUN_DIRECTORY
 //
-// SIGHUP reads the file again; SIGUSR1 prints the flows, one a line: "flow tcp 192.0.2.7 40000 web web1 SYN_RECV", and then
-// "flows"; SIGUSR2 prints "counters begin", the counters, and then "counters". Exit status 1: it could not begin.
+// SIGHUP reads the file again; SIGUSR1 prints the flows, one a line: "flow tcp 192.0.2.7 40000 web web1 SYN_RECV 60" (its
+// timeout in seconds), and then "flows"; SIGUSR2 prints "counters begin", the counters, and then "counters". Exit status 1: it could not begin.
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
@@ -79,7 +79,8 @@ void print_flows(Forwarder& forwarder) {
   }
   for (const FlowRow& row : search.rows())
     std::cout << "flow " << name_of_protocol(row.protocol) << ' ' << row.client.text() << ' ' << row.client_port << ' '
-              << row.service << ' ' << row.server << ' ' << name_of(row.state) << '\n';
+              << row.service << ' ' << row.server << ' ' << name_of(row.state) << ' '
+              << std::chrono::round<std::chrono::seconds>(row.idle + row.expires).count() << '\n';
   std::cout << "flows" << std::endl;
 }
 

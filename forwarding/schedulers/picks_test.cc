@@ -3,9 +3,7 @@
 
 #include <map>
 #include <regex>
-#include <type_traits>
 
-#include "forwarding/schedulers/hashes.hpp"
 #include "forwarding/schedulers/kinds.hpp"
 #include "forwarding/schedulers/testing.hpp"
 #include "forwarding/testing/json_reader.hpp"
@@ -16,10 +14,6 @@ namespace {
 using testing::address;
 using testing::Json;
 using testing::Pool;
-
-// Until servers of either family can be had, one with the IPv4 address an IPv6 one is folded to stands in its place: no
-// scheduler looks at more of it.
-constexpr bool kServersOfIpv6 = std::is_same_v<decltype(Server::address), IpAddress>;
 
 SchedulerKind kind_of(const std::string& name) {
   for (uint8_t i = 0; i <= static_cast<uint8_t>(SchedulerKind::kLeastLatency); ++i)
@@ -34,6 +28,7 @@ SchedulerSetting setting_of(const Json& one) {
     setting.port = (*flags)["port"].truth;
     setting.fallback = (*flags)["fallback"].truth;
   }
+  if (const Json* size = one.find("mh_table_size")) setting.table_size = static_cast<uint32_t>(size->number);
   return setting;
 }
 
@@ -42,10 +37,7 @@ void add_servers(Pool& pool, const Json& one) {
     const IpAddress where = address(dest["addr"].text);
     const auto weight = static_cast<uint32_t>(dest["weight"].number);
     const auto port = static_cast<uint16_t>(dest["port"].number);
-    if constexpr (kServersOfIpv6)
-      pool.add(weight, where, port);
-    else
-      pool.add(weight, Ipv4Address{fold(where)}, port);
+    pool.add(weight, where, port);
   }
 }
 
@@ -166,7 +158,8 @@ TEST(IpvsMaglev, MovesAsFewOtherSlotsWhenAServerGoes) {
   for (const Json& one : testing::read_all_cases("ipvs_scheduler_picks.json").elements) {
     if (one["id"].text != "mh-disruption") continue;
     // The case does not say which servers it had; with these it is reproduced to the slot.
-    Pool pool({.kind = SchedulerKind::kMaglev, .keep_slots = true});
+    const auto slots = static_cast<uint32_t>(one["table"].number);
+    Pool pool({.kind = SchedulerKind::kMaglev, .keep_slots = true, .table_size = slots});
     for (uint32_t i = 0; i < 6; ++i) pool.add(1, Ipv4Address{0x0a020001 + i}, 80);
     const std::vector<Server*> before = maglev_slots(*pool.scheduler);
     Server* gone = pool.servers[2].get();

@@ -25,8 +25,7 @@ class Pool {
     for (size_t i = 0; i < weights.size(); ++i) add(weights[i], Ipv4Address{0x0a010001 + static_cast<uint32_t>(i)}, 80);
   }
 
-  template <class Address>
-  void add(uint32_t weight, Address server_address, uint16_t port) {
+  void add(uint32_t weight, const IpAddress& server_address, uint16_t port) {
     servers.push_back(std::make_unique<Server>());
     Server& server = *servers.back();
     server.weight = server.last_weight = weight;

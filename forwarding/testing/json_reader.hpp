@@ -105,10 +105,15 @@ inline Json read_cases(const std::string& name) {
   return JsonReader::read_file(std::string(TANDEM_SOURCE_DIR) + "/forwarding/testing/cases/" + name);
 }
 
-// From beside the project, where there are more of them, if they are to be had.
+// Of a file beside the project, where there are more cases; empty when it is not there.
+inline std::string path_beside(const std::string& name) {
+  const std::string path = std::string(TANDEM_SOURCE_DIR) + "/../shared/cases/" + name;
+  return std::ifstream(path).good() ? path : "";
+}
+
 inline Json read_all_cases(const std::string& name) {
-  const std::string beside = std::string(TANDEM_SOURCE_DIR) + "/../shared/cases/" + name;
-  return std::ifstream(beside).good() ? JsonReader::read_file(beside) : read_cases(name);
+  const std::string beside = path_beside(name);
+  return beside.empty() ? read_cases(name) : JsonReader::read_file(beside);
 }
 
 }  // namespace tandem::forwarding::testing
