@@ -18,6 +18,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from connections import connections_of_ipvs, flows_of_tandem
 from namespaces import run, start_forwarder, within
 
 VIP = "198.51.100.10"
@@ -155,26 +156,11 @@ def drain(process, folder, ports):
 def of_ipvs(ports):
     """(service, client, port) -> server"""
     services = {port: name for name, port in ports.items()}
-    picks = {}
-    for line in run(*within("ipvs", "cat", "/proc/net/ip_vs_conn")).splitlines():
-        words = line.split()
-        if words[0] != "TCP" or words[2] == "0000":  # a template
-            continue
-        address = lambda text: socket.inet_ntoa(bytes.fromhex(text))  # noqa: E731
-        picks[services[int(words[4], 16)], address(words[1]), int(words[2], 16)] = address(words[5])
-    return picks
+    return {(services[each.port], each.client, each.client_port): each.server for each in connections_of_ipvs("ipvs")}
 
 
 def of_tandem(process):
-    process.send_signal(signal.SIGUSR1)
-    picks = {}
-    for line in process.stdout:
-        words = line.split()
-        if words[0] == "flows":
-            return picks
-        if words[-1] != "TEMPLATE":
-            picks[words[4], words[2], int(words[3])] = words[5].replace("-", ".")
-    raise RuntimeError("forwarder_alone ended")
+    return {(each.service, each.client, each.client_port): each.server.replace("-", ".") for each in flows_of_tandem(process)}
 
 
 SYN, ACK, FIN_ACK = 0x02, 0x10, 0x11
