@@ -2,9 +2,12 @@
 
 import ipaddress
 import signal
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
-from namespaces import run, within
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lab"))
+from world import entered
 
 # What /proc/net/ip_vs_conn calls the states of SCTP, where it says less than Tandem.
 SHORT = {"C-SENT": "COOKIE_SENT", "C-REPLIED": "COOKIE_REPLIED", "C-WAIT": "COOKIE_WAIT", "C-ECHOED": "COOKIE_ECHOED", "S-SENT": "SHUTDOWN_SENT",
@@ -25,8 +28,10 @@ class Connection:
 
 def connections_of_ipvs(namespace):
     address = lambda text: str(ipaddress.ip_address(text if ":" in text else int(text, 16)))  # noqa: E731
+    with entered(namespace), open("/proc/thread-self/net/ip_vs_conn") as table:
+        lines = table.readlines()[1:]
     found = []
-    for line in run(*within(namespace, "cat", "/proc/net/ip_vs_conn")).splitlines()[1:]:
+    for line in lines:
         protocol, client, client_port, _, port, server, _, state, seconds = line.split()[:9]
         # A template has no client port; a question of UDP may come from port 0.
         if client_port != "0000" or protocol == "UDP":
