@@ -154,6 +154,11 @@ struct AddressLost {  // somebody else removed it from its interface
   VirtualAddress address;
 };
 
+// The interface has another MAC address than before: a bond failed over, or an administrator changed it. Any name may be said.
+struct HardwareAddressChanged {
+  std::string interface;
+};
+
 // Another station says that it has this address: it answers ARP for it, or advertises itself as its neighbour.
 struct AddressClaimed {
   IpAddress address;
@@ -162,7 +167,7 @@ struct AddressClaimed {
 
 using Event = std::variant<Start, Stop, AdvertReceived, AdvertRejected, DeadlineReached, InterfaceUp, InterfaceDown,
                            PrimaryAddressChanged, SettingsChanged, PreemptHold, LinkHeard, GiveWay, TakeOver,
-                           PeerAffirms, AddressLost, AddressClaimed>;
+                           PeerAffirms, AddressLost, HardwareAddressChanged, AddressClaimed>;
 
 // ---- Actions: to be carried out in their order --------------------------------------------------------------------
 

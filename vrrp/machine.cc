@@ -195,12 +195,17 @@ void Machine::assert_active(TimePoint now) {
     ++counters_.assertions;
     send_advert(settings_.priority, now);
   }
+  // The loser's last word often comes right after our answer to the one before, and only after it has let go of the
+  // addresses: there is always an announcement after it.
+  reannounce(now);
+}
+
+// At once, or when the second after the last time is over.
+void Machine::reannounce(TimePoint now) {
   if (!active_.last_reannouncement || now - *active_.last_reannouncement >= kReannouncementSpacing) {
     active_.last_reannouncement = now;
     return announce(addresses_of(settings_), now);
   }
-  // The loser's last word often comes right after our answer to the one before, and only after it has let go of the
-  // addresses: there is always an announcement after it.
   const TimePoint soon = *active_.last_reannouncement + kReannouncementSpacing;
   active_.announce_at = std::min(active_.announce_at.value_or(soon), soon);
 }

@@ -96,6 +96,7 @@ class Machine {
   void handle(const TakeOver& event, TimePoint now);
   void handle(const PeerAffirms& event, TimePoint now);
   void handle(const AddressLost& event, TimePoint now);
+  void handle(const HardwareAddressChanged& event, TimePoint now);
   void handle(const AddressClaimed& event, TimePoint now);
 
   // machine.cc: RFC 9568, section 6.4
@@ -108,6 +109,7 @@ class Machine {
   void start_down_timer(TimePoint now);
   void follow(const Advert& advert, TimePoint now);
   void assert_active(TimePoint now);
+  void reannounce(TimePoint now);
   void notice_another(const Advert& advert, TimePoint now);
   void step_back_when_late(TimePoint now);
   void send_advert(uint8_t priority, TimePoint now);

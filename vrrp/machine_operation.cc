@@ -218,6 +218,17 @@ void Machine::handle(const AddressLost& event, TimePoint now) {
   announce({event.address}, now);
 }
 
+// The kernel tells the neighbours only where arp_notify and ndisc_notify say so; the others would send to the old address
+// until their entries are old. Who gives way does not draw the hosts back, but if nobody comes they must hear of it.
+void Machine::handle(const HardwareAddressChanged& event, TimePoint now) {
+  const std::vector<VirtualAddress> all = addresses_of(settings_);
+  if (state_ != State::kActive || active_.leaving ||
+      std::ranges::find(all, event.interface, &VirtualAddress::interface) == all.end())
+    return;
+  if (active_.yields_until) active_.last_reannouncement = now;
+  reannounce(now);
+}
+
 void Machine::handle(const AddressClaimed& event, TimePoint now) {
   // Around a change of the active router both answer for a moment.
   const bool settled =

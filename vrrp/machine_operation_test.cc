@@ -286,6 +286,28 @@ TEST_F(MachinePeers, AnotherStationWithOurAddressIsAnAlarmAndIsAnsweredEveryTenS
   EXPECT_EQ(machine_.counters().address_conflicts, 3u);
 }
 
+TEST_F(MachinePeers, AnInterfaceWithAnotherMacAddressIsAnnouncedAtOnceAndOnceASecond) {
+  EXPECT_THAT(say(HardwareAddressChanged{"eth0"}), IsEmpty()) << "a backup has nothing to announce";
+  build_active(defaults());
+  EXPECT_THAT(say(HardwareAddressChanged{"eth1"}), IsEmpty()) << "no address of ours is there";
+  EXPECT_THAT(say(HardwareAddressChanged{"eth0"}), ElementsAre(Action(Announce{all()})));
+  pass(10ms);
+  EXPECT_THAT(say(HardwareAddressChanged{"eth0"}), IsEmpty()) << "a bond that swings is no reason for a flood";
+  EXPECT_EQ(count<Announce>(run(1s)), 1u) << "but the last change is told";
+}
+
+TEST_F(MachinePeers, AMacAddressThatChangesWhileARouterGivesWayIsAnnouncedOnlyIfNobodyTakesOver) {
+  build_active(defaults());
+  run(10s);
+  say(GiveWay{500ms});
+  EXPECT_THAT(say(HardwareAddressChanged{"eth0"}), IsEmpty());
+  EXPECT_EQ(count<Announce>(run(1s)), 1u) << "nobody came";
+  say(GiveWay{5s});
+  hear(200);
+  EXPECT_THAT(say(HardwareAddressChanged{"eth0"}), IsEmpty());
+  EXPECT_EQ(count<Announce>(run(3s)), 0u) << "the addresses are another one's";
+}
+
 TEST_F(MachinePeers, ALowerRouterThatGoesOnBeingActiveIsAnAlarmOnce) {
   build_active(defaults());
   size_t said = 0;

@@ -276,6 +276,13 @@ void Reporter::address_restored(const VirtualAddress& address, TimePoint now) {
           restorations_.suffix());
 }
 
+void Reporter::mac_changed(const netlink::Link& link, TimePoint now) {
+  if (!mac_changes_.allow(now)) return;
+  say(Severity::kNotice, "VRRP_MAC_CHANGED",
+      link.name + " has another MAC address, " + link.mac.text() + ": the addresses are announced again" +
+          mac_changes_.suffix());
+}
+
 void Reporter::tracked(const std::string& change, uint8_t priority, bool well) {
   say(well ? Severity::kNotice : Severity::kWarning, "VRRP_TRACK",
       change + "; the priority is " + std::to_string(priority));

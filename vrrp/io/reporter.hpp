@@ -48,6 +48,7 @@ class Reporter {
   void address_trouble(const Hands::Trouble& trouble, TimePoint now);
   void route_trouble(const std::string& words, TimePoint now);
   void address_restored(const VirtualAddress& address, TimePoint now);
+  void mac_changed(const netlink::Link& link, TimePoint now);
   // Something that is tracked changed; `priority` is the one in force since.
   void tracked(const std::string& change, uint8_t priority, bool well);
   // Once: it has been active for a while and has never heard anybody, and has no other way to learn of another one.
@@ -79,7 +80,7 @@ class Reporter {
   std::optional<Moves> said_;
   uint64_t said_count_ = 0;  // of all counters
   bool said_alone_ = false;
-  Throttle refusals_, failures_, route_troubles_, troubles_, restorations_, latenesses_;
+  Throttle refusals_, failures_, route_troubles_, troubles_, restorations_, mac_changes_, latenesses_;
 };
 
 }  // namespace tandem::vrrp

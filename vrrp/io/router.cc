@@ -93,6 +93,7 @@ void Router::start(const InterfaceTable& table, const std::optional<bus::Instanc
                    std::optional<Duration> silence, const std::optional<std::string>& reason) {
   tell_interfaces(table, settings());
   tell_primaries(table);
+  tell_macs(table);
   settle_tracking();  // what counts as well until it is looked at counts from the beginning
   hold(reason);
   Start start;
@@ -217,6 +218,7 @@ void Router::hold(const std::optional<std::string>& reason) {
 void Router::look_at(const InterfaceTable& table) {
   tell_interfaces(table, settings());
   tell_primaries(table);
+  tell_macs(table);
 }
 
 void Router::tell_interfaces(const InterfaceTable& table, const Settings& settings) {
@@ -247,6 +249,15 @@ void Router::tell_primaries(const InterfaceTable& table) {
     if (primary == primaries_[i]) continue;
     primaries_[i] = primary;
     feed(PrimaryAddressChanged{primary, i});
+  }
+}
+
+void Router::tell_macs(const InterfaceTable& table) {
+  std::set<std::string> names;
+  for (const VirtualAddress& each : addresses_of(settings())) names.insert(each.interface);
+  for (const std::string& name : macs_.look(table, names)) {
+    if (active()) reporter_.mac_changed(*table.find(name), loop::monotonic_now());
+    feed(HardwareAddressChanged{name});
   }
 }
 

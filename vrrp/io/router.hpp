@@ -13,6 +13,7 @@
 #include "vrrp/io/hands.hpp"
 #include "vrrp/io/interface_table.hpp"
 #include "vrrp/io/last_will.hpp"
+#include "vrrp/io/mac_memory.hpp"
 #include "vrrp/io/plan.hpp"
 #include "vrrp/io/pulse.hpp"
 #include "vrrp/io/reporter.hpp"
@@ -92,6 +93,7 @@ class Router : public std::enable_shared_from_this<Router> {
   Hands::OnTrouble on_trouble(bool retry);
   void tell_interfaces(const InterfaceTable& table, const Settings& settings);
   void tell_primaries(const InterfaceTable& table);
+  void tell_macs(const InterfaceTable& table);
   Settings effective() const;
   void looked(const std::string& thing, const Look& look);
   void settle_tracking();
@@ -113,6 +115,7 @@ class Router : public std::enable_shared_from_this<Router> {
   Reporter reporter_;
   std::optional<TimePoint> measured_;                // the deadline whose lateness is known already
   std::set<std::string> down_;                       // interfaces said to be down
+  MacMemory macs_;                                   // of the interfaces with its addresses
   std::vector<std::optional<IpAddress>> primaries_;  // by leg
   std::optional<std::string> hold_;
   bool started_ = false;             // before that, what an earlier life said is not known to reporter_ yet
