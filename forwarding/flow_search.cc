@@ -33,6 +33,7 @@ bool FlowSearch::step(TimePoint now, size_t slots) {
   next_ = flows_.scan(next_, slots, [&](const Flow& flow) {
     if (!matches(flow)) return;
     ++matched_;
+    if (flow.state() < kFlowStates) ++by_state_[flow.state()];
     if (rows_.size() < most_rows_) {
       rows_.push_back(row_of(flow, now_tick));
       found_.push_back(flow);
@@ -50,12 +51,33 @@ bool FlowSearch::matches(const Flow& flow) const {
   }
   if (filter_.client_port && *filter_.client_port != flow.client_port()) return false;
   if (filter_.state && static_cast<uint8_t>(*filter_.state) != flow.state()) return false;
+  if (filter_.virtual_address || filter_.virtual_port) {
+    const Front* front = front_of(flow);
+    if (front == nullptr || (filter_.virtual_address && !contains(*filter_.virtual_address, front->address)) ||
+        (filter_.virtual_port && !front->has(*filter_.virtual_port)))
+      return false;
+  }
+  if (filter_.protocol) {
+    const Service* service = services_.service(flow.service());
+    if (service == nullptr || service->setting.protocol != *filter_.protocol) return false;
+  }
+  return has_names(flow);
+}
+
+bool FlowSearch::has_names(const Flow& flow) const {
   if (filter_.service.empty() && filter_.server.empty()) return true;
   const Service* service = services_.service(flow.service());
   if (service == nullptr || (!filter_.service.empty() && service->setting.name != filter_.service)) return false;
   if (filter_.server.empty()) return true;
   const Server* server = services_.server(flow.server());
   return server != nullptr && server->service_slot == service->slot && server->name == filter_.server;
+}
+
+// A template is its client's, whichever of its service's fronts it comes to.
+const Front* FlowSearch::front_of(const Flow& flow) const {
+  const Facet* facet = services_.facet(flow.service());
+  if (facet == nullptr || (flow.is_template() && facet->service->facets.size() > 1)) return nullptr;
+  return &facet->front;
 }
 
 FlowRow FlowSearch::row_of(const Flow& flow, uint32_t now_tick) const {
@@ -65,11 +87,18 @@ FlowRow FlowSearch::row_of(const Flow& flow, uint32_t now_tick) const {
   const uint32_t age = age_of(flow.last_seen(), now_tick);
   const bool lasts_as_told = flow.is_template() && service != nullptr;
   const uint32_t timeout = ticks_of(lasts_as_told ? service->setting.persistence.timeout : flows_.timeout_of(flow));
+  const Front* front = front_of(flow);
+  std::optional<EndPoint> target;
+  if (server != nullptr) target = EndPoint{server->address, server->port};
+  if (target && target->port == 0 && front != nullptr && !front->is_range()) target->port = front->first_port;
   return {.service = service == nullptr ? "" : service->setting.name,
           .server = server == nullptr ? "" : server->name,
           .protocol = service == nullptr ? uint8_t{0} : service->setting.protocol,
           .client = flows_.client_of(flow).value_or(IpAddress{}),
           .client_port = flow.client_port(),
+          .front = front == nullptr ? std::nullopt : std::optional(*front),
+          .target = target,
+          .source = services_.sources().of(flow),
           .state = state,
           .idle = duration_of(age),
           .expires = duration_of(age < timeout ? timeout - age : 0),

@@ -8,6 +8,7 @@
 // moment later removed, unless its client has begun anew in its place; its next packet is placed afresh.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -26,6 +27,9 @@ namespace tandem::forwarding {
 struct FlowFilter {
   std::optional<Prefix> client;
   std::optional<uint16_t> client_port;
+  std::optional<Prefix> virtual_address;
+  std::optional<uint16_t> virtual_port;  // a range that has it matches
+  std::optional<uint8_t> protocol;
   std::string service;  // name
   std::string server;   // name
   std::optional<FlowState> state;
@@ -41,6 +45,10 @@ struct FlowRow {
   uint8_t protocol = 0;
   IpAddress client;
   uint16_t client_port = 0;
+  std::optional<Front>
+      front;  // where the client came to; none: of no service in force, or a template of several fronts
+  std::optional<EndPoint> target;  // the server's address and port; port 0: the one the client came to
+  std::optional<EndPoint> source;  // fullnat: what the server sees in place of the client
   FlowState state = FlowState::kNone;
   Duration idle{};
   Duration expires{};   // zero: at the next sweep
@@ -64,6 +72,8 @@ class FlowSearch {
   void finish();
 
   uint64_t matched() const { return matched_; }
+  // By FlowState, of those that matched.
+  const std::array<uint64_t, kFlowStates>& by_state() const { return by_state_; }
   uint64_t killed() const { return killed_; }
   bool complete() const { return complete_; }
   const std::vector<FlowRow>& rows() const { return rows_; }
@@ -71,6 +81,8 @@ class FlowSearch {
 
  private:
   bool matches(const Flow& flow) const;
+  bool has_names(const Flow& flow) const;
+  const Front* front_of(const Flow& flow) const;
   // Ended already.
   static bool is_over(const Flow& flow) { return (flow.flags() & TANDEM_FLOW_KILLED) != 0; }
   FlowRow row_of(const Flow& flow, uint32_t now_tick) const;
@@ -83,6 +95,7 @@ class FlowSearch {
   size_t most_rows_;
   size_t next_ = 0;
   uint64_t matched_ = 0, killed_ = 0;
+  std::array<uint64_t, kFlowStates> by_state_{};
   bool complete_ = true;
   std::vector<FlowRow> rows_;
   std::vector<Flow> found_;

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <set>
 
 #include "forwarding/testing/director.hpp"
@@ -54,6 +55,15 @@ TEST(FlowSearch, FindsFlowsByEveryPartOfThem) {
   EXPECT_EQ(office.search({.client = *Prefix::parse("0.0.0.0/0")}).matched(), 8u);
   EXPECT_EQ(office.search({.client = *Prefix::parse("::/0")}).matched(), 0u);
   EXPECT_EQ(office.search({.client_port = 1001}).matched(), 4u);
+  EXPECT_EQ(office.search({.virtual_address = *Prefix::parse("198.51.100.10")}).matched(), 8u);
+  EXPECT_EQ(office.search({.virtual_address = *Prefix::parse("198.51.100.11")}).matched(), 0u);
+  EXPECT_EQ(office.search({.virtual_port = 80}).matched(), 8u);
+  EXPECT_EQ(office.search({.virtual_port = 81}).matched(), 0u);
+  EXPECT_EQ(office.search({.protocol = kTcp}).matched(), 8u);
+  EXPECT_EQ(office.search({.protocol = kUdp}).matched(), 0u);
+  const Prefix pair = *Prefix::parse("192.0.2.2/31");
+  EXPECT_EQ(office.search({.client = pair, .client_port = 1001, .protocol = kTcp, .server = "web1"}).matched(), 2u);
+  EXPECT_EQ(office.search({.client = pair, .client_port = 1001, .protocol = kTcp, .server = "web2"}).matched(), 0u);
   EXPECT_EQ(office.search({.service = "web"}).matched(), 8u);
   EXPECT_EQ(office.search({.service = "dns"}).matched(), 0u);
   EXPECT_EQ(office.search({.server = "web1"}).matched(), 4u);
@@ -67,6 +77,54 @@ TEST(FlowSearch, BoundsTheRowsAndNotTheCount) {
   const FlowSearch found = office.search({}, FlowSearch::Act::kList, 3);
   EXPECT_EQ(found.rows().size(), 3u);
   EXPECT_EQ(found.matched(), 8u);
+  EXPECT_EQ(found.by_state()[static_cast<size_t>(FlowState::kEstablished)], 4u);
+  EXPECT_EQ(found.by_state()[static_cast<size_t>(FlowState::kSynRecv)], 4u);
+}
+
+// A service of several fronts, one of them a range; its servers have the ports their clients came to.
+TEST(FlowSearch, TellsWhichFrontOfAServiceAFlowCameTo) {
+  Director director;
+  ServiceSetting shop = web();
+  shop.other_fronts = {{ip("198.51.100.11"), 443, 443}, {ip("198.51.100.11"), 8000, 8100}};
+  shop.servers = {{.name = "web1", .address = ip("10.0.0.1")}};
+  shop.persistence.timeout = 60s;
+  director.apply({shop});
+  const auto open = [&](const char* vip, uint16_t port) {
+    director.send(packet().ipv4("192.0.2.7", vip).tcp(40000, port).syn());
+  };
+  open("198.51.100.10", 80), open("198.51.100.11", 443), open("198.51.100.11", 8042);
+  const auto only = [&](const FlowFilter& filter) -> std::optional<FlowRow> {
+    FlowSearch search(director.flows, director.services, filter, FlowSearch::Act::kList, 9);
+    while (!search.step(director.now, 512)) {
+    }
+    return search.rows().size() == 1 ? std::optional(search.rows()[0]) : std::nullopt;
+  };
+  const auto secure = only({.virtual_port = 443});
+  ASSERT_TRUE(secure);
+  EXPECT_EQ(secure->front, (Front{ip("198.51.100.11"), 443, 443}));
+  EXPECT_EQ(secure->target, (EndPoint{ip("10.0.0.1"), 443}));
+  EXPECT_EQ(secure->source, std::nullopt);
+  const auto media = only({.virtual_address = *Prefix::parse("198.51.100.11"), .virtual_port = 8099});
+  ASSERT_TRUE(media);
+  EXPECT_EQ(media->front, (Front{ip("198.51.100.11"), 8000, 8100})) << "which port of the range, no flow says";
+  EXPECT_EQ(media->target, (EndPoint{ip("10.0.0.1"), 0}));
+  const auto kept = only({.state = FlowState::kTemplate});
+  ASSERT_TRUE(kept);
+  EXPECT_EQ(kept->front, std::nullopt) << "a template is of all fronts";
+  EXPECT_FALSE(only({.virtual_address = *Prefix::parse("198.51.100.10"), .state = FlowState::kTemplate}));
+}
+
+TEST(FlowSearch, TellsWhatTheServerOfAFullnatServiceSees) {
+  Director director;
+  ServiceSetting setting = web(TANDEM_FULLNAT);
+  setting.source_pool = {ip("10.0.0.100")};
+  director.apply({setting});
+  director.send(from_client(40000).syn());
+  FlowSearch search(director.flows, director.services, {}, FlowSearch::Act::kList, 9);
+  while (!search.step(director.now, 512)) {
+  }
+  ASSERT_EQ(search.rows().size(), 1u);
+  EXPECT_EQ(search.rows()[0].source, (EndPoint{ip("10.0.0.100"), 40000}));
 }
 
 TEST(FlowSearch, TellsAFlowInWords) {

@@ -413,6 +413,9 @@ struct FlowQuestion {
   bool kill = false;
   std::string client;  // an address, or a network with its length
   uint16_t client_port = 0;
+  std::string virtual_address;  // as client
+  uint16_t virtual_port = 0;
+  std::string protocol;  // as FlowRecord has it
   std::string service;
   std::string server;
   std::string state;   // as FlowRecord has it
@@ -420,6 +423,7 @@ struct FlowQuestion {
   std::string key() const { return {}; }
   static auto fields(auto& m, auto&& f) {
     f("id", m.id), f("kill", m.kill), f("client", m.client), f("client_port", m.client_port);
+    f("virtual_address", m.virtual_address), f("virtual_port", m.virtual_port), f("protocol", m.protocol);
     f("service", m.service), f("server", m.server), f("state", m.state), f("limit", m.limit);
   }
 };
@@ -431,14 +435,24 @@ struct FlowRecord {
   std::string protocol;
   std::string client;
   uint16_t client_port = 0;
+  // Where the client came to. Empty: of no service in force, or a template of a service that has several.
+  std::string virtual_address;
+  uint16_t virtual_port = 0;
+  uint16_t virtual_last_port = 0;  // the same, unless the service has a range
+  std::string server_address;      // empty: the server is gone
+  uint16_t server_port = 0;        // 0: the one the client came to
+  std::string source_address;      // what the server sees in place of the client; empty: the client
+  uint16_t source_port = 0;
   std::string state;
   uint64_t idle_ms = 0;
   uint64_t expires_ms = 0;
   bool learnt = false;  // told by a peer; no packet of it has been seen here
   static auto fields(auto& m, auto&& f) {
     f("service", m.service), f("server", m.server), f("protocol", m.protocol), f("client", m.client);
-    f("client_port", m.client_port), f("state", m.state), f("idle_ms", m.idle_ms), f("expires_ms", m.expires_ms);
-    f("learnt", m.learnt);
+    f("client_port", m.client_port), f("virtual_address", m.virtual_address), f("virtual_port", m.virtual_port);
+    f("virtual_last_port", m.virtual_last_port), f("server_address", m.server_address);
+    f("server_port", m.server_port), f("source_address", m.source_address), f("source_port", m.source_port);
+    f("state", m.state), f("idle_ms", m.idle_ms), f("expires_ms", m.expires_ms), f("learnt", m.learnt);
   }
 };
 
@@ -448,12 +462,13 @@ struct FlowAnswer {
   uint64_t id = 0;
   std::string error;  // in words; empty: none
   uint64_t matched = 0;
+  std::vector<NamedCounter> states;  // of those that matched, by state; without those in which none is
   uint64_t killed = 0;
   bool complete = true;           // false: more are to be killed; ask again
   std::vector<FlowRecord> flows;  // the first ones met
   std::string key() const { return {}; }
   static auto fields(auto& m, auto&& f) {
-    f("id", m.id), f("error", m.error), f("matched", m.matched), f("killed", m.killed);
+    f("id", m.id), f("error", m.error), f("matched", m.matched), f("states", m.states), f("killed", m.killed);
     f("complete", m.complete), f("flows", m.flows);
   }
 };

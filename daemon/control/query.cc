@@ -7,7 +7,7 @@
 namespace tandem::control {
 namespace {
 
-constexpr uint32_t kStandardLimit = 100, kMostLimit = 2000;
+constexpr uint32_t kStandardLimit = 100, kMostLimit = 1500;
 constexpr size_t kLongestValue = 128;
 
 std::optional<int> hex_digit(char c) {
@@ -127,13 +127,17 @@ std::expected<std::variant<bus::FlowQuestion, bus::TraceRequest>, QueryRefusal> 
   flows.limit = kStandardLimit;
   taking.text("client", flows.client);
   taking.number<uint16_t>("client_port", flows.client_port, 1, kMostPort);
+  taking.text("virtual_address", flows.virtual_address);
+  taking.number<uint16_t>("virtual_port", flows.virtual_port, 1, kMostPort);
+  taking.text("protocol", flows.protocol);
   taking.text("service", flows.service);
   taking.text("server", flows.server);
   taking.text("state", flows.state);
   taking.number<uint32_t>("limit", flows.limit, 0, kMostLimit);
   const bool all = flows.kill && taking.truth("all");
   if (const auto wrong = taking.wrong()) return std::unexpected(QueryRefusal{400, *wrong});
-  const bool conditions = !flows.client.empty() || flows.client_port != 0 || !flows.service.empty() ||
+  const bool conditions = !flows.client.empty() || flows.client_port != 0 || !flows.virtual_address.empty() ||
+                          flows.virtual_port != 0 || !flows.protocol.empty() || !flows.service.empty() ||
                           !flows.server.empty() || !flows.state.empty();
   if (flows.kill && !conditions && !all)
     return std::unexpected(QueryRefusal{400, "all flows are to be killed only with all=1"});

@@ -25,8 +25,8 @@ struct QueryRefusal {
   std::string why;
 };
 
-// GET /v1/flows?client=&client_port=&service=&server=&state=&limit= lists, POST kills what matches; a kill without any
-// condition must say all=1. GET /v1/trace?client=&client_port=&service= explains.
+// GET /v1/flows?client=&client_port=&virtual_address=&virtual_port=&protocol=&service=&server=&state=&limit= lists, POST kills
+// what matches; a kill without any condition must say all=1. GET /v1/trace?client=&client_port=&service= explains.
 // REQUIRES: one of these paths.
 std::expected<std::variant<bus::FlowQuestion, bus::TraceRequest>, QueryRefusal> question_of(const Query& query,
                                                                                             std::string_view method);

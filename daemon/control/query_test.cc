@@ -46,7 +46,7 @@ TEST(Query, BecomesAQuestionForFlows) {
 
 TEST(Query, SaysWhatIsWrongWithAQuestion) {
   EXPECT_EQ(flows("/v1/flows?clint=1").state, "clint: there is no such condition");
-  EXPECT_EQ(flows("/v1/flows?limit=2001").state, "limit: expected a number from 0 to 2000");
+  EXPECT_EQ(flows("/v1/flows?limit=1501").state, "limit: expected a number from 0 to 1500");
   EXPECT_EQ(flows("/v1/flows?client_port=65536").state, "client_port: expected a number from 1 to 65535");
   EXPECT_EQ(flows("/v1/flows?client_port=1x").state, "client_port: expected a number from 1 to 65535");
   EXPECT_EQ(flows("/v1/flows?service=").state, "service: it is empty");
@@ -57,7 +57,8 @@ TEST(Query, SaysWhatIsWrongWithAQuestion) {
 TEST(Query, KillsEverythingOnlyWhenThatIsSaid) {
   EXPECT_EQ(flows("/v1/flows", "POST").state, "all flows are to be killed only with all=1");
   EXPECT_TRUE(flows("/v1/flows?all=1", "POST").kill);
-  EXPECT_TRUE(flows("/v1/flows?client=192.0.2.7", "POST").kill);
+  for (const char* condition : {"client=192.0.2.7", "virtual_address=192.0.2.10", "virtual_port=80", "protocol=udp"})
+    EXPECT_TRUE(flows(std::string("/v1/flows?") + condition, "POST").kill) << condition;
   EXPECT_EQ(flows("/v1/flows?all=1").state, "all: there is no such condition");
   EXPECT_EQ(flows("/v1/flows?all=yes", "POST").state, "all: expected 1");
 }

@@ -197,8 +197,8 @@ int server_set(const std::string& socket, const std::string& server, const std::
 }
 
 struct FlowOptions {
-  std::string client, service, server, state;
-  unsigned client_port = 0, limit = 100;
+  std::string client, virtual_address, protocol, service, server, state;
+  unsigned client_port = 0, virtual_port = 0, limit = 100;
   bool count = false, kill = false, all = false;
 };
 
@@ -207,6 +207,9 @@ int flows(const std::string& socket, const FlowOptions& options, bool as_json) {
   const std::string target =
       "/v1/flows" + query_of({{"client", options.client},
                               {"client_port", number(options.client_port)},
+                              {"virtual_address", options.virtual_address},
+                              {"virtual_port", number(options.virtual_port)},
+                              {"protocol", options.protocol},
                               {"service", options.service},
                               {"server", options.server},
                               {"state", options.state},
@@ -336,11 +339,16 @@ int run(int argc, char** argv) {
   flows_command->add_option("--client", flow_options.client,
                             "An address, or a network such as 192.0.2.0/24 or 2001:db8::/64");
   flows_command->add_option("--client-port", flow_options.client_port)->check(CLI::Range(1, 65535));
+  flows_command->add_option("--virtual", flow_options.virtual_address, "The same, of what the client came to");
+  flows_command->add_option("--virtual-port", flow_options.virtual_port, "Or of a range that has it")
+      ->check(CLI::Range(1, 65535));
+  flows_command->add_option("--protocol", flow_options.protocol)
+      ->check(CLI::IsMember({"tcp", "udp", "sctp"}, CLI::ignore_case));
   flows_command->add_option("--service", flow_options.service, "Of this service");
   flows_command->add_option("--server", flow_options.server, "Of servers of this name");
   flows_command->add_option("--state", flow_options.state, "In this state, as it is listed");
   flows_command->add_option("--limit", flow_options.limit, "List so many at most")
-      ->check(CLI::Range(0, 2000))
+      ->check(CLI::Range(0, 1500))
       ->capture_default_str();
   flows_command->add_flag("--count", flow_options.count, "Only how many match");
   flows_command->add_flag("--kill", flow_options.kill, "End those that match, here and on the peers")

@@ -13,7 +13,7 @@ namespace {
 
 constexpr size_t kSlice = 16'384;  // slots: some tenths of a millisecond
 constexpr size_t kMostWaiting = 64;
-constexpr uint32_t kMostRows = 2'000;  // of some 350 bytes at most: a frame has 1 MB
+constexpr uint32_t kMostRows = 1'500;  // of some 650 bytes at most: a frame has 1 MB
 constexpr size_t kMostTraced = 256;    // flows of one client that a trace looks at
 // A killed flow is told to the peers before it goes.
 constexpr auto kTelling = std::chrono::milliseconds(500);
@@ -26,16 +26,27 @@ std::string protocol_name(uint8_t protocol) {
   return has_ports(protocol) ? std::string(name_of_protocol(protocol)) : std::to_string(protocol);
 }
 
+// False: there are words, and they are none.
+bool take_network(const std::string& words, std::optional<Prefix>& into) {
+  if (!words.empty()) into = Prefix::parse(words);
+  return words.empty() || into.has_value();
+}
+
 }  // namespace
 
 std::expected<FlowFilter, std::string> filter_of(const bus::FlowQuestion& question) {
+  constexpr std::string_view kNetwork = ": expected an address or a network such as 192.0.2.0/24 or 2001:db8::/64";
   FlowFilter filter;
-  if (!question.client.empty()) {
-    filter.client = Prefix::parse(question.client);
-    if (!filter.client)
-      return std::unexpected("client: expected an address or a network such as 192.0.2.0/24 or 2001:db8::/64");
-  }
+  if (!take_network(question.client, filter.client)) return std::unexpected("client" + std::string(kNetwork));
   if (question.client_port != 0) filter.client_port = question.client_port;
+  if (!take_network(question.virtual_address, filter.virtual_address))
+    return std::unexpected("virtual_address" + std::string(kNetwork));
+  if (question.virtual_port != 0) filter.virtual_port = question.virtual_port;
+  if (!question.protocol.empty()) {
+    for (const uint8_t each : {kTcp, kUdp, kSctp})
+      if (question.protocol == name_of_protocol(each)) filter.protocol = each;
+    if (!filter.protocol) return std::unexpected("protocol: expected one of tcp udp sctp");
+  }
   filter.service = question.service;
   filter.server = question.server;
   if (!question.state.empty()) {
@@ -50,15 +61,29 @@ std::expected<FlowFilter, std::string> filter_of(const bus::FlowQuestion& questi
 }
 
 bus::FlowRecord record_of(const FlowRow& row) {
-  return {.service = row.service,
-          .server = row.server,
-          .protocol = protocol_name(row.protocol),
-          .client = row.client.text(),
-          .client_port = row.client_port,
-          .state = std::string(name_of(row.state)),
-          .idle_ms = milliseconds(row.idle),
-          .expires_ms = milliseconds(row.expires),
-          .learnt = row.learnt};
+  bus::FlowRecord record{.service = row.service,
+                         .server = row.server,
+                         .protocol = protocol_name(row.protocol),
+                         .client = row.client.text(),
+                         .client_port = row.client_port,
+                         .state = std::string(name_of(row.state)),
+                         .idle_ms = milliseconds(row.idle),
+                         .expires_ms = milliseconds(row.expires),
+                         .learnt = row.learnt};
+  if (row.front) {
+    record.virtual_address = row.front->address.text();
+    record.virtual_port = row.front->first_port;
+    record.virtual_last_port = row.front->last_port;
+  }
+  if (row.target) {
+    record.server_address = row.target->address.text();
+    record.server_port = row.target->port;
+  }
+  if (row.source) {
+    record.source_address = row.source->address.text();
+    record.source_port = row.source->port;
+  }
+  return record;
 }
 
 Inquiry::Inquiry(boost::asio::io_context& io, Forwarder& forwarder, Say say)
@@ -158,6 +183,9 @@ void Inquiry::finish() {
   bus::FlowAnswer answer;
   answer.id = std::get<bus::FlowQuestion>(waiting_.front()).id;
   answer.matched = search_->matched();
+  for (size_t i = 0; i < kFlowStates; ++i)
+    if (const uint64_t flows = search_->by_state()[i]; flows > 0)
+      answer.states.push_back({std::string(name_of(static_cast<FlowState>(i))), flows});
   answer.killed = search_->killed();
   answer.complete = search_->complete();
   for (const FlowRow& row : search_->rows()) answer.flows.push_back(record_of(row));

@@ -25,7 +25,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   for (const char* method : {"GET", "POST", "PUT"}) {
     const auto question = control::question_of(*query, method);
     const auto* flows = question ? std::get_if<bus::FlowQuestion>(&*question) : nullptr;
-    if (flows != nullptr && flows->limit > 2000) std::abort();
+    if (flows != nullptr && flows->limit > 1500) std::abort();
     // Nothing is killed without a condition unless that is said.
     if (flows != nullptr && flows->kill && query->values.empty()) std::abort();
   }

@@ -4,7 +4,7 @@ import json
 import time
 
 from client import Client
-from topology import VIP
+from topology import SERVERS, VIP
 from world import wait_until
 
 CLIENT = "198.51.100.100"
@@ -37,11 +37,22 @@ def test_flows_are_listed_counted_and_killed_on_both_directors(make_site):
     wait_until("the peer knows it", lambda: listed(b, "--state", "established")["matched"] > 0, 5)
     assert listed(b, "--state", "established")["flows"][0]["learnt"] is True
     assert listed(a, "--client", "203.0.113.0/24")["matched"] == 0
+    # As ipvsadm -Lnc has it: protocol, time left, state, source, virtual, destination.
+    one = established[0]
+    assert (one["protocol"], one["virtual_address"], one["virtual_port"]) == ("tcp", VIP, 80)
+    assert (one["server_address"], one["server_port"]) == (SERVERS[one["server"]], 8080)
+    assert 890_000 < one["expires_ms"] <= 900_000
+    everything = listed(a, "--protocol", "tcp", "--virtual", VIP, "--virtual-port", "80")
+    assert everything["matched"] > 20 and sum(s["value"] for s in everything["states"]) == everything["matched"]
+    assert {"ESTABLISHED", "TIME_WAIT"} & {s["name"] for s in everything["states"]}
+    for nothing in (("--protocol", "udp"), ("--virtual-port", "81"), ("--virtual", "198.51.100.11"),
+                    ("--protocol", "tcp", "--server", "web1", "--virtual", "203.0.113.0/24")):
+        assert listed(a, *nothing)["matched"] == 0, nothing
     assert listed(a, "--limit", "2")["flows"].__len__() == 2
     by_server = sum(int(a.ctl("flows", "--count", "--server", name).stdout) for name in site.servers)
     assert by_server > 0
     text = a.ctl("flows", "--limit", 1).stdout
-    assert "CLIENT" in text and "1 of them listed" in text, text
+    assert "CLIENT" in text and f"{VIP}:80 " in text and "1 of them listed" in text, text
 
     # The download's connection, and nothing else, is ended. Its client only receives: the server's next segment resets both.
     port = lasting_port(a)

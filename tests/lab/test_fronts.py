@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from ends import flows
 from topology import VIP
 from world import wait_until
 
@@ -54,9 +55,13 @@ def test_a_service_of_several_addresses_and_a_range_of_ports(make_site, method):
     for address in (VIP, SECOND):
         for port in (7001, 7100, 7105, 7110):
             assert ask(site, address, port) == f"{port} 198.51.100.100", (address, port)
-    # One client, one server, whatever it asked for.
-    flows = [line.split() for line in a.ctl("flows", "--service", "many").stdout.splitlines() if " tcp " in line]
-    assert len({words[3] for words in flows if words[4] != "TEMPLATE"}) == 1, flows
+    # One client, one server, whatever it asked for; each flow says what that was.
+    told = [flow for flow in flows(a, "--service", "many") if flow["state"] != "TEMPLATE"]
+    assert len({flow["server"] for flow in told}) == 1, told
+    assert {(flow["virtual_address"], flow["virtual_port"], flow["virtual_last_port"]) for flow in told} == {
+        (address, *ports) for address in (VIP, SECOND) for ports in ((7001, 7001), (7100, 7110))}, told
+    text = a.ctl("flows", "--virtual", SECOND, "--virtual-port", 7105).stdout
+    assert f" {SECOND}:7100-7110 " in text and "7001" not in text and VIP + ":" not in text, text
     # Beyond the range the kernel answers, as for any port nobody listens on.
     started = time.monotonic()
     with pytest.raises(RuntimeError, match="Connection refused"):

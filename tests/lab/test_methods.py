@@ -1,5 +1,6 @@
 """Servers of one service that are reached by different methods, and a reload that changes one's."""
 
+from ends import flows
 from topology import SOURCE, VIP
 from world import wait_until
 
@@ -42,6 +43,11 @@ def test_a_trace_says_the_method_and_the_source(make_site):
     wait_until("a flow", lambda: "ESTABLISHED" in a.ctl("flows").stdout, 5)
     text = a.ctl("trace", "198.51.100.100").stdout
     assert f", from {SOURCE}:" in text, text
+    flow = flows(a, "--state", "established")[0]
+    assert flow["source_address"] == SOURCE and f" {SOURCE}:{flow['source_port']} " in a.ctl("flows").stdout
+    assert f"from {SOURCE}:{flow['source_port']}" in text
+    seen = "".join(server.host.run("ss", "-tnH", "state", "established") for server in site.servers.values())
+    assert f"{SOURCE}:{flow['source_port']}" in seen, "the very one its server sees"
 
 
 def test_a_reload_that_changes_a_servers_method_leaves_the_others_connections_alone(make_site):
@@ -50,7 +56,7 @@ def test_a_reload_that_changes_a_servers_method_leaves_the_others_connections_al
     site.start()
     downloads = [site.client.start("curl", "-sS", "-m", "40", "--limit-rate", "4M", "-o", "/dev/null",
                                    f"http://{VIP}/big", log=f"curl{n}.log") for n in range(3)]
-    wait_until("three flows", lambda: a.ctl("flows").stdout.count("ESTABLISHED") >= 3, 5)
+    wait_until("three flows", lambda: len(flows(a, "--state", "established")) >= 3, 5)
     # web2 had no way back but the director, and needs none from now on.
     site.document["services"]["web"]["servers"]["web2"]["forward"] = "fullnat"
     site.document["services"]["web"]["source_pool"] = [SOURCE]
