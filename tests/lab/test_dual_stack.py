@@ -1,12 +1,13 @@
 """A whole site with both families: two directors, one virtual router, services of IPv4 and of IPv6."""
 
+import re
 import time
 
 import pytest
 
 from client import Client
 from dual import CLIENT6, GATEWAY6, SERVERS6, VIP6, give
-from topology import VIP
+from topology import DIRECTORS, VIP
 from world import wait_until
 
 TAKEOVER_SECONDS = 3 + (256 - 100) / 256 + 0.5  # RFC 9568, 6.1, and half a second for a busy machine
@@ -74,6 +75,39 @@ def test_an_ipv6_client_stays_with_its_server_over_a_failover_and_is_found_by_it
     wait_until("dir-b active", b.is_active, 5)
     assert servers_of(CLIENT6) == mine and servers_of(second) == mine
     assert "flows ended" in b.ctl("flows", "--kill", "--client", "2001:db8:51::/64").stdout
+
+
+def test_the_peer_link_goes_by_ipv6_as_well(make_dual_site):
+    """Each director's address for the other is one of IPv6, and so are both ends of the connection."""
+    def by_ipv6(document):
+        for name, last in DIRECTORS.items():
+            document["directors"][name]["peer_address"] = f"fd00:1::{last}"
+
+    site = make_dual_site(change=by_ipv6)
+    a, b = site.directors["dir-a"], site.directors["dir-b"]
+    site.start()
+    peers = a.host.run("ss", "-tnH", "state", "established")
+    assert re.search(r"\[fd00:1::2\]\S+ +\[fd00:1::3\]", peers) and ":8421" in peers, peers
+    clients = [Client(site, vip, rate=50, seconds=60) for vip in (VIP, VIP6)]
+    for client, service in zip(clients, ("web", "web6")):
+        wait_until("traffic", lambda: len(client.requests) > 50 and client.download_state()[0] > 0, 10)
+        wait_until("the peer has the download", lambda: "ESTABLISHED" in b.ctl("flows", "--service", service).stdout, 5)
+    for mine, other in (("dir-a", "dir-b"), ("dir-b", "dir-a")):
+        assert [m["peer"] for m in site.directors[mine].messages("SyncStatus")] == [other]
+    killed = time.monotonic()
+    a.kill()
+    wait_until("dir-b active", b.is_active, TAKEOVER_SECONDS)
+    for client in clients:
+        assert client.wait_gone_on(killed) <= TAKEOVER_SECONDS * 1000
+    # It is taken up again when the other comes back, which waits until it is in step.
+    a.start()
+    wait_until("dir-a active again", a.is_active, 30)
+    wait_until("in step", lambda: a.in_step() and b.in_step(), 5)
+    for client in clients:
+        at = client.download_state()[0]
+        wait_until("the download goes on", lambda: client.download_state()[0] > at + 100_000, 10)
+        client.stop()
+        assert client.download_state()[1] == ""
 
 
 def test_ipv6_servers_are_checked_and_leave(make_dual_site):

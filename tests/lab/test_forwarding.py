@@ -79,8 +79,13 @@ class Bench:
     def get(self, path, seconds=5):
         return self.client.run("curl", "-sS", "-m", seconds, f"http://{VIP}/{path}")
 
+    @staticmethod
+    def fetching(up, down):
+        """The command that does."""
+        return [PYTHON, BULK, "fetch", VIP, 9000, up, down]
+
     def fetch(self, up, down):
-        return json.loads(self.client.run(PYTHON, BULK, "fetch", VIP, 9000, up, down))
+        return json.loads(self.client.run(*self.fetching(up, down)))
 
     def seen(self, expression):
         """Packets at the client's cable that a tcpdump expression selects."""
