@@ -1,7 +1,5 @@
 """IPv6 forwarding alone on real traffic: by each method, across the families, with real servers; kernel offloads as they come."""
 
-import json
-import os
 import sys
 import time
 from pathlib import Path
@@ -10,114 +8,22 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from dual import CLIENT6, GATEWAY6, ROUTER6, SERVERS6, VIP6, DualSite, give, of_family  # noqa: E402
-from topology import GATEWAY, VIP  # noqa: E402
-from world import World, require_root, run, wait_until  # noqa: E402
+from alone import ALL, PYTHON, Bench  # noqa: E402
+from dual import CLIENT6, GATEWAY6, NO_DAD, ROUTER6, SERVERS6, VIP6, give  # noqa: E402
+from world import World, require_root, wait_until  # noqa: E402
 
 require_root()
-PROGRAM = Path(os.environ["TANDEM_BIN"]) / "forwarder_alone"
-BULK = Path(__file__).parent / "bulk.py"
-PYTHON = "/usr/bin/python3"
-ALL = {"web1", "web2", "web3"}
-
-
-class Bench:
-    """A DualSite in which dir-a owns the VIPs by hand and runs forwarder_alone. `clients` and `servers`: 4 or 6."""
-
-    def __init__(self, world, method, clients=6, servers=6, kernel_forwards=1, change=None, finished=False):
-        self.world, self.method = world, method
-        self.vip = of_family(clients)[0]
-        self.url = f"http://{f'[{self.vip}]' if clients == 6 else self.vip}/"
-
-        def services(document):
-            del document["peer_link"]
-            inside = lambda outside, number: number if method == "nat" else outside  # noqa: E731
-            addresses = of_family(servers)[1]
-            document["services"] = {
-                name: {"address": self.vip, "port": outside, "protocol": protocol, "forward": method, "scheduler": "rr",
-                       "check": "none",
-                       "servers": {each: {"address": address, "port": inside(outside, number)}
-                                   for each, address in addresses.items()}}
-                for name, protocol, outside, number in (
-                    ("web", "tcp", 80, 8080), ("bulk", "tcp", 9000, 9001), ("echo", "udp", 7, 5007),
-                    ("void", "udp", 9, 5009), ("dns", "udp", 53, 53))}
-            if change:
-                change(document)
-
-        self.site = DualSite(world, PROGRAM.parent, method, change=services)
-        self.client, self.director = world.hosts["client"], world.hosts["dir-a"]
-        self.director.sysctl(**{"net/ipv4/ip_forward": kernel_forwards,
-                                "net/ipv6/conf/all/forwarding": kernel_forwards})
-        self.director.ip("addr", "add", f"{VIP}/24", "dev", "eth0")
-        give(self.director, f"{VIP6}/64", "eth0")
-        if method == "nat":
-            self.director.ip("addr", "add", f"{GATEWAY}/24", "dev", "eth1")
-            give(self.director, f"{GATEWAY6}/64", "eth1")
-        if finished:
-            # Ends of the wire finish their frames themselves, as real cards' traffic is.
-            for host in (self.client, *(server.host for server in self.site.servers.values())):
-                host.run("ethtool", "-K", "eth0", "tx", "off", "tso", "off", "gso", "off", "gro", "off")
-        self.site.start_servers()
-        for server in self.site.servers.values():
-            ports = ("9001", "5007") if method == "nat" else ("9000", "7")
-            server.host.start(PYTHON, BULK, "serve", ports[0], log=f"{server.name}.bulk.log")
-            server.host.start(PYTHON, BULK, "echo", ports[1], log=f"{server.name}.echo.log")
-        self.pcap = world.folder / "client.pcap"
-        self.client.start("tcpdump", "-U", "--immediate-mode", "-s", "100", "-i", "eth0", "-w", self.pcap, log="tcpdump.log")
-        wait_until("tcpdump listens", lambda: "listening" in (world.folder / "tcpdump.log").read_text(), 10)
-        (world.folder / "alone").mkdir()
-        self.process = self.director.start(PROGRAM, self.site.file, world.folder / "alone", log="alone.log")
-        wait_until("forwarding ready", lambda: "ready\n" in self.log, 10, every=0.01)
-
-    @property
-    def log(self):
-        return (self.world.folder / "alone.log").read_text()
-
-    def get(self, path, *more):
-        return self.client.run("curl", "-sS", "-m", 5, *more, self.url + path)
-
-    def who(self, count=12, *more):
-        return {self.get("who", *more).strip() for _ in range(count)}
-
-    def fetch(self, up, down, host=None):
-        return json.loads((host or self.client).run(PYTHON, BULK, "fetch", self.vip, 9000, up, down))
-
-    def echo(self, text):
-        family = "socket.AF_INET6" if ":" in self.vip else "socket.AF_INET"
-        code = (f"import socket,sys; s=socket.socket({family},socket.SOCK_DGRAM); s.settimeout(3); "
-                f"s.sendto(sys.argv[1].encode(),('{self.vip}',7)); print(s.recv(9000).decode())")
-        return self.client.run(PYTHON, "-c", code, text).strip()
-
-    def seen(self, expression):
-        """Packets at the client's cable that a tcpdump expression selects."""
-        time.sleep(0.3)  # what is on its way to the file
-        return run("tcpdump", "-n", "-r", self.pcap, expression).splitlines()
-
-    def no_kernel_interference(self):
-        # tcp[tcpflags] knows IPv4 alone.
-        assert self.seen("tcp[tcpflags] & tcp-rst != 0 or (ip6 proto 6 and ip6[53] & 4 != 0)") == []
-        if self.method == "nat":
-            assert self.seen("src net 10.0.1.0/24 or src net fd00:1::/64") == []
-
-    def stop(self):
-        """Ends it in order and returns its counters."""
-        time.sleep(0.3)  # the worker's counters are as of 100 ms ago
-        self.process.terminate()
-        assert self.process.wait(timeout=10) == 0
-        assert "netdev tandem" not in self.director.run("nft", "list", "tables")
-        return {words[0]: int(words[1]) for words in map(str.split, self.log.splitlines())
-                if len(words) == 2 and words[1].isdigit()}
+WAYS = [("nat", 6, 6), ("fullnat", 6, 6), ("dr", 6, 6), ("tun", 6, 6), ("tun", 6, 4), ("tun", 4, 6)]
 
 
 @pytest.fixture
 def world():
-    # Nobody else has these addresses; a host whose own link-local one is not settled yet cannot ask for a neighbour.
-    with World(**{"net/ipv6/conf/default/accept_dad": 0, "net/ipv6/conf/all/accept_dad": 0}) as made:
+    with World(**NO_DAD) as made:
         yield made
 
 
 @pytest.mark.parametrize("kernel_forwards", [0, 1])
-@pytest.mark.parametrize("method,clients,servers", [("nat", 6, 6), ("dr", 6, 6), ("tun", 6, 6), ("tun", 6, 4), ("tun", 4, 6)])
+@pytest.mark.parametrize("method,clients,servers", WAYS)
 def test_every_byte_arrives_and_the_kernel_keeps_silent(world, method, clients, servers, kernel_forwards):
     bench = Bench(world, method, clients, servers, kernel_forwards)
     assert bench.who() == ALL
@@ -130,7 +36,7 @@ def test_every_byte_arrives_and_the_kernel_keeps_silent(world, method, clients, 
     assert counters["drop_no_route"] == counters["drop_no_port"] == counters["drop_too_long"] == 0
 
 
-@pytest.mark.parametrize("method,clients,servers", [("nat", 6, 6), ("dr", 6, 6), ("tun", 6, 6), ("tun", 6, 4), ("tun", 4, 6)])
+@pytest.mark.parametrize("method,clients,servers", WAYS)
 def test_finished_frames_leave_by_af_xdp(world, method, clients, servers):
     bench = Bench(world, method, clients, servers, finished=True)
     bench.fetch(5 << 20, 5 << 20)
@@ -159,8 +65,9 @@ def test_neighbours_are_found_again_after_they_were_forgotten(world):
     wait_until("all serve", lambda: bench.who() == ALL, 10)
 
 
-def test_an_icmp_error_of_a_nat_server_comes_from_the_vip(world):
-    bench = Bench(world, "nat")
+@pytest.mark.parametrize("method", ["nat", "fullnat"])
+def test_an_icmp_error_of_a_nat_server_comes_from_the_vip(world, method):
+    bench = Bench(world, method)
     code = ("import socket; s=socket.socket(socket.AF_INET6,socket.SOCK_DGRAM); s.settimeout(3); "
             f"s.connect(('{VIP6}',9)); s.send(b'x');\n"
             "try: s.recv(10)\nexcept ConnectionRefusedError: print('refused')")
@@ -209,7 +116,7 @@ print(socket.inet_ntop(socket.AF_INET6, answer[-16:]))
 """
 
 
-@pytest.mark.parametrize("method,servers", [("nat", 6), ("dr", 6), ("tun", 6), ("tun", 4)])
+@pytest.mark.parametrize("method,servers", [("nat", 6), ("fullnat", 6), ("dr", 6), ("tun", 6), ("tun", 4)])
 def test_a_name_service_answers_over_udp(world, method, servers):
     bench = Bench(world, method, 6, servers)
     for number, server in enumerate(bench.site.servers.values(), 1):
@@ -331,7 +238,7 @@ def test_both_families_of_services_come_and_go_with_a_reload(world):
     assert VIP6 not in bench.director.run("nft", "list", "table", "netdev", "tandem")
 
 
-@pytest.mark.parametrize("method,servers", [("nat", 6), ("dr", 6), ("tun", 6), ("tun", 4)])
+@pytest.mark.parametrize("method,servers", [("nat", 6), ("fullnat", 6), ("dr", 6), ("tun", 6), ("tun", 4)])
 def test_datagrams_in_parts_arrive_and_the_kernel_keeps_silent_about_them(world, method, servers):
     bench = Bench(world, method, 6, servers)
     for _ in range(3):

@@ -47,6 +47,11 @@ http {{
 """
 
 
+def translates(method):
+    """Whether servers have ports of their own, and answer by the director."""
+    return method in ("nat", "fullnat")
+
+
 def listen_on(*ports):
     """What NGINX says of these ports, in both families."""
     return " ".join(f"listen {port} backlog=4096; listen [::]:{port} backlog=4096;" for port in ports)
@@ -199,7 +204,7 @@ class Site:
             method = self.method_of(name)
             if method == "nat":
                 server.ip("route", "add", "default", "via", GATEWAY)
-            if method in ("nat", "fullnat"):
+            if translates(method):
                 continue
             # The VIP on lo, silent on the wire; answers leave through the router.
             server.sysctl(**{"net/ipv4/conf/all/arp_ignore": 1, "net/ipv4/conf/all/arp_announce": 2,
@@ -236,7 +241,7 @@ class Site:
         return {self.method_of(name) for name in SERVERS}
 
     def port_of(self, name):
-        return 8080 if self.method_of(name) in ("nat", "fullnat") else 80
+        return 8080 if translates(self.method_of(name)) else 80
 
     def _own_method(self, name):
         return {"forward": self.methods[name]} if name in self.methods else {}
