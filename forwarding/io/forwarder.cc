@@ -160,7 +160,17 @@ void Forwarder::tap_for(const SilenceRules& rules) {
   TapAddresses addresses{.services = rules.taken_to(), .servers = rules.taken_from(), .own = own_addresses_};
   if (programs_ && addresses == tapped_) return;
   tapped_ = std::move(addresses);
-  programs_ = std::make_shared<const TapPrograms>(tap_programs(tapped_));
+  TapPrograms programs = tap_programs(tapped_);
+  const auto taken = try_program(programs.wanted);
+  if (!taken) programs.wanted = programs.any;
+  if (std::exchange(tap_is_wide_, !taken) == taken.has_value())
+    say(bus::Severity::kNotice, "FORWARDING_TAP", "",
+        taken ? "The taps tell by address again what the engine may take."
+              : std::string(
+                    "The kernel takes no tap that knows so many addresses, so every IP frame goes up to the engine, "
+                    "which costs time; a larger net.core.optmem_max lets it: ") +
+                    std::strerror(taken.error()));
+  programs_ = std::make_shared<const TapPrograms>(std::move(programs));
   for (const auto& worker : workers_) worker->use(programs_);
 }
 

@@ -138,6 +138,7 @@ class Forwarder {
   std::set<IpAddress> own_addresses_;
   TapAddresses tapped_;
   std::shared_ptr<const TapPrograms> programs_;
+  bool tap_is_wide_ = false;  // the kernel takes no program that knows all addresses
   uint32_t workers_wished_ = 0;
   WorkerStats closed_workers_;
   std::shared_ptr<LocalStack> local_;  // where some server is this box

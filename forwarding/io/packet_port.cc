@@ -36,7 +36,6 @@ class PacketSocket final : public PacketPort {
   int prepare();
   // Joins the fanout group of that number, or makes one where there is none; returns its number, or nothing (errno).
   std::optional<uint16_t> join(std::optional<uint16_t> group);
-  bool attach(const std::vector<sock_filter>& program, int level, int name);
 
   uint32_t ifindex() const override { return ifindex_; }
   int fd() const override { return fd_.get(); }
@@ -198,14 +197,14 @@ bool set_option(int fd, int level, int name, const Value& value) {
   return setsockopt(fd, level, name, &value, sizeof value) == 0;
 }
 
-bool PacketSocket::attach(const std::vector<sock_filter>& program, int level, int name) {
+bool attach(int fd, const std::vector<sock_filter>& program, int level, int name) {
   const sock_fprog wrapped = {.len = static_cast<uint16_t>(program.size()),
                               .filter = const_cast<sock_filter*>(program.data())};
-  return set_option(fd(), level, name, wrapped);
+  return set_option(fd, level, name, wrapped);
 }
 
 int PacketSocket::prepare() {
-  if (!attach(no_frames(), SOL_SOCKET, SO_ATTACH_FILTER)) return errno;
+  if (!attach(fd(), no_frames(), SOL_SOCKET, SO_ATTACH_FILTER)) return errno;
   if (!set_option(fd(), SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)) return errno;
   if (!ring_.open(fd())) return errno;
   // Without CAP_NET_ADMIN in the first namespace the forcing fails, and the system's limits hold.
@@ -234,12 +233,25 @@ std::optional<uint16_t> PacketSocket::join(std::optional<uint16_t> group) {
 }
 
 void PacketSocket::use(const TapPrograms& programs) {
-  // A program is refused for want of memory alone, and then the one before goes on.
-  if (shares_) attach(programs.client, SOL_PACKET, PACKET_FANOUT_DATA);
-  attach(programs.wanted, SOL_SOCKET, SO_ATTACH_FILTER);
+  // A program is refused for want of memory alone. Of what deals frames out, the one before goes on.
+  if (shares_) attach(fd(), programs.client, SOL_PACKET, PACKET_FANOUT_DATA);
+  const auto take = [this](const auto& program) { return attach(fd(), program, SOL_SOCKET, SO_ATTACH_FILTER); };
+  if (take(programs.wanted)) return;
+  // The one before knows other addresses, so it must not stay; and as long as it does it takes memory too.
+  take(no_frames());
+  if (!take(programs.wanted)) take(programs.any);
 }
 
 }  // namespace
+
+std::expected<void, int> try_program(const std::vector<sock_filter>& program) {
+  const loop::UniqueFd fd(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
+  // As in a port, which has a program already.
+  if (!fd || !attach(fd.get(), no_frames(), SOL_SOCKET, SO_ATTACH_FILTER) ||
+      !attach(fd.get(), program, SOL_SOCKET, SO_ATTACH_FILTER))
+    return std::unexpected(errno);
+  return {};
+}
 
 std::expected<std::vector<std::unique_ptr<PacketPort>>, int> open_packet_sockets(uint32_t ifindex, size_t count,
                                                                                  const TapPrograms& programs) {

@@ -61,6 +61,8 @@ class Program {
   void here(Label label) { places_[label] = code_.size(); }
   void load_word(uint32_t at) { add(BPF_LD | BPF_W | BPF_ABS, at); }
   void load_byte(uint32_t at) { add(BPF_LD | BPF_B | BPF_ABS, at); }
+  void keep_at(uint32_t place) { add(BPF_ST, place); }
+  void load_kept(uint32_t place) { add(BPF_LD | BPF_W | BPF_MEM, place); }
   void add(uint16_t code, uint32_t k) { code_.push_back({.code = code, .jt = 0, .jf = 0, .k = k}); }
   void jump(Label to) {
     jumps_.emplace_back(code_.size(), to);
@@ -99,18 +101,23 @@ std::vector<IpAddress> of_family(const std::set<IpAddress>& addresses, IpAddress
   return found;
 }
 
+// The fold of the address that stands at `at`. IPv6's words are kept at 0-3: the kernel makes some fifteen instructions of its own
+// of one that reads the frame, and one of one that reads what was kept.
 void load_fold(Program& program, IpAddress::Family family, uint32_t at) {
   program.load_word(at);
   if (family == IpAddress::Family::kIpv4) return;
+  program.keep_at(0);
   for (uint32_t word = 1; word < 4; ++word) {
     program.add(BPF_MISC | BPF_TAX, 0);
     program.load_word(at + 4 * word);
+    program.keep_at(word);
     program.add(BPF_ALU | BPF_XOR | BPF_X, 0);
   }
 }
+constexpr uint32_t kNotAWord = 4;  // the first place after those
 
-// Goes on at `yes` when the address whose fold is loaded, and which stands at `at`, is one of `sorted`, else at `no`.
-void search(Program& program, std::span<const IpAddress> sorted, uint32_t at, Program::Label yes, Program::Label no) {
+// Goes on at `yes` when the address that load_fold() has just loaded is one of `sorted`, else at `no`.
+void search(Program& program, std::span<const IpAddress> sorted, Program::Label yes, Program::Label no) {
   if (sorted.empty()) return program.jump(no);
   const uint32_t middle = fold_of(sorted[sorted.size() / 2]);
   if (fold_of(sorted.front()) != fold_of(sorted.back())) {
@@ -120,9 +127,9 @@ void search(Program& program, std::span<const IpAddress> sorted, uint32_t at, Pr
     const auto left = static_cast<size_t>(split - sorted.begin());
     const Program::Label above = program.label();
     program.jump_if_at_least(fold_of(sorted[left]), above);
-    search(program, sorted.first(left), at, yes, no);
+    search(program, sorted.first(left), yes, no);
     program.here(above);
-    return search(program, sorted.subspan(left), at, yes, no);
+    return search(program, sorted.subspan(left), yes, no);
   }
   if (sorted.front().is_v4()) {
     program.jump_if_equal(middle, yes);
@@ -133,7 +140,7 @@ void search(Program& program, std::span<const IpAddress> sorted, uint32_t at, Pr
     const Program::Label other = program.label();
     const auto words = words_of(address.v6);
     for (uint32_t word = 0; word < 4; ++word) {
-      program.load_word(at + 4 * word);
+      program.load_kept(word);
       program.jump_unless_equal(words[word], other);
     }
     program.jump(yes);
@@ -160,13 +167,13 @@ void want_by_address(Program& program, IpAddress::Family family, const TapAddres
   program.here(by_address);
   const Program::Label not_service = program.label(), through = program.label();
   load_fold(program, family, layout.destination);
-  search(program, of_family(addresses.services, family), layout.destination, yes, not_service);
+  search(program, of_family(addresses.services, family), yes, not_service);
   program.here(not_service);
   load_fold(program, family, layout.destination);
-  search(program, of_family(addresses.own, family), layout.destination, no, through);
+  search(program, of_family(addresses.own, family), no, through);
   program.here(through);
   load_fold(program, family, layout.source);
-  search(program, of_family(addresses.servers, family), layout.source, yes, no);
+  search(program, of_family(addresses.servers, family), yes, no);
 }
 
 bool are_too_many(const TapAddresses& addresses) {
@@ -177,9 +184,8 @@ bool are_too_many(const TapAddresses& addresses) {
   return weight > kMostTapAddresses;
 }
 
-}  // namespace
-
-std::vector<sock_filter> wanted_frames(const TapAddresses& addresses) {
+// `addresses`: nothing: any.
+std::vector<sock_filter> frames_to_us(const TapAddresses* addresses) {
   Program program;
   const auto yes = program.label(), no = program.label(), here = program.label(), five = program.label(),
              six = program.label();
@@ -198,22 +204,28 @@ std::vector<sock_filter> wanted_frames(const TapAddresses& addresses) {
   program.jump_if_equal(ETH_P_IP, five);
   program.jump_if_equal(ETH_P_IPV6, six);
   program.jump(no);
-  const bool all = are_too_many(addresses);
-  program.here(five);
-  if (all)
-    program.jump(yes);
-  else
-    want_by_address(program, IpAddress::Family::kIpv4, addresses, yes, no);
-  program.here(six);
-  if (all)
-    program.jump(yes);
-  else
-    want_by_address(program, IpAddress::Family::kIpv6, addresses, yes, no);
+  for (const auto& [place, family] : {std::pair(five, IpAddress::Family::kIpv4), {six, IpAddress::Family::kIpv6}}) {
+    program.here(place);
+    if (addresses == nullptr)
+      program.jump(yes);
+    else
+      want_by_address(program, family, *addresses, yes, no);
+  }
   program.here(yes);
   program.end(kWanted);
   program.here(no);
   program.end(0);
   return program.finish();
+}
+
+}  // namespace
+
+std::vector<sock_filter> wanted_frames(const TapAddresses& addresses) {
+  return frames_to_us(are_too_many(addresses) ? nullptr : &addresses);
+}
+
+std::vector<sock_filter> any_frames() {
+  return frames_to_us(nullptr);
 }
 
 std::vector<sock_filter> no_frames() {
@@ -234,13 +246,13 @@ std::vector<sock_filter> number_of_client(const TapAddresses& addresses) {
     load_fold(program, family, layout.destination);
     if (all) {
       // Each direction keeps its worker; the two may have different ones.
-      program.add(BPF_ST, 0);
+      program.keep_at(kNotAWord);
       load_fold(program, family, layout.source);
-      program.add(BPF_LDX | BPF_W | BPF_MEM, 0);
+      program.add(BPF_LDX | BPF_W | BPF_MEM, kNotAWord);
       program.add(BPF_ALU | BPF_XOR | BPF_X, 0);
       program.jump(mixed);
     } else {
-      search(program, of_family(addresses.services, family), layout.destination, to_service, to_client);
+      search(program, of_family(addresses.services, family), to_service, to_client);
       program.here(to_service);
       load_fold(program, family, layout.source);
       program.jump(mixed);

@@ -26,13 +26,17 @@ struct TapAddresses {
   bool operator==(const TapAddresses&) const = default;
 };
 
-// More than so many addresses would make a longer program than the kernel takes; then every IP frame is wanted.
+// More than so many addresses, one of IPv6 counted as four, would make a longer program than the kernel ever takes; then every
+// IP frame is wanted. It may refuse a shorter one, for want of socket memory (net.core.optmem_max): that is found out by trying.
 inline constexpr size_t kMostTapAddresses = 500;
 
 // Returns a huge length for a frame that is wanted, 0 for another. Only frames addressed to this box, or to a virtual router's
 // MAC address (RFC 9568, 7.3: 00:00:5e:00:01:ID and 00:00:5e:00:02:ID), which lives on a device above and is another host's
 // here; and none with a VLAN tag: it is seen again, untagged, on the VLAN's own interface.
 std::vector<sock_filter> wanted_frames(const TapAddresses& addresses);
+
+// Of every IP frame, as far as the packet type and the tag go.
+std::vector<sock_filter> any_frames();
 
 // Of nothing, while a socket is being made ready.
 std::vector<sock_filter> no_frames();
@@ -42,10 +46,11 @@ std::vector<sock_filter> number_of_client(const TapAddresses& addresses);
 
 struct TapPrograms {
   std::vector<sock_filter> wanted;
+  std::vector<sock_filter> any;
   std::vector<sock_filter> client;
 };
 inline TapPrograms tap_programs(const TapAddresses& addresses) {
-  return {.wanted = wanted_frames(addresses), .client = number_of_client(addresses)};
+  return {.wanted = wanted_frames(addresses), .any = any_frames(), .client = number_of_client(addresses)};
 }
 
 }  // namespace tandem::forwarding

@@ -81,6 +81,9 @@ uint32_t run(const std::vector<sock_filter>& program, const Frame& frame, const 
       case BPF_LD | BPF_B | BPF_ABS:
         a = load(step.k, 1);
         break;
+      case BPF_LD | BPF_W | BPF_MEM:
+        a = memory.at(step.k);
+        break;
       case BPF_LDX | BPF_W | BPF_MEM:
         x = memory.at(step.k);
         break;
@@ -233,6 +236,32 @@ TEST(TapFilter, WantsEveryIpFrameWhenThereAreTooManyAddressesForAProgram) {
   EXPECT_LE(program.size(), size_t{BPF_MAXINSNS});
   EXPECT_NE(at_tap(program, {.source = at("192.0.2.7"), .destination = at("203.0.113.5")}), 0U);
   EXPECT_EQ(at_tap(program, {.source = at("192.0.2.7"), .destination = at("203.0.113.5"), .tagged = true}), 0U);
+}
+
+TEST(TapFilter, AProgramOfEveryIpFrameIsShortAndWantsNothingElse) {
+  const auto program = any_frames();
+  EXPECT_LT(program.size(), 60U);
+  Frame frame{.source = at("2001:db8:9::7"), .destination = at("2001:db8:77::1")};
+  EXPECT_NE(at_tap(program, frame), 0U);
+  frame.ether_type = ETH_P_ARP;
+  EXPECT_EQ(at_tap(program, frame), 0U);
+  frame.ether_type = 0;
+  frame.packet_type = PACKET_OTHERHOST;
+  EXPECT_EQ(at_tap(program, frame), 0U);
+}
+
+// The kernel makes some fifteen instructions of one that reads the frame, and counts them.
+TEST(TapFilter, ReadsTheFrameNoMoreOftenForMoreAddresses) {
+  const auto reads = [](size_t count) {
+    TapAddresses addresses;
+    for (size_t i = 0; i < count; ++i) {
+      Ipv6Address six = at("2001:db8::").v6;
+      six.bytes[15] = static_cast<uint8_t>(i);
+      for (auto* set : {&addresses.services, &addresses.servers, &addresses.own}) set->insert(six);
+    }
+    return std::ranges::count(wanted_frames(addresses), BPF_LD | BPF_W | BPF_ABS, &sock_filter::code);
+  };
+  EXPECT_EQ(reads(30), reads(1));
 }
 
 TEST(TapFilter, AsManyAddressesAsThereMayBeFitIntoAProgram) {
