@@ -318,7 +318,8 @@ void Forwarder::on_change(const netlink::Change& change, bool& look) {
     write_hops(server_hops_.on_route(route->destination, now));
     for (const auto& worker : workers_) worker->route_changed(route->destination);
   } else if (std::holds_alternative<netlink::AddressChange>(change)) {
-    look = true;  // the routes that follow from it are told by themselves
+    look = true;  // the routes that follow from it are told by themselves; which source they prefer is not
+    server_hops_.on_address();
   } else {
     look = true;
     write_hops(server_hops_.refresh(now));
@@ -356,7 +357,7 @@ void Forwarder::on_port_broken(uint32_t ifindex) {
 }
 
 void Forwarder::every_second() {
-  server_hops_.confirm(loop::monotonic_now());
+  write_hops(server_hops_.every_second(loop::monotonic_now()));
   if (!is_standing()) look_around();
   choose_senders(true);
 }

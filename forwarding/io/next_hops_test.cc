@@ -32,7 +32,7 @@ class OneGateway final : public NetworkView {
     netlink::RouteAnswer answer;
     answer.interface_index = 2;
     answer.gateway = kGateway;
-    answer.preferred_source = Ipv4Address{0x0a000002};
+    answer.preferred_source = source;
     answer.mtu = route_mtu;
     return answer;
   }
@@ -48,6 +48,7 @@ class OneGateway final : public NetworkView {
   }
 
   bool has_route = true;
+  Ipv4Address source{0x0a000002};
   uint32_t route_mtu = 0;
   netlink::NeighbourState state = netlink::NeighbourState::kReachable;
   int routes_asked = 0;
@@ -214,14 +215,46 @@ TEST_F(ServerHopsTest, AServersWayIsToldOnceAndThenWhenItChanges) {
 
 TEST_F(ServerHopsTest, ANeighbourThatJustWentStaleIsAskedForAtOnceAndThenEveryHalfMinute) {
   set();
-  hops_.confirm(now_);
+  hops_.every_second(now_);
   EXPECT_THAT(network_.asked, IsEmpty());
   EXPECT_THAT(hops_.on_neighbour({false, OneGateway::gateway(netlink::NeighbourState::kStale, kTheirs)}), IsEmpty());
-  hops_.confirm(now_);
-  hops_.confirm(now_ + 29s);
+  hops_.every_second(now_);
+  hops_.every_second(now_ + 29s);
   EXPECT_THAT(network_.asked, SizeIs(1));
-  hops_.confirm(now_ + 30s);
+  hops_.every_second(now_ + 30s);
   EXPECT_THAT(network_.asked, SizeIs(2));
+}
+
+TEST_F(ServerHopsTest, ATunnelComesFromTheAddressTheKernelPrefersByNow) {
+  server_.method = TANDEM_TUN;
+  set();
+  network_.source = Ipv4Address{0x0a000003};
+  EXPECT_THAT(hops_.every_second(now_), IsEmpty());
+  for (int i = 0; i < 100; ++i) hops_.on_address();
+  const int asked = network_.routes_asked;
+  const auto changes = hops_.every_second(now_);
+  ASSERT_THAT(changes, SizeIs(1));
+  EXPECT_EQ(changes[0].slot, 7);
+  EXPECT_EQ(changes[0].hop.tunnel_source, network_.source);
+  EXPECT_THAT(hops_.every_second(now_), IsEmpty());
+  EXPECT_EQ(network_.routes_asked, asked + 1);
+}
+
+TEST_F(ServerHopsTest, AnAddressThatIsNoTunnelsSourceCostsNothing) {
+  set();
+  const int asked = network_.routes_asked;
+  hops_.on_address();
+  hops_.every_second(now_);
+  EXPECT_EQ(network_.routes_asked, asked);
+  Server by_tunnel;  // the same server, of another service
+  by_tunnel.slot = 8;
+  by_tunnel.address = server_.address;
+  by_tunnel.method = TANDEM_TUN;
+  const std::array<const Server*, 2> servers{&server_, &by_tunnel};
+  hops_.set_servers(servers, now_);
+  hops_.on_address();
+  hops_.every_second(now_);
+  EXPECT_EQ(network_.routes_asked, asked + 1);
 }
 
 TEST_F(ServerHopsTest, ANeighbourIsAskedForAndFollowed) {

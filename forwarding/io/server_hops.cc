@@ -42,7 +42,11 @@ bool ServerHops::look_up(const IpAddress& server, Entry& entry, TimePoint now) {
 
 std::vector<HopChange> ServerHops::set_servers(std::span<const Server* const> servers, TimePoint now) {
   std::map<IpAddress, Entry> fresh;
-  for (const Server* server : servers) fresh[server->address].slots.push_back(server->slot);
+  for (const Server* server : servers) {
+    Entry& entry = fresh[server->address];
+    entry.slots.push_back(server->slot);
+    entry.tunnelled |= server->method == TANDEM_TUN;
+  }
   std::vector<HopChange> changes;
   for (auto& [address, entry] : fresh) {
     std::ranges::sort(entry.slots);
@@ -54,6 +58,7 @@ std::vector<HopChange> ServerHops::set_servers(std::span<const Server* const> se
     }
     const bool same_slots = before->second.slots == entry.slots;
     before->second.slots = std::move(entry.slots);
+    before->second.tunnelled = entry.tunnelled;
     entry = std::move(before->second);
     if (!same_slots) tell(entry, changes);
   }
@@ -87,6 +92,16 @@ std::vector<HopChange> ServerHops::on_route(const Prefix& destination, TimePoint
   std::vector<HopChange> changes;
   for (auto& [address, entry] : entries_)
     if ((all || contains(destination, address)) && look_up(address, entry, now)) tell(entry, changes);
+  return changes;
+}
+
+std::vector<HopChange> ServerHops::every_second(TimePoint now) {
+  std::vector<HopChange> changes;
+  if (std::exchange(sources_stale_, false)) {
+    for (auto& [address, entry] : entries_)
+      if (entry.tunnelled && look_up(address, entry, now)) tell(entry, changes);
+  }
+  confirm(now);
   return changes;
 }
 

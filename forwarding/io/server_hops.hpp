@@ -38,8 +38,13 @@ class ServerHops {
   std::vector<HopChange> on_route(const Prefix& destination, TimePoint now);
   std::vector<HopChange> refresh(TimePoint now) { return on_route({}, now, true); }
 
-  // Lets the kernel confirm neighbours it has not heard from lately. Call once a second.
-  void confirm(TimePoint now);
+  // An address of this box came, went or became usable. Which one a tunnel's packets come from may follow without any word
+  // about a route: IPv6 has none of its source, and an address that is new on the link has none at all until it is known to be
+  // nobody else's. Every server's route is asked for again, so not until the next every_second(), however many there are.
+  void on_address() { sources_stale_ = true; }
+
+  // Lets the kernel confirm neighbours it has not heard from lately, and returns what on_address() changed.
+  std::vector<HopChange> every_second(TimePoint now);
 
  private:
   // By server address: services share servers.
@@ -49,12 +54,15 @@ class ServerHops {
     IpAddress via;  // whose MAC address is wanted
     bool known = false;
     bool confirmed = false;
+    bool tunnelled = false;  // to one of the slots at least
     std::optional<TimePoint> asked;
   };
   std::vector<HopChange> on_route(const Prefix& destination, TimePoint now, bool all);
   bool look_up(const IpAddress& server, Entry& entry, TimePoint now);
+  void confirm(TimePoint now);
   static void tell(const Entry& entry, std::vector<HopChange>& changes);
 
+  bool sources_stale_ = false;
   NetworkView& network_;
   std::map<IpAddress, Entry> entries_;
 };
