@@ -18,6 +18,11 @@ bool contains(const Prefix& prefix, const IpAddress& address) {
   return true;
 }
 
+bool is_loopback(const IpAddress& address) {
+  static constexpr Ipv6Address kLoopback{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}};
+  return address.is_v4() ? address.v4.is_loopback() : address.v6 == kLoopback;
+}
+
 std::string text_before_port(const IpAddress& address) {
   return address.is_v4() ? address.text() : '[' + address.text() + ']';
 }

@@ -18,6 +18,9 @@ inline bool is_link_local(const Ipv6Address& address) {
   return address.bytes[0] == 0xfe && (address.bytes[1] & 0xc0) == 0x80;
 }
 
+// Of 127.0.0.0/8, or ::1 (RFC 4291, 2.5.3).
+bool is_loopback(const IpAddress& address);
+
 // As it is written where a port follows: IPv6 in brackets (RFC 3986, 3.2.2).
 std::string text_before_port(const IpAddress& address);
 

@@ -102,5 +102,12 @@ TEST(Checksum, UpdateEqualsAFullRecomputation) {
   }
 }
 
+TEST(AddressTraits, LoopbackIsOneNetworkOfIpv4AndOneAddressOfIpv6) {
+  for (const char* text : {"127.0.0.1", "127.255.0.9", "::1"})
+    EXPECT_TRUE(is_loopback(*IpAddress::parse(text))) << text;
+  for (const char* text : {"126.0.0.1", "0.0.0.1", "::", "::2", "1::1"})
+    EXPECT_FALSE(is_loopback(*IpAddress::parse(text))) << text;
+}
+
 }  // namespace
 }  // namespace tandem

@@ -58,11 +58,12 @@ constexpr std::array kSections = {
         "an error."},
     SectionInfo{
         Section::kTunnel, "tunnel", "services.NAME.tunnel",
-        "What packets are wrapped in on their way to servers behind `forward: tun`, in an outer header of the family "
-        "of "
-        "the server's address. A server may have a `tunnel` of its own, which then is the whole of it. The way to the "
-        "server must carry the headers as well, or clients are told of a smaller MTU: 20 bytes in IPv4 and 40 in IPv6, "
-        "4 more for gre (8 with its checksum), 12 more for gue."},
+        "What packets are wrapped in on their way to servers behind `forward: tun`, in an outer header of the "
+        "family of the server's address. A server may have a `tunnel` of its own, which then is the whole of it. "
+        "The way to the server must carry the headers as well, or clients are told of a smaller MTU: 20 bytes in "
+        "IPv4 and 40 in IPv6, 4 more for gre (8 with its checksum), 12 more for gue. Packets come from the address "
+        "that the director speaks to the server from (`ip route get`), which is the `remote` of the server's "
+        "device."},
     SectionInfo{
         Section::kPersistence, "persistence", "services.NAME.persistence",
         "A client's later connections go to the server of its first one, to every port and address of the service, "

@@ -206,7 +206,7 @@ std::span<const Key> server_keys() {
   static const std::array kKeys = {
     Key{.section = kServer, .name = "address", .type = kAddress, .required = true, .also = "ip rip",
         .meaning = "The RIP, of the service's family; with `forward: tun` of either. With `forward: local` only the checks ask "
-                   "it: 127.0.0.1 for a program that listens on every address."},
+                   "it: 127.0.0.1 or ::1 for a program that listens on every address."},
     Key{.section = kServer, .name = "port", .type = kInteger, .otherwise = "the service's", .low = 1, .high = 65535,
         .meaning = "Where connections are sent. With `forward: dr`, `tun` or `local` it must be the service's."},
     Key{.section = kServer, .name = "forward", .type = kChoice, .otherwise = "the service's", .choices = forward_choices(),

@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 
+#include "daemon/base/address_traits.hpp"
 #include "daemon/config/draft.hpp"
 #include "daemon/config/words.hpp"
 
@@ -73,7 +74,7 @@ class Examination {
     const VirtualRouter* router = site_.virtual_router(service.router);
     for (size_t i = 0; i < service.servers.size(); ++i) {
       const IpAddress& address = service.servers[i].address;
-      if (service.servers[i].forward != ForwardMethod::kLocal && address.is_v4() && address.v4.is_loopback())
+      if (service.servers[i].forward != ForwardMethod::kLocal && is_loopback(address))
         error(places.servers[i].address, "address: expected an address that servers have, found " + address.text() +
                                              "; a loopback address never leaves its box (only forward: local has one)");
       if (service.servers[i].forward == ForwardMethod::kLocal && router != nullptr && !router->accept)

@@ -104,6 +104,19 @@ TEST(MethodRules, ALocalServerNeedsTheAddressAndTheServicesPort) {
                                     "'web' has accept: false")));
 }
 
+TEST(MethodRules, ALocalServerOfAnIpv6ServiceMayHaveItsLoopbackAddress) {
+  std::string text = site_with("[198.51.100.10/24]", "['2001:db8::10/64']");
+  const auto replace = [&](const std::string& before, const std::string& after) {
+    text.replace(text.find(before), before.size(), after);
+  };
+  replace("    address: 198.51.100.10\n", "    address: '2001:db8::10'\n");
+  replace("10.0.1.11", "'fd00:1::11'");
+  replace("web2: { address: 10.0.1.12, port: 8080, weight: 10 }", "web2: { address: '::1', port: 80, forward: local }");
+  EXPECT_EQ(site_of(text).services[0].servers[1].address, *IpAddress::parse("::1"));
+  replace(", forward: local", "");
+  EXPECT_THAT(errors_of(text), ElementsAre(HasSubstr("a loopback address never leaves its box (only forward: local")));
+}
+
 TEST(MethodRules, SctpIsNotCheckedUnlessItIsSaidHow) {
   std::string text = site_with("forward: nat", "protocol: sctp\n    forward: nat");
   text.erase(text.find("    check: "), text.find("    servers:") - text.find("    check: "));

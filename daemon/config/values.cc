@@ -41,12 +41,15 @@ bool is_graphic(std::string_view text) {
   return std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f; });
 }
 
+// A server may be this box itself (method_rules.cc).
+bool is_lost_loopback(const Key& key, const IpAddress& address) {
+  return is_loopback(address) && key.section != Section::kServer;
+}
+
 Parsed<Ipv4Address> parse_ipv4(const Key& key, const Node& node, std::string_view text) {
   if (const auto v4 = Ipv4Address::parse(text)) {
     if (v4->is_unspecified()) return wrong<Ipv4Address>(key, node, "that is no host's address");
-    // A server may be this box itself (method_rules.cc).
-    if (v4->is_loopback() && key.section != Section::kServer)
-      return wrong<Ipv4Address>(key, node, "a loopback address never leaves its box");
+    if (is_lost_loopback(key, *v4)) return wrong<Ipv4Address>(key, node, "a loopback address never leaves its box");
     if (v4->is_multicast()) return wrong<Ipv4Address>(key, node, "that is a multicast group");
     if (v4->value == 0xffffffff) return wrong<Ipv4Address>(key, node, "that is the broadcast address");
     return *v4;
@@ -59,7 +62,7 @@ Parsed<IpAddress> parse_ipv6(const Key& key, const Node& node, std::string_view 
   if (!v6) return wrong<IpAddress>(key, node);
   if (*v6 == Ipv6Address()) return wrong<IpAddress>(key, node, "that is no host's address");
   if (is_multicast(*v6)) return wrong<IpAddress>(key, node, "that is a multicast group");
-  if (*v6 == *Ipv6Address::parse("::1")) return wrong<IpAddress>(key, node, "a loopback address never leaves its box");
+  if (is_lost_loopback(key, *v6)) return wrong<IpAddress>(key, node, "a loopback address never leaves its box");
   if (contains(*Prefix::parse("::ffff:0:0/96"), *v6))
     return wrong<IpAddress>(key, node, "that is an IPv4 address in IPv6's clothes; write it as IPv4");
   return *v6;
