@@ -17,7 +17,7 @@ def has6(director, address):
     return address in director.host.ip("-6", "addr", "show")
 
 
-@pytest.mark.parametrize("method,servers_family", [("nat", 6), ("dr", 6), ("tun", 6), ("tun", 4)])
+@pytest.mark.parametrize("method,servers_family", [("nat", 6), ("fullnat", 6), ("dr", 6), ("tun", 6), ("tun", 4)])
 def test_a_killed_director_costs_one_takeover_and_no_connection_of_either_family(make_dual_site, method, servers_family):
     site = make_dual_site(method=method, servers_family=servers_family)
     a, b = site.directors["dir-a"], site.directors["dir-b"]
