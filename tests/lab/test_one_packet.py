@@ -3,12 +3,11 @@
 import pytest
 
 from ends import ALL_FRAMES, arrived, counters, datagrams, echo, flows, frames, mac_of
-from frames import IPIP, UDP, ethernet, ipv4, tell_frame, udp
+from frames import AH, ESP, IPIP, UDP, ethernet, ipv4, tell_frame, udp
 from topology import SERVERS, VIP
 from world import wait_until
 
 FIRST, SECOND = "198.51.100.100", "198.51.100.101"
-ESP, AH = 50, 51
 ROUNDS = 4
 
 

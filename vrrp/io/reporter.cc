@@ -277,10 +277,11 @@ void Reporter::address_restored(const VirtualAddress& address, TimePoint now) {
 }
 
 void Reporter::mac_changed(const netlink::Link& link, TimePoint now) {
-  if (!mac_changes_.allow(now)) return;
+  Throttle& changes = mac_changes_[link.name];
+  if (!changes.allow(now)) return;
   say(Severity::kNotice, "VRRP_MAC_CHANGED",
       link.name + " has another MAC address, " + link.mac.text() + ": the addresses are announced again" +
-          mac_changes_.suffix());
+          changes.suffix());
 }
 
 void Reporter::tracked(const std::string& change, uint8_t priority, bool well) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -80,7 +81,8 @@ class Reporter {
   std::optional<Moves> said_;
   uint64_t said_count_ = 0;  // of all counters
   bool said_alone_ = false;
-  Throttle refusals_, failures_, route_troubles_, troubles_, restorations_, mac_changes_, latenesses_;
+  Throttle refusals_, failures_, route_troubles_, troubles_, restorations_, latenesses_;
+  std::map<std::string, Throttle> mac_changes_;  // by interface
 };
 
 }  // namespace tandem::vrrp
