@@ -277,7 +277,7 @@ def main(programs, word=""):
     folder = Path("/run/packets")
     folder.mkdir()
     # The flow table takes what there is room for: a small one is soon looked through, which is done after each step.
-    run("mount", "-t", "tmpfs", "-o", "size=2m", "packets", folder)
+    run("mount", "-t", "tmpfs", "-o", "size=32m", "packets", folder)
     ends = Ends()
     # The kernel's limit on the errors that it sends is for all namespaces.
     run("sysctl", "-q", "-w", "net.ipv4.icmp_msgs_per_sec=100000", "net.ipv4.icmp_msgs_burst=10000")
