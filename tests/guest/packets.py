@@ -25,19 +25,23 @@ import plays
 import protocol_cases
 from chosen import CHOSEN
 from connections import connections_of_ipvs, flows_of_tandem
-from frames import ICMP, ICMP6, IPV4, IPV6, put_together, tell_frame
+from frames import ICMP, ICMP6, IPV4, IPV6, ethernet, put_together, tell_frame
 from namespaces import run, start_forwarder, within
 from sides import CASES, CLIENT_MAC, FAMILIES, FIRST_PORT, INSIDE_MAC, OUTSIDE_MAC, WAYS
 from world import entered
 
-BETWEEN_S, AFTER_S = 0.004, 0.7  # packets, and the last one of a round: an emulated processor is slow
+LOST_S, GRACE_S = 20, 0.05  # after which a mark is not waited for any more; for what left beside it
 # Cases that are played together. Where a connection's time was over before its next step, the machine was too busy, and the case is
 # played once more, among fewer.
 TOGETHER = (80, 20, 4)
+TOGETHER_SCTP = 20  # at most: its first state lasts 4 s
 SHORTEST_S, LONG_S = {"tcp": 10, "sctp": 4}, 60  # that a connection may last which is gone by the time it is looked for
 
 
 # The wires
+
+MARKER = "192.0.2.251"  # no case's client
+
 
 class Ends:
     """The two directors' wires, and the raw sockets at their other ends."""
@@ -47,6 +51,7 @@ class Ends:
         run(*within("ends", "sysctl", "-q", "-w", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1"))
         for name in ("ipvs", "tandem"):
             self.make_director(name)
+        self.marks = 0
         self.plugs = {(side, name): plug for (side, name), plug in zip(
             [(side, name) for name in ("ipvs", "tandem") for side in ("client", "server")], open_plugs())}
 
@@ -77,7 +82,7 @@ class Ends:
         for name in ("ipvs", "tandem"):
             self.plugs[side, name].send(frame)
 
-    def receive(self, seconds):
+    def receive(self, seconds=0):
         """What either director sent, [(name, side, frame)], until nothing has come for so long."""
         seen = []
         while readable := select.select(list(self.plugs.values()), [], [], seconds)[0]:
@@ -88,6 +93,23 @@ class Ends:
                     if packet_type not in (socket.PACKET_OUTGOING, socket.PACKET_MULTICAST) and kind in (IPV4, IPV6):
                         seen.append((name, at, data))
         return seen
+
+    def settle(self):
+        """What either director has still to send of what it got: all that comes before a mark which is sent after it, on either side."""
+        self.marks += 1
+        family, mark = FAMILIES[0], f"mark {self.marks}".encode()
+        out, back = WAYS["once dr"], WAYS["once nat"]
+        self.send("client", ethernet(OUTSIDE_MAC, CLIENT_MAC, family.udp(MARKER, family.vip, FIRST_PORT - 1, out.port, mark)))
+        self.send("server", ethernet(INSIDE_MAC, back.mac, family.udp(family.server("once nat"), MARKER, back.server_port, FIRST_PORT - 1, mark)))
+        seen, marks, deadline = [], set(), time.monotonic() + LOST_S
+        while len(marks) < len(self.plugs) and time.monotonic() < deadline:
+            for name, at, data in self.receive(0.01):
+                if data.endswith(mark):
+                    marks.add((name, at))
+                else:
+                    seen.append((name, at, data))
+        assert len(marks) == len(self.plugs), f"of {mark} only {marks} came"
+        return seen + self.receive(GRACE_S)
 
 
 def open_plugs():
@@ -125,7 +147,8 @@ def start_tandem(folder, programs):
         "check": "none", "servers": {"only": {"address": family.server(way), "port": WAYS[way].server_port}},
         **({"one_packet": True} if WAYS[way].one_packet else {})} for name, family, protocol, way in services()}
     site = folder / "site.yaml"
-    site.write_text(json.dumps({"site": "guest", "directors": {"d": {}}, "services": document}))
+    # One worker: what comes after a mark has come after everything.
+    site.write_text(json.dumps({"site": "guest", "directors": {"d": {}}, "forwarding": {"workers": 1}, "services": document}))
     # TCP that no flow knows is answered only some seconds after a service became active.
     return start_forwarder("tandem", programs, site, folder, settle_s=6)
 
@@ -223,11 +246,11 @@ def rounds(ends, cases, tandem):
             result[each.name, name] = {"ipvs": [], "tandem": []}
             for frame in frames:
                 ends.send(side, frame)
-                seen += ends.receive(BETWEEN_S)
+                seen += ends.receive()
             if time.monotonic() - before.get(each.name, now) > lasts.get(each.name, LONG_S) - 1:
                 late.add(each.name)
             before[each.name] = now
-        seen += ends.receive(AFTER_S)
+        seen += ends.settle()
         tables = connections_of_ipvs("ipvs"), flows_of_tandem(tandem)
         for each in playing:
             of_case = [[one for one in table if each.client == one.client or each.port == one.client_port >= FIRST_PORT] for table in tables]
@@ -248,12 +271,14 @@ def rounds(ends, cases, tandem):
 def play(ends, tandem, wanted):
     """All the cases of which wanted(name) is true: the cases, what was seen of them as rounds() has it, and who never came in time."""
     played, seen, strays = {}, {}, []
+    makers = [(make, family) for family in FAMILIES for make in (*packet_cases.GROUPS, *protocol_cases.GROUPS, *plays.GROUPS)]
+    made_by = {}
     for together in TOGETHER:
-        cases = [each for each in fresh_cases() if wanted(each.name)]
+        cases = [each for maker in makers for each in fresh_cases(maker, made_by) if wanted(each.name)]
         played |= {each.name: each for each in cases}
         too_late = set()
-        for first in range(0, len(cases), together):
-            of_some = rounds(ends, cases[first:first + together], tandem)
+        for some in batches(cases, together):
+            of_some = rounds(ends, some, tandem)
             seen |= of_some[0]
             strays += of_some[1]
             too_late |= of_some[2]
@@ -261,16 +286,27 @@ def play(ends, tandem, wanted):
             break
         print(f"{len(too_late)} of {len(cases)} cases came too late for their own connections", flush=True)
         wanted = too_late.__contains__
+        makers = list(dict.fromkeys(made_by[name] for name in too_late))
     return list(played.values()), seen, strays, too_late
 
 
-def fresh_cases():
-    """Those of like length beside each other: none waits for another's steps. Every time with other clients."""
+def fresh_cases(maker, made_by):
+    """Those that it makes, every time with other clients."""
     first = len(CASES)
-    for family in FAMILIES:
-        for make in (*packet_cases.GROUPS, *protocol_cases.GROUPS, *plays.GROUPS):
-            make(family)
-    return sorted(CASES[first:], key=lambda each: len(each.steps))
+    make, family = maker
+    make(family)
+    made_by |= dict.fromkeys([each.name for each in CASES[first:]], maker)
+    return CASES[first:]
+
+
+def batches(cases, together):
+    """Those of like length beside each other: none waits for another's steps."""
+    is_sctp = lambda each: each.name.startswith("sctp")  # noqa: E731
+    for some, most in (([each for each in cases if not is_sctp(each)], together),
+                       ([each for each in cases if is_sctp(each)], min(together, TOGETHER_SCTP))):
+        some.sort(key=lambda each: len(each.steps))
+        for first in range(0, len(some), most):
+            yield some[first:first + most]
 
 
 def main(programs, word=""):
