@@ -148,7 +148,7 @@ def start_tandem(folder, programs):
         **({"one_packet": True} if WAYS[way].one_packet else {})} for name, family, protocol, way in services()}
     site = folder / "site.yaml"
     # One worker: what comes after a mark has come after everything.
-    site.write_text(json.dumps({"site": "guest", "directors": {"d": {}}, "forwarding": {"workers": 1}, "services": document}))
+    site.write_text(json.dumps({"site": "guest", "directors": {"d": {}}, "workers": 1, "services": document}))
     # TCP that no flow knows is answered only some seconds after a service became active.
     return start_forwarder("tandem", programs, site, folder, settle_s=6)
 
