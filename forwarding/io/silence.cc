@@ -199,11 +199,17 @@ std::string silence_table(const SilenceRules& rules) {
       "    icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } "
       "@th,112,8 . @th,256,128 . @th,400,16 @nat_server_error_ranges6 drop\n"
       "  }\n"
+      "  chain prioritized {\n"
+      "    @ll,128,16 0x0800 goto taken4\n"
+      "    @ll,128,16 0x86dd goto taken6\n"
+      "  }\n"
       "  chain taken {\n"
       // A VLAN's frame passes here first with its tag, which nft puts back before it looks; it is the VLAN interface's
       // business, whose own tap has not seen it yet.
       "    @ll,96,16 0x0800 goto taken4\n"
       "    @ll,96,16 0x86dd goto taken6\n"
+      // A tag of priority alone is no VLAN's, and the frame this interface's.
+      "    @ll,96,16 { 0x8100, 0x88a8 } @ll,112,16 & 0x0fff == 0 goto prioritized\n"
       "  }\n";
   // A chain for each interface, because a kernel before 6.4 cannot change the list of a chain's devices, and lists only 256.
   size_t number = 0;

@@ -12,6 +12,7 @@
 //   - TCP, UDP and SCTP to a source of fullnat, which has no programs of its own;
 //   - ICMP errors about a packet sent to a NAT server, when they are not for this box: the engine translates those.
 // Of a datagram in pieces the later parts go the way of the first, whose name is kept in a set for two seconds.
+// Frames with a VLAN's tag pass: they come by again, untagged, on the VLAN's own interface.
 // ICMP echo to the VIP passes, unless its services say otherwise: the kernel answers pings. So does everything else of
 // ICMPv6: neighbours are the kernel's.
 //

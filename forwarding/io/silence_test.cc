@@ -95,6 +95,12 @@ TEST(Silence, TheDifferenceNamesOnlyWhatDiffers) {
             "add element netdev tandem nat_server_errors { 17 . 167772428 . 53, }\n");
 }
 
+TEST(Silence, AFrameWhoseTagIsPriorityAloneIsLookedAtAsIfItHadNone) {
+  const std::string text = silence_table({});
+  EXPECT_THAT(text, HasSubstr("@ll,96,16 { 0x8100, 0x88a8 } @ll,112,16 & 0x0fff == 0 goto prioritized"));
+  EXPECT_THAT(text, HasSubstr("chain prioritized {\n    @ll,128,16 0x0800 goto taken4\n"));
+}
+
 TEST(Silence, PingsAreDroppedToWhatIsDeafAlone) {
   SilenceRules rules;
   rules.deaf_to_ping = {Ipv4Address{0xc633640a}, *IpAddress::parse("2001:db8::10")};

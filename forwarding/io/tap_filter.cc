@@ -22,7 +22,9 @@ constexpr uint32_t kWanted = 0x40000;  // bytes that go up, of a frame that has 
 // call): a tap at the frame's begin, a fanout group at the IP header.
 constexpr auto kProtocol = static_cast<uint32_t>(SKF_AD_OFF + SKF_AD_PROTOCOL);
 constexpr auto kPacketType = static_cast<uint32_t>(SKF_AD_OFF + SKF_AD_PKTTYPE);
-constexpr auto kVlanTag = static_cast<uint32_t>(SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT);
+constexpr auto kHasVlanTag = static_cast<uint32_t>(SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT);
+constexpr auto kVlanTag = static_cast<uint32_t>(SKF_AD_OFF + SKF_AD_VLAN_TAG);
+constexpr uint32_t kVlanNumber = 0xfff;  // of the tag; the rest is its priority
 
 // Where each version of IP has what is asked for.
 struct Layout {
@@ -187,8 +189,8 @@ bool are_too_many(const TapAddresses& addresses) {
 // `addresses`: nothing: any.
 std::vector<sock_filter> frames_to_us(const TapAddresses* addresses) {
   Program program;
-  const auto yes = program.label(), no = program.label(), here = program.label(), five = program.label(),
-             six = program.label();
+  const auto yes = program.label(), no = program.label(), here = program.label(), untagged = program.label(),
+             five = program.label(), six = program.label();
   program.load_word(kPacketType);
   program.jump_if_equal(PACKET_HOST, here);
   program.jump_unless_equal(PACKET_OTHERHOST, no);
@@ -198,8 +200,13 @@ std::vector<sock_filter> frames_to_us(const TapAddresses* addresses) {
   program.jump_if_equal(1, here);
   program.jump_unless_equal(2, no);
   program.here(here);
+  // A frame that has lost its tag, on the VLAN's own interface, may still have the number.
+  program.load_word(kHasVlanTag);
+  program.jump_if_equal(0, untagged);
   program.load_word(kVlanTag);
+  program.add(BPF_ALU | BPF_AND | BPF_K, kVlanNumber);
   program.jump_unless_equal(0, no);
+  program.here(untagged);
   program.load_word(kProtocol);
   program.jump_if_equal(ETH_P_IP, five);
   program.jump_if_equal(ETH_P_IPV6, six);

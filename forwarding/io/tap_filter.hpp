@@ -32,7 +32,8 @@ inline constexpr size_t kMostTapAddresses = 500;
 
 // Returns a huge length for a frame that is wanted, 0 for another. Only frames addressed to this box, or to a virtual router's
 // MAC address (RFC 9568, 7.3: 00:00:5e:00:01:ID and 00:00:5e:00:02:ID), which lives on a device above and is another host's
-// here; and none with a VLAN tag: it is seen again, untagged, on the VLAN's own interface.
+// here; and none with a VLAN's tag: it is seen again, untagged, on the VLAN's own interface. A tag of priority alone (IEEE
+// 802.1Q, 6.9: VID 0) is no VLAN's.
 std::vector<sock_filter> wanted_frames(const TapAddresses& addresses);
 
 // Of every IP frame, as far as the packet type and the tag go.

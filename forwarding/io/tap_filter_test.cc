@@ -28,6 +28,7 @@ struct Frame {
   uint8_t protocol = IPPROTO_TCP;
   uint8_t packet_type = PACKET_HOST;
   bool tagged = false;
+  uint16_t tag = 0;  // priority and VLAN; it outlives the tag, as in Linux 6.1
   std::array<uint8_t, 6> to_mac = {2, 0, 0, 0, 0, 1};
   uint16_t ether_type = 0;  // 0: the addresses' own
   uint8_t icmp6_type = 1;
@@ -68,6 +69,7 @@ uint32_t run(const std::vector<sock_filter>& program, const Frame& frame, const 
       return frame.ether_type != 0 ? frame.ether_type : frame.source.is_v4() ? ETH_P_IP : ETH_P_IPV6;
     if (offset == SKF_AD_OFF + SKF_AD_PKTTYPE) return frame.packet_type;
     if (offset == SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT) return frame.tagged ? 1 : 0;
+    if (offset == SKF_AD_OFF + SKF_AD_VLAN_TAG) return frame.tag;
     uint32_t value = 0;
     for (size_t i = 0; i < size; ++i) value = value << 8 | bytes.at(k + i);
     return value;
@@ -95,6 +97,9 @@ uint32_t run(const std::vector<sock_filter>& program, const Frame& frame, const 
         break;
       case BPF_ALU | BPF_XOR | BPF_X:
         a ^= x;
+        break;
+      case BPF_ALU | BPF_AND | BPF_K:
+        a &= step.k;
         break;
       case BPF_ALU | BPF_MUL | BPF_K:
         a *= step.k;
@@ -174,10 +179,25 @@ TEST(TapFilter, LeavesOtherHostsFramesAndTaggedOnesAlone) {
   }
   frame.packet_type = PACKET_HOST;
   frame.tagged = true;
+  frame.tag = 10;
   EXPECT_FALSE(wants(frame));
   frame.tagged = false;
   frame.ether_type = ETH_P_ARP;
   EXPECT_FALSE(wants(frame));
+}
+
+TEST(TapFilter, TakesAFrameWhoseTagIsPriorityAlone) {
+  Frame frame{.source = at("192.0.2.7"), .destination = at("198.51.100.10"), .tagged = true};
+  for (const uint16_t priority : std::initializer_list<uint16_t>{0, 5, 7}) {
+    frame.tag = static_cast<uint16_t>(priority << 13);
+    EXPECT_TRUE(wants(frame)) << priority;
+    frame.tag |= 1;
+    EXPECT_FALSE(wants(frame)) << priority;
+  }
+}
+
+TEST(TapFilter, OnTheVlansOwnInterfaceTheNumberThatIsLeftOfTheTagDoesNotCount) {
+  EXPECT_TRUE(wants({.source = at("192.0.2.7"), .destination = at("198.51.100.10"), .tag = 10}));
 }
 
 TEST(TapFilter, TakesFramesForAVirtualRoutersMacAddress) {
@@ -235,7 +255,8 @@ TEST(TapFilter, WantsEveryIpFrameWhenThereAreTooManyAddressesForAProgram) {
   const auto program = wanted_frames(addresses);
   EXPECT_LE(program.size(), size_t{BPF_MAXINSNS});
   EXPECT_NE(at_tap(program, {.source = at("192.0.2.7"), .destination = at("203.0.113.5")}), 0U);
-  EXPECT_EQ(at_tap(program, {.source = at("192.0.2.7"), .destination = at("203.0.113.5"), .tagged = true}), 0U);
+  EXPECT_EQ(at_tap(program, {.source = at("192.0.2.7"), .destination = at("203.0.113.5"), .tagged = true, .tag = 10}),
+            0U);
 }
 
 TEST(TapFilter, AProgramOfEveryIpFrameIsShortAndWantsNothingElse) {

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lab"))
-from frames import ACK, RST, SYN, ethernet, ipv4, tcp, tell_ipv4
+from frames import ACK, SYN, ethernet, ipv4, tcp, tell_ipv4
 from namespaces import run, start_forwarder, within
 from world import entered
 
@@ -23,6 +23,7 @@ TAGGED, UNTAGGED = "198.51.100.10", "203.0.113.10"  # VIPs
 SERVER, INSIDE = "10.9.0.1", "10.9.0.254"
 CLIENTS = {TAGGED: "198.51.100.7", UNTAGGED: "203.0.113.7"}
 CLIENT_MAC, DIRECTOR_MAC = "02:00:00:00:00:01", "02:00:00:00:00:02"
+PORTS = (("client", "eth0"), ("director", "eth0"), ("director", "eth1"), ("server", "eth0"))
 BULK = Path(__file__).parents[1] / "lab" / "bulk.py"
 PYTHON = sys.executable
 
@@ -51,6 +52,18 @@ def wire():
 
 def make_vlan():
     commands("director", "link add link eth0 name eth0.10 type vlan id 10", "link set eth0.10 up", f"addr add {TAGGED}/24 dev eth0.10")
+
+
+# A device of VID 0 marks what the client sends; the director's answers have no tag and come by the card's own interface.
+MARKED = {"priority alone": (UNTAGGED, {0, None})}
+
+
+def mark_frames(yes):
+    if not yes:
+        return commands("client", "link delete eth0.0")
+    commands("client", "link add link eth0 name eth0.0 type vlan id 0 egress-qos-map 0:5", "link set eth0.0 up",
+             f"neigh add {UNTAGGED} lladdr {DIRECTOR_MAC} dev eth0.0 nud permanent",
+             f"route add {UNTAGGED} dev eth0.0 src {CLIENTS[UNTAGGED]}")
 
 
 class Director:
@@ -134,9 +147,12 @@ def check(what, condition, seen=""):
 check.wrong = 0
 
 
-def carries(how, sniffer, director):
-    for vip, tag in ((TAGGED, 10), (UNTAGGED, None)):
-        name = f"{how}: {'VLAN 10' if tag else 'untagged'}"
+KINDS = {"VLAN 10": (TAGGED, {10}), "untagged": (UNTAGGED, {None})}
+
+
+def carries(how, sniffer, director, kinds=KINDS):
+    for kind, (vip, expected) in kinds.items():
+        name = f"{how}: {kind}"
         sniffer.frames(0.1)
         before = director.counters()
         echo(vip, b"x" * 1000, 20)
@@ -150,7 +166,7 @@ def carries(how, sniffer, director):
             check(f"{name}, TCP: two megabytes each way", False, error)
         seen = sniffer.frames()
         tags = {vlan for vlan, fields in seen if vip in (fields.get("source"), fields.get("destination"))}
-        check(f"{name}: all frames have this tag", tags == {tag}, tags)
+        check(f"{name}: all frames have this tag", tags == expected, tags)
         check(f"{name}: nothing of the server's own address", not any(fields.get("source") == SERVER for _, fields in seen))
 
 
@@ -179,14 +195,19 @@ def main(programs):
     time.sleep(2)
     sniffer = Sniffer()
     carries("tags by the card", sniffer, director)
-    for namespace, device in (("client", "eth0"), ("director", "eth0"), ("director", "eth1"), ("server", "eth0")):
+    for namespace, device in PORTS:
         run(*within(namespace, "ethtool", "-K", device, "rxvlan", "off", "txvlan", "off"))
     carries("tags in the frame", sniffer, director)
 
     # IEEE 802.1Q, table 9-2: VID 0 is a frame of no VLAN that has a priority; Linux hands it to the card's own interface.
     answers = syn_by_hand(sniffer, 0, 5, UNTAGGED, 45001)
-    # A limit (forwarding/README.md): the tap leaves it, and the kernel resets it. No server hears of it.
-    check("a priority-tagged SYN is refused at once", answers == [RST | ACK], answers)
+    check("a priority-tagged SYN is answered by the server", answers == [SYN | ACK], answers)
+    mark_frames(True)
+    carries("tags in the frame", sniffer, director, MARKED)
+    for namespace, device in PORTS:
+        run(*within(namespace, "ethtool", "-K", device, "rxvlan", "on", "txvlan", "on"))
+    carries("tags by the card", sniffer, director, MARKED)
+    mark_frames(False)
     answers = syn_by_hand(sniffer, 99, 0, UNTAGGED, 45002)
     check("a frame of a VLAN that the director has not is served by nobody", answers == [], answers)
 
