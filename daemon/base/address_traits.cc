@@ -23,6 +23,44 @@ bool is_loopback(const IpAddress& address) {
   return address.is_v4() ? address.v4.is_loopback() : address.v6 == kLoopback;
 }
 
+namespace {
+
+// Of the prefix's address with every bit beyond its length like `bit`.
+IpAddress end_of(const Prefix& prefix, bool bit) {
+  IpAddress end = prefix.address;
+  if (end.is_v4()) {
+    const uint32_t host = prefix.length == 32 ? 0 : ~uint32_t{0} >> prefix.length;
+    end.v4.value = bit ? end.v4.value | host : end.v4.value & ~host;
+    return end;
+  }
+  for (size_t at = prefix.length; at < 128; ++at) {
+    const auto mask = static_cast<uint8_t>(0x80 >> at % 8);
+    uint8_t& byte = end.v6.bytes[at / 8];
+    byte = static_cast<uint8_t>(bit ? byte | mask : byte & ~mask);
+  }
+  return end;
+}
+
+}  // namespace
+
+IpAddress first_of(const Prefix& prefix) {
+  return end_of(prefix, false);
+}
+IpAddress last_of(const Prefix& prefix) {
+  return end_of(prefix, true);
+}
+
+IpAddress next_of(const IpAddress& address) {
+  IpAddress next = address;
+  if (next.is_v4()) {
+    ++next.v4.value;
+    return next;
+  }
+  for (size_t i = 16; i-- > 0;)
+    if (++next.v6.bytes[i] != 0) break;
+  return next;
+}
+
 std::string text_before_port(const IpAddress& address) {
   return address.is_v4() ? address.text() : '[' + address.text() + ']';
 }

@@ -21,6 +21,13 @@ inline bool is_link_local(const Ipv6Address& address) {
 // Of 127.0.0.0/8, or ::1 (RFC 4291, 2.5.3).
 bool is_loopback(const IpAddress& address);
 
+// The first and the last address that begin with the prefix's bits.
+IpAddress first_of(const Prefix& prefix);
+IpAddress last_of(const Prefix& prefix);
+
+// The address after this one; after the last of a family the first.
+IpAddress next_of(const IpAddress& address);
+
 // As it is written where a port follows: IPv6 in brackets (RFC 3986, 3.2.2).
 std::string text_before_port(const IpAddress& address);
 

@@ -40,6 +40,24 @@ TEST(Prefix, KeepsHostBitsAndDefaultsToTheFullLength) {
   EXPECT_FALSE(Prefix::parse("198.51.100.10/2x"));
 }
 
+TEST(Prefix, HasAFirstAndALastAddress) {
+  const auto ends = [](const char* text) {
+    return first_of(*Prefix::parse(text)).text() + " " + last_of(*Prefix::parse(text)).text();
+  };
+  EXPECT_EQ(ends("198.51.100.10/28"), "198.51.100.0 198.51.100.15");
+  EXPECT_EQ(ends("198.51.100.10"), "198.51.100.10 198.51.100.10");
+  EXPECT_EQ(ends("198.51.100.10/0"), "0.0.0.0 255.255.255.255");
+  EXPECT_EQ(ends("2001:db8::10/61"), "2001:db8:: 2001:db8:0:7:ffff:ffff:ffff:ffff");
+  EXPECT_EQ(ends("2001:db8::10"), "2001:db8::10 2001:db8::10");
+}
+
+TEST(IpAddress, IsFollowedByTheNextOne) {
+  const auto next = [](const char* text) { return next_of(*IpAddress::parse(text)).text(); };
+  EXPECT_EQ(next("10.0.0.255"), "10.0.1.0");
+  EXPECT_EQ(next("2001:db8::ffff:ffff"), "2001:db8::1:0:0");
+  EXPECT_EQ(next("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"), "::");
+}
+
 TEST(Prefix, HasTheAddressesThatBeginWithItsBits) {
   EXPECT_TRUE(contains(*Prefix::parse("2001:db8::/33"), *IpAddress::parse("2001:db8:7fff::1")));
   EXPECT_FALSE(contains(*Prefix::parse("2001:db8::/33"), *IpAddress::parse("2001:db8:8000::1")));

@@ -5,6 +5,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "daemon/base/address_traits.hpp"
 #include "daemon/config/durations.hpp"
 #include "daemon/config/words.hpp"
 
@@ -65,6 +66,18 @@ std::string shown(const std::vector<StatusRange>& ranges) {
     if (range.high != range.low) text += "-" + std::to_string(range.high);
   }
   return text;
+}
+
+// Addresses that follow each other as one range: "198.51.100.10-198.51.100.20".
+std::vector<std::string> stretches_of(const std::vector<IpAddress>& addresses) {
+  std::vector<std::string> stretches;
+  for (size_t from = 0; from < addresses.size();) {
+    size_t to = from;
+    while (to + 1 < addresses.size() && next_of(addresses[to]) == addresses[to + 1]) ++to;
+    stretches.push_back(addresses[from].text() + (to == from ? "" : "-" + addresses[to].text()));
+    from = to + 1;
+  }
+  return stretches;
 }
 
 // Collects the differences of one thing, each line beginning with its path.
@@ -304,7 +317,7 @@ void compare_services(std::vector<std::string>& lines, const Site& before, const
                   service.value("protocol", a.protocol, b.protocol);
                   service.value("forward", a.forward, b.forward);
                   compare_tunnel(service, a.tunnel, b.tunnel);
-                  service.list("source_pool", a.source_pool, b.source_pool);
+                  service.list("source_pool", stretches_of(a.source_pool), stretches_of(b.source_pool));
                   service.value("scheduler", a.scheduler, b.scheduler);
                   compare_scheduler_options(service, a.scheduler_options, b.scheduler_options);
                   compare_persistence(lines, path, a.persistence, b.persistence);

@@ -60,6 +60,19 @@ TEST(Difference, ShowsAddressesInAnotherOrderBecauseTheyAreAdvertisedInIt) {
   EXPECT_THAT(describe_difference(before, after), ElementsAre("virtual_routers.web: addresses: in another order"));
 }
 
+TEST(Difference, ShowsSourcesAsTheRangesTheyAre) {
+  Site before = site_of(kSmallSite), after = before;
+  const auto add = [](Site& site, std::initializer_list<const char*> texts) {
+    for (const char* text : texts) site.services[0].source_pool.push_back(*IpAddress::parse(text));
+  };
+  add(before, {"10.0.0.254", "10.0.0.255", "10.0.1.0", "fd00::ffff", "fd00::1:0"});
+  add(after, {"10.0.0.254", "10.0.0.255", "10.0.1.0", "10.0.1.1", "fd00::9"});
+  EXPECT_THAT(describe_difference(before, after), ElementsAre("services.web: source_pool: removed 10.0.0.254-10.0.1.0",
+                                                              "services.web: source_pool: removed fd00::ffff-fd00::1:0",
+                                                              "services.web: source_pool: added 10.0.0.254-10.0.1.1",
+                                                              "services.web: source_pool: added fd00::9"));
+}
+
 TEST(Difference, ShowsTheWordsOfTheSiteFile) {
   EXPECT_THAT(difference("scheduler: wlc", "scheduler: wrr"), ElementsAre("services.web: scheduler: wlc -> wrr"));
   EXPECT_THAT(difference("advert_interval: 1s", "advert_interval: 250ms"),

@@ -278,7 +278,7 @@ class DraftReader {
               {},
               fields.place_of("source_pool"),
               fields.place_of("one_packet")};
-    take(service.source_pool, fields.addresses("source_pool"));
+    take(service.source_pool, fields.address_ranges("source_pool"));
     read_checks(fields, service, draft_.files);
     read_serving(fields, service.serving);
     read_flow_rules(fields, service);

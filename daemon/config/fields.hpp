@@ -52,6 +52,9 @@ class Fields {
   std::optional<std::vector<IpAddress>> addresses(std::string_view name) {
     return value<std::vector<IpAddress>>(name, parse_addresses);
   }
+  std::optional<std::vector<IpAddress>> address_ranges(std::string_view name) {
+    return value<std::vector<IpAddress>>(name, parse_address_ranges);
+  }
   std::optional<std::vector<PortRange>> ports(std::string_view name) {
     return value<std::vector<PortRange>>(name, parse_ports);
   }

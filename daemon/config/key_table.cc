@@ -187,6 +187,10 @@ std::string expectation(const Key& key) {
       return "an IPv4 or IPv6 address";
     case kAddresses:
       return "an IPv4 or IPv6 address or a list of them";
+    case kAddressRanges:
+      return "an IPv4 or IPv6 address, a range such as 198.51.100.10-198.51.100.20, a network such as "
+             "198.51.100.16/28, or "
+             "a list of these";
     case kPorts:
       return "a port from 1 to 65535, a range such as 8000-8100, any, or a list of these";
     case kPrefix:

@@ -69,6 +69,7 @@ enum class Type : uint8_t {
   kChoice,            // one of `choices`
   kAddress,           // of either family, not link-local
   kAddresses,         // one or a list of them, low - high
+  kAddressRanges,     // an address, "198.51.100.10-198.51.100.20", a network, or a list of these, low - high of them
   kPorts,             // a port, "8000-8100", any, or a list of these, low - high of them
   kPrefix,            // IPv4 with the length of its network part
   kNetwork,           // of either family, with its length; no host bits; "default" is 0.0.0.0/0

@@ -40,11 +40,11 @@ std::span<const Key> service_keys() {
         .also = "lb_kind lvs_method method", .meaning = "How packets reach the servers that say nothing else."},
     Key{.section = kService, .name = "tunnel", .type = kOptionalMap, .otherwise = "ipip", .inside = kTunnel,
         .also = "tun_type tun-type lvs_tun", .meaning = "How `forward: tun` wraps packets."},
-    Key{.section = kService, .name = "source_pool", .type = kAddresses, .otherwise = "none", .low = 1, .high = 32,
+    Key{.section = kService, .name = "source_pool", .type = kAddressRanges, .otherwise = "none", .low = 1, .high = 32,
         .also = "laddr local_address snat_pool source",
         .meaning = "fullnat: the addresses that its servers see as clients. They are used for nothing else and move with the "
                    "VIP: the same virtual router has them among its addresses. Each serves 64,512 connections at a time for "
-                   "every server."},
+                   "every server. A network's first and last address are among them. All services together have 1,023."},
     Key{.section = kService, .name = "scheduler", .type = kChoice, .standard = "wlc", .choices = scheduler_choices(),
         .also = "lb_algo lvs_sched balance", .meaning = "Which server a new connection goes to."},
     Key{.section = kService, .name = "scheduler_options", .type = kMap, .otherwise = "as its keys say",

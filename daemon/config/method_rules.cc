@@ -95,27 +95,57 @@ class Examination {
             "port: forward: fullnat wants single ports, because an answer from one port would not tell which "
             "of a range it is for");
     std::set<IpAddress> seen;
+    Objections errors, warnings;
     for (const IpAddress& address : service.source_pool) {
       const auto other_use = used_.find(address);
       if (!seen.insert(address).second)
-        error(places.source_pool, "source_pool: " + address.text() + " stands here a second time");
+        errors.add(address, "stands here a second time");
       else if (other_use != used_.end())
-        error(places.source_pool, "source_pool: " + address.text() + " is " + other_use->second +
-                                      "; expected addresses that are used for nothing else");
+        errors.add(address, "is " + other_use->second + "; expected addresses that are used for nothing else");
       else
-        moves_along(service, address, places);
+        moves_along(service, address, errors, warnings);
     }
+    for (const std::string& text : errors.texts()) error(places.source_pool, text);
+    for (const std::string& text : warnings.texts()) findings_.warning(places.source_pool, text);
     families(service, places, seen);
+    sources_.insert(seen.begin(), seen.end());
+    if (sources_.size() > kMostSources && !told_of_many_) {
+      told_of_many_ = true;
+      error(places.source_pool,
+            "source_pool: expected at most " + std::to_string(kMostSources) + " addresses in all services, found more");
+    }
   }
 
-  void moves_along(const Service& service, const IpAddress& address, const ServicePlaces& places) {
+  // What is wrong with addresses of one pool. A range is likely to be wrong as a whole, which is said once.
+  class Objections {
+   public:
+    void add(const IpAddress& address, const std::string& what) {
+      ++all_.try_emplace(what, Those{address}).first->second.count;
+    }
+    std::vector<std::string> texts() const {
+      std::vector<std::string> texts;
+      for (const auto& [what, those] : all_) {
+        const std::string others = those.count > 1 ? " (and " + std::to_string(those.count - 1) + " more)" : "";
+        texts.push_back("source_pool: " + those.first.text() + others + " " + what);
+      }
+      return texts;
+    }
+
+   private:
+    struct Those {
+      IpAddress first;
+      size_t count = 0;
+    };
+    std::map<std::string, Those> all_;
+  };
+
+  void moves_along(const Service& service, const IpAddress& address, Objections& errors, Objections& warnings) const {
     const auto found = routers_.find(address);
     const VirtualRouter* of_this = found == routers_.end() ? nullptr : found->second;
     const VirtualRouter* of_vip = site_.virtual_router(service.router);
     if (of_this == of_vip) {
       if (of_vip == nullptr)
-        findings_.warning(places.source_pool, "source_pool: no virtual router has " + address.text() +
-                                                  "; each director needs its own, and connections do not outlive it");
+        warnings.add(address, "is no virtual router's; each director needs its own, and connections do not outlive it");
       return;
     }
     if (of_this != nullptr && of_vip != nullptr && !of_vip->group.empty() && of_vip->group == of_this->group) return;
@@ -123,8 +153,8 @@ class Examination {
       return router == nullptr ? std::string("belongs to no virtual router")
                                : "belongs to virtual router '" + router->name + "'";
     };
-    error(places.source_pool, "source_pool: " + address.text() + " " + whose(of_this) + ", " + service.address.text() +
-                                  " " + whose(of_vip) + "; expected addresses that move with it");
+    errors.add(address, whose(of_this) + ", " + service.address.text() + " " + whose(of_vip) +
+                            "; expected addresses that move with it");
   }
 
   // Nothing is translated from one family to the other.
@@ -143,6 +173,8 @@ class Examination {
   Findings& findings_;
   std::map<IpAddress, const VirtualRouter*> routers_;
   std::map<IpAddress, std::string> used_;
+  std::set<IpAddress> sources_;  // of all services
+  bool told_of_many_ = false;
 };
 
 }  // namespace

@@ -41,7 +41,9 @@ TEST(MethodRules, SourcesMoveWithTheServicesAddress) {
   std::string alone = full_site("10.0.1.100", "");
   const size_t from = alone.find("virtual_routers:"), to = alone.find("services:");
   alone.erase(from, to - from);
-  EXPECT_THAT(warnings_of(alone), testing::Contains(HasSubstr("source_pool: no virtual router has 10.0.1.100")));
+  EXPECT_THAT(
+      warnings_of(alone),
+      testing::Contains(HasSubstr("source_pool: 10.0.1.100 is no virtual router's; each director needs its own")));
 }
 
 TEST(MethodRules, ASourceIsUsedForNothingElse) {
@@ -52,6 +54,65 @@ TEST(MethodRules, ASourceIsUsedForNothingElse) {
   EXPECT_THAT(errors_of(full_site("10.0.1.11", "10.0.1.11/24")),
               ElementsAre(HasSubstr("10.0.1.11 is the address of server 'web1'")));
   EXPECT_THAT(errors_of(full_site("[10.0.1.100, 10.0.1.100]")), ElementsAre(HasSubstr("stands here a second time")));
+}
+
+std::vector<IpAddress> addresses(std::initializer_list<const char*> texts) {
+  std::vector<IpAddress> all;
+  for (const char* text : texts) all.push_back(*IpAddress::parse(text));
+  return all;
+}
+
+TEST(MethodRules, SourcesAreWrittenAsAddressesRangesAndNetworks) {
+  const std::string six = "['2001:db8:1::a-2001:db8:1::b', 10.0.1.100-10.0.1.102, 10.0.1.104/31, 10.0.1.110]";
+  const std::string of_router =
+      "10.0.1.100/24, 10.0.1.101/24, 10.0.1.102/24, 10.0.1.104/24, 10.0.1.105/24, 10.0.1.110/24";
+  std::string text = full_site(six, of_router);
+  const size_t id = text.find("    id: 51\n");
+  text.insert(id, "    excluded_addresses: ['2001:db8:1::a/64', '2001:db8:1::b/64']\n");
+  EXPECT_EQ(site_of(text).services[0].source_pool,
+            addresses({"2001:db8:1::a", "2001:db8:1::b", "10.0.1.100", "10.0.1.101", "10.0.1.102", "10.0.1.104",
+                       "10.0.1.105", "10.0.1.110"}));
+}
+
+TEST(MethodRules, WrongRangesOfSourcesAreShown) {
+  const auto error = [](const std::string& pool) {
+    const auto errors = errors_of(full_site(pool));
+    return errors.size() == 1 ? errors[0] : testing::PrintToString(errors);
+  };
+  EXPECT_EQ(error("10.0.1.100-10.0.1.90"),
+            "s:19:18: source_pool: expected an IPv4 or IPv6 address, a range such as 198.51.100.10-198.51.100.20, a "
+            "network such as 198.51.100.16/28, or a list of these, found '10.0.1.100-10.0.1.90'; the smaller one comes "
+            "first");
+  EXPECT_THAT(error("10.0.1.100/24"), HasSubstr("found '10.0.1.100/24'; it has host bits beyond its length"));
+  EXPECT_THAT(error("10.0.1.100-fd00::1"), HasSubstr("both ends are of one family"));
+  EXPECT_THAT(error("fe80::1-fe80::2"), HasSubstr("a link-local address means another host on every link"));
+  EXPECT_THAT(error("224.0.0.0/28"), HasSubstr("that is a multicast group"));
+  EXPECT_THAT(error("255.255.255.0/24"), HasSubstr("that is the broadcast address"));
+  for (const char* wrong : {"10.0.1.100-", "-10.0.1.100", "10.0.1.1-10.0.1.2-10.0.1.3", "10.0.1.100-101", "10.0.1.0/33",
+                            "10.0.1.0/24-10.0.2.0/24", "any"})
+    EXPECT_THAT(error(std::string("[10.0.1.100, '") + wrong + "']"), HasSubstr("or a list of these, found the text '"))
+        << wrong;
+}
+
+TEST(MethodRules, ARangeThatIsWrongAsAWholeIsShownOnce) {
+  EXPECT_THAT(errors_of(full_site("10.0.1.100-10.0.1.119")),
+              ElementsAre(HasSubstr("source_pool: 10.0.1.101 (and 18 more) belongs to no virtual router")));
+}
+
+TEST(MethodRules, AllServicesTogetherHaveAsManySourcesAsAFlowTable) {
+  for (const char* many : {"10.0.0.0/8", "10.4.0.0/22", "[10.4.0.0/23, 10.4.2.0/23]", "fd00::/8", "1.0.0.0/0"})
+    EXPECT_THAT(errors_of(full_site(many)), testing::Contains(HasSubstr("source_pool: expected "))) << many;
+  // Each of two services may have so many, both together not.
+  std::string text = full_site("10.4.0.0-10.4.3.254");
+  const size_t from = text.find("virtual_routers:"), to = text.find("services:");
+  text.erase(from, to - from);
+  EXPECT_THAT(errors_of(text), IsEmpty());
+  std::string second = text.substr(text.find("  web:"));
+  second.replace(second.find("  web:"), 6, "  two:");
+  second.replace(second.find("port: 80\n"), 9, "port: 81\n");
+  second.replace(second.find("10.4.0.0-10.4.3.254"), 19, "10.4.3.254-10.4.4.0");
+  EXPECT_THAT(errors_of(text + second),
+              ElementsAre(HasSubstr("source_pool: expected at most 1023 addresses in all services, found more")));
 }
 
 TEST(MethodRules, FullnatWantsSinglePorts) {

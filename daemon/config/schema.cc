@@ -74,6 +74,11 @@ std::string value_schema(const Key& key) {
     case Type::kAddresses:
       return R"("anyOf": [{)" + pattern(ip() + "$") + R"(}, {"type": "array", "minItems": 1, "maxItems": )" +
              std::to_string(key.high) + R"(, "items": {)" + pattern(ip() + "$") + "}}]";
+    case Type::kAddressRanges: {
+      const std::string one = pattern(ip() + "(/[0-9]{1,3}|-[0-9A-Fa-f:.]+)?$");
+      return R"("anyOf": [{)" + one + R"(}, {"type": "array", "minItems": 1, "maxItems": )" + std::to_string(key.high) +
+             R"(, "items": {)" + one + "}}]";
+    }
     case Type::kPorts: {
       const std::string one = R"({"type": "integer", "minimum": 1, "maximum": 65535}, {)" +
                               pattern("^([0-9]{1,5}(-[0-9]{1,5})?|any)$") + "}";

@@ -375,6 +375,9 @@ struct PortRange {
 std::string text_of(const PortRange& range);                // "80", "8000-8100", "any"
 std::string text_of(const std::vector<PortRange>& ranges);  // "80,8000-8100"
 
+// Different addresses in all `source_pool`s together; a flow table has room for so many.
+inline constexpr size_t kMostSources = 1023;
+
 struct Service {
   std::string name;
   IpAddress address;  // the VIP
@@ -392,7 +395,7 @@ struct Service {
   CheckSet checks;
   ServingRules serving;
   FlowRules flows;
-  std::vector<IpAddress> source_pool;  // of servers behind fullnat
+  std::vector<IpAddress> source_pool;  // of servers behind fullnat, every one; at most kMostSources in all services
   std::vector<Server> servers;
   std::optional<Notify> notify;
   // The virtual router that owns the VIP; empty when none does, and then the service is always

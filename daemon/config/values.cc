@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <charconv>
 
-#include "daemon/base/address_traits.hpp"
 #include "daemon/base/assert.hpp"
 #include "daemon/config/durations.hpp"
 #include "daemon/config/nearest.hpp"
+#include "daemon/config/parsing.hpp"
 
 namespace tandem::config {
 namespace {
@@ -17,13 +17,6 @@ constexpr size_t kLongestUrlPath = 1024;
 constexpr size_t kLongestHost = 253;
 constexpr size_t kLongestText = 1024;
 
-template <class T>
-Parsed<T> wrong(const Key& key, const Node& node, std::string_view hint = {}) {
-  std::string words = mismatch(expectation(key), node);
-  if (!hint.empty()) words.append("; ").append(hint);
-  return std::unexpected(std::move(words));
-}
-
 bool is_letter_or_digit(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
@@ -32,60 +25,9 @@ bool all_of(std::string_view text, std::string_view more) {
   return std::ranges::all_of(text, [&](char c) { return is_letter_or_digit(c) || more.find(c) != more.npos; });
 }
 
-bool is_digits(std::string_view text) {
-  return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
-}
-
 // No blank, no control character, nothing but ASCII: it becomes part of a request line.
 bool is_graphic(std::string_view text) {
   return std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f; });
-}
-
-// A server may be this box itself (method_rules.cc).
-bool is_lost_loopback(const Key& key, const IpAddress& address) {
-  return is_loopback(address) && key.section != Section::kServer;
-}
-
-Parsed<Ipv4Address> parse_ipv4(const Key& key, const Node& node, std::string_view text) {
-  if (const auto v4 = Ipv4Address::parse(text)) {
-    if (v4->is_unspecified()) return wrong<Ipv4Address>(key, node, "that is no host's address");
-    if (is_lost_loopback(key, *v4)) return wrong<Ipv4Address>(key, node, "a loopback address never leaves its box");
-    if (v4->is_multicast()) return wrong<Ipv4Address>(key, node, "that is a multicast group");
-    if (v4->value == 0xffffffff) return wrong<Ipv4Address>(key, node, "that is the broadcast address");
-    return *v4;
-  }
-  return wrong<Ipv4Address>(key, node);
-}
-
-Parsed<IpAddress> parse_ipv6(const Key& key, const Node& node, std::string_view text) {
-  const auto v6 = Ipv6Address::parse(text);
-  if (!v6) return wrong<IpAddress>(key, node);
-  if (*v6 == Ipv6Address()) return wrong<IpAddress>(key, node, "that is no host's address");
-  if (is_multicast(*v6)) return wrong<IpAddress>(key, node, "that is a multicast group");
-  if (is_lost_loopback(key, *v6)) return wrong<IpAddress>(key, node, "a loopback address never leaves its box");
-  if (contains(*Prefix::parse("::ffff:0:0/96"), *v6))
-    return wrong<IpAddress>(key, node, "that is an IPv4 address in IPv6's clothes; write it as IPv4");
-  return *v6;
-}
-
-Parsed<IpAddress> parse_either(const Key& key, const Node& node, std::string_view text) {
-  if (Ipv6Address::parse(text)) return parse_ipv6(key, node, text);
-  return parse_ipv4(key, node, text);
-}
-
-// Where nothing says on which link it is.
-Parsed<IpAddress> parse_host(const Key& key, const Node& node) {
-  if (node.kind != Node::Kind::kScalar) return wrong<IpAddress>(key, node);
-  const size_t slash = node.text.find('/');
-  if (slash != std::string::npos && IpAddress::parse(std::string_view(node.text).substr(0, slash)))
-    return wrong<IpAddress>(key, node, "write it without the length of its network part");
-  const size_t percent = node.text.find('%');
-  const auto v6 = Ipv6Address::parse(std::string_view(node.text).substr(0, percent));
-  if (v6 && (percent != std::string::npos || is_link_local(*v6)))
-    return wrong<IpAddress>(key, node,
-                            "a link-local address means another host on every link; give it a global or a unique local "
-                            "one (fd00::/8)");
-  return parse_either(key, node, node.text);
 }
 
 }  // namespace
@@ -245,91 +187,6 @@ Parsed<uint8_t> parse_choice(const Key& key, const Node& node) {
   }
   const std::string_view meant = nearest(node.text, candidates);
   return wrong<uint8_t>(key, node, meant.empty() ? "" : "did you mean '" + std::string(meant) + "'?");
-}
-
-Parsed<IpAddress> parse_address(const Key& key, const Node& node) {
-  TANDEM_ASSERT(key.type == Type::kAddress);
-  return parse_host(key, node);
-}
-
-Parsed<IpAddress> parse_unicast_address(const Key& key, const Node& node) {
-  TANDEM_ASSERT(key.type == Type::kUnicast || key.type == Type::kGateway);
-  if (node.kind != Node::Kind::kScalar) return wrong<IpAddress>(key, node);
-  return parse_either(key, node, node.text);
-}
-
-Parsed<Prefix> parse_network(const Key& key, const Node& node) {
-  TANDEM_ASSERT(key.type == Type::kNetwork);
-  if (node.kind != Node::Kind::kScalar) return wrong<Prefix>(key, node);
-  if (node.text == "default") return Prefix{Ipv4Address{}, 0};
-  const auto prefix = Prefix::parse(node.text);
-  if (!prefix) return wrong<Prefix>(key, node);
-  bool has_host = false;
-  if (prefix->address.is_v4()) {
-    has_host = prefix->length < 32 && (prefix->address.v4.value << prefix->length) != 0;
-  } else {
-    for (size_t bit = prefix->length; bit < 128; ++bit)
-      has_host |= (prefix->address.v6.bytes[bit / 8] >> (7 - bit % 8) & 1) != 0;
-  }
-  if (has_host) return wrong<Prefix>(key, node, "it has host bits beyond its length");
-  return *prefix;
-}
-
-Parsed<Prefix> parse_prefix(const Key& key, const Node& node) {
-  TANDEM_ASSERT(key.type == Type::kPrefix || key.type == Type::kVirtualAddresses);
-  if (node.kind != Node::Kind::kScalar) return wrong<Prefix>(key, node);
-  const std::string_view text = node.text;
-  const size_t slash = text.find('/');
-  if (Ipv6Address::parse(text.substr(0, slash))) {
-    const auto address = parse_ipv6(key, node, text.substr(0, slash));
-    if (!address) return std::unexpected(address.error());
-    const auto prefix = Prefix::parse(text);
-    if (!prefix || prefix->length == 0) return wrong<Prefix>(key, node, "the length is a whole number from 1 to 128");
-    return *prefix;
-  }
-  const auto address = parse_ipv4(key, node, text.substr(0, slash));
-  if (!address) return std::unexpected(address.error());
-  if (slash == std::string_view::npos) return Prefix{*address, 32};
-  const auto prefix = Prefix::parse(text);
-  if (!prefix || prefix->length == 0) return wrong<Prefix>(key, node, "the length is a whole number from 1 to 32");
-  if (prefix->length <= 30) {
-    const uint32_t host_bits = 0xffffffffU >> prefix->length;
-    const uint32_t host = address->value & host_bits;
-    if (host == 0) return wrong<Prefix>(key, node, "that is the network itself, no host in it");
-    if (host == host_bits) return wrong<Prefix>(key, node, "that is the network's broadcast address");
-  }
-  return *prefix;
-}
-
-namespace {
-
-// The entries of a list, or the node itself, each parsed.
-template <class T, class Parse>
-Parsed<std::vector<T>> one_or_several(const Key& key, const Node& node, Parse parse) {
-  std::vector<T> all;
-  if (node.kind != Node::Kind::kList) {
-    auto one = parse(node);
-    if (!one) return std::unexpected(std::move(one.error()));
-    all.push_back(*one);
-    return all;
-  }
-  const auto count = static_cast<int64_t>(node.entries.size());
-  if (count < key.low || count > key.high)
-    return std::unexpected("expected " + std::to_string(key.low) + " to " + std::to_string(key.high) +
-                           " entries, found " + std::to_string(count));
-  for (const Entry& entry : node.entries) {
-    auto one = parse(*entry.value);
-    if (!one) return std::unexpected(std::move(one.error()));
-    all.push_back(*one);
-  }
-  return all;
-}
-
-}  // namespace
-
-Parsed<std::vector<IpAddress>> parse_addresses(const Key& key, const Node& node) {
-  TANDEM_ASSERT(key.type == Type::kAddresses);
-  return one_or_several<IpAddress>(key, node, [&](const Node& each) { return parse_host(key, each); });
 }
 
 Parsed<std::vector<PortRange>> parse_ports(const Key& key, const Node& node) {

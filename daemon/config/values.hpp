@@ -29,6 +29,8 @@ Parsed<Prefix> parse_network(const Key& key, const Node& node);
 Parsed<IpAddress> parse_unicast_address(const Key& key, const Node& node);
 Parsed<Prefix> parse_prefix(const Key& key, const Node& node);
 Parsed<std::vector<IpAddress>> parse_addresses(const Key& key, const Node& node);
+// Every address of every range, in the file's order; at most kMostSources.
+Parsed<std::vector<IpAddress>> parse_address_ranges(const Key& key, const Node& node);
 Parsed<std::vector<PortRange>> parse_ports(const Key& key, const Node& node);
 Parsed<std::vector<StatusRange>> parse_statuses(const Key& key, const Node& node);
 Parsed<Amount> parse_amount(const Key& key, const Node& node);

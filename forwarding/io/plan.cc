@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "forwarding/decide.hpp"
+#include "forwarding/flow_table.h"
 #include "forwarding/recipe.hpp"
 
 namespace tandem::forwarding {
@@ -135,6 +136,7 @@ std::vector<ServiceSetting> settings_of(const config::Site& site, const Knowledg
     setting.clamp_mss = service.flows.clamp_mss;
     setting.watched = service.serving.passive.has_value();
     setting.one_packet = service.one_packet;
+    static_assert(config::kMostSources == TANDEM_SOURCE_SLOTS - 1);
     setting.source_pool = service.source_pool;
     setting.active = is_active(service, knowledge);
     for (const config::Server& server : service.servers) {
