@@ -118,13 +118,17 @@ void rewrite_quoted(Packet& packet, Side side, const IpAddress& address, uint16_
 }
 
 // SCTP's checksum covers ports and no addresses. A packet that came in broken goes out broken by the same bits.
-void set_sctp_port(Packet& packet, be16& field, uint16_t port) {
+void set_sctp_port(Packet& packet, Side side, uint16_t port) {
+  auto& header = *wire_at<SctpHeader>(packet.bytes, packet.header_length);
+  const bool source = side == Side::kSource;
+  be16& field = source ? header.source_port : header.destination_port;
   if (field == port) return;
-  const MutableBytes whole = packet.bytes.subspan(packet.header_length);
-  auto& header = *wire_at<SctpHeader>(whole);
-  const uint32_t before = crc32c_without(whole, offsetof(SctpHeader, checksum));
+  const size_t end = source ? sizeof(be16) : 2 * sizeof(be16);
+  const size_t length = packet.transport_length();
+  TANDEM_ASSERT(length >= end);
+  const be16 difference(static_cast<uint16_t>(field ^ port));
   field = port;
-  header.set_crc(header.crc() ^ before ^ crc32c_without(whole, offsetof(SctpHeader, checksum)));
+  header.set_crc(header.crc() ^ crc32c_difference(bytes_of(difference), length - end));
 }
 
 // The packet's own address and port, on one side.
@@ -142,7 +146,7 @@ void rewrite(Packet& packet, Side side, const IpAddress& address, uint16_t port)
   auto& ports = *wire_at<PortsAndMore>(packet.bytes, packet.header_length);
   be16& port_field = source ? ports.source_port : ports.destination_port;
   if (packet.protocol == kSctp)
-    set_sctp_port(packet, port_field, port);
+    set_sctp_port(packet, side, port);
   else
     update_transport_checksum(transport_checksum(packet), packet.protocol, packet.offload.checksum_unfilled,
                               {own, address, port_field, port});

@@ -2,7 +2,8 @@
 // place and keep the checksums right by the difference they make (RFC 1624), so that a packet that
 // came in broken goes out broken and its receiver notices.
 //
-// Of a datagram in pieces the first part has ports and checksum; in the others the address alone is changed.
+// Of a datagram in pieces the first part has ports and checksum; in the others the address alone is changed. REQUIRES of SCTP's
+// first part: packet.datagram_length is known.
 //
 // A checksum that is still to be filled holds the pseudo-header's sum: of a change only the
 // addresses count then, and not complemented. What is filled in later sees the new ports itself.

@@ -246,9 +246,6 @@ void Engine::forward(Packet& packet, const Decision& decision, TimePoint now, Ou
     return;
   }
 
-  // A CRC cannot be mended in a piece of what it covers. SCTP sends none: it finds out what its way carries.
-  if (packet.protocol == kSctp && packet.fragment && sees_answers(static_cast<tandem_method>(recipe.method)))
-    return dropped(decision.facet, Counter::kDropFragment);
   if ((packet.tcp_flags & kSyn) != 0) clamp(packet, decision.facet);
   if (decision.step == Step::kToServer)
     traffic_.add_in(decision.server, packet.wire_packets(), wire_bytes(packet));

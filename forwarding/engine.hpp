@@ -72,6 +72,7 @@ class Engine {
   Verdict first_part(Packet& packet, TimePoint now, Outputs& outputs);
   Verdict later_part(Packet& packet, TimePoint now, Outputs& outputs);
   Verdict go_after_first(Packet& packet, const Decision& decision, TimePoint now, Outputs& outputs);
+  bool waits_for_length(const Packet& packet, const Decision& decision) const;
   void release(const HeldPart& held, const Decision& decision, TimePoint now, Outputs& outputs);
   Verdict not_ours();
   Verdict faulty(const Packet& packet, HeaderFault fault);

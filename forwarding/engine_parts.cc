@@ -47,10 +47,22 @@ Verdict Engine::first_part(Packet& packet, TimePoint now, Outputs& outputs) {
     return Verdict::kTaken;
   }
   const Decision decision = decider_.decide(packet, now);
-  const std::vector<HeldPart> held = fragments_->decided(name, decision, now);
-  const Verdict outcome = carry_out(packet, decision, now, outputs);
-  for (const HeldPart& part : held) release(part, decision, now, outputs);
+  const bool waits = waits_for_length(packet, decision);
+  std::optional<HeldPart> to_keep;
+  if (waits) to_keep = HeldPart{{packet.bytes.begin(), packet.bytes.end()}, packet.ifindex, 0};
+  const Fragments::Decided decided = fragments_->decided(name, decision, now, std::move(to_keep));
+  const Verdict outcome = waits ? Verdict::kTaken : carry_out(packet, decision, now, outputs);
+  if (decided.no_room) counters_.add(Counter::kDropFragmentNoRoom);
+  if (decided.kept) counters_.add(Counter::kFragmentsHeld);
+  for (const HeldPart& part : decided.waited) release(part, decision, now, outputs);
   return outcome;
+}
+
+// SCTP's checksum stands in the first part and covers all. What other ports change it by follows from how much is behind them.
+bool Engine::waits_for_length(const Packet& packet, const Decision& decision) const {
+  const bool goes_on = decision.step == Step::kToServer || decision.step == Step::kToClient;
+  return packet.protocol == kSctp && goes_on &&
+         sees_answers(static_cast<tandem_method>(services_.recipe(decision.server).method));
 }
 
 Verdict Engine::later_part(Packet& packet, TimePoint now, Outputs& outputs) {
@@ -58,8 +70,11 @@ Verdict Engine::later_part(Packet& packet, TimePoint now, Outputs& outputs) {
   const bool may_keep = decider_.may_be_ours(packet);
   const auto later = fragments_->later(name_of(packet), part_of(packet), packet.bytes, packet.ifindex, now, may_keep);
   switch (later.verdict) {
-    case Fragments::Verdict::kFollow:
-      return go_after_first(packet, later.decision, now, outputs);
+    case Fragments::Verdict::kFollow: {
+      const Verdict outcome = go_after_first(packet, later.decision, now, outputs);
+      if (later.first) release(*later.first, later.decision, now, outputs);
+      return outcome;
+    }
     case Fragments::Verdict::kUnknown:
       return not_ours();
     case Fragments::Verdict::kHeld:
@@ -114,6 +129,7 @@ void Engine::release(const HeldPart& held, const Decision& decision, TimePoint n
                 .ifindex = held.ifindex};
   auto packet = parse(frame);
   TANDEM_ASSERT(packet.has_value());  // it was parsed before it was kept
+  packet->datagram_length = held.datagram_length;
   go_after_first(*packet, decision, now, outputs);
 }
 

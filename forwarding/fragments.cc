@@ -76,6 +76,16 @@ Fragments::Verdict Fragments::place(Datagram& datagram, const DatagramName& name
 void Fragments::release(Datagram& datagram) {
   for (const HeldPart& part : datagram.held) held_bytes_ -= part.packet.size();
   datagram.held.clear();
+  if (datagram.first) held_bytes_ -= datagram.first->packet.size();
+  datagram.first.reset();
+}
+
+// The first part, if it waits for a length that is known by now.
+std::optional<HeldPart> Fragments::take_first(Datagram& datagram) {
+  if (!datagram.whole || !datagram.first) return std::nullopt;
+  held_bytes_ -= datagram.first->packet.size();
+  datagram.first->datagram_length = *datagram.whole;
+  return std::exchange(datagram.first, std::nullopt);
 }
 
 void Fragments::forget(const DatagramName& name) {
@@ -131,21 +141,21 @@ Fragments::Later Fragments::later(const DatagramName& name, const Part& part, By
   const std::lock_guard guard(lock_);
   if (!may_keep) {
     const auto found = parts_.find(name);
-    if (found == parts_.end() || !found->second.decision) return {Verdict::kUnknown, {}};
+    if (found == parts_.end() || !found->second.decision) return {Verdict::kUnknown, {}, {}};
   }
   Datagram& datagram = of(name, now);
-  if (!datagram.decision && held_bytes_ + packet.size() > kMostHeldBytes) return {Verdict::kNoRoom, {}};
+  if (!datagram.decision && held_bytes_ + packet.size() > kMostHeldBytes) return {Verdict::kNoRoom, {}, {}};
   const Verdict verdict = place(datagram, name, part);
   if (verdict == Verdict::kRefused) release(datagram);
-  if (verdict != Verdict::kFollow) return {verdict, {}};
+  if (verdict != Verdict::kFollow) return {verdict, {}, {}};
   if (!datagram.decision) {
-    datagram.held.push_back({{packet.begin(), packet.end()}, ifindex});
+    datagram.held.push_back({{packet.begin(), packet.end()}, ifindex, 0});
     held_bytes_ += packet.size();
-    return {Verdict::kHeld, {}};
+    return {Verdict::kHeld, {}, {}};
   }
-  const Decision decision = *datagram.decision;
+  Later result{Verdict::kFollow, *datagram.decision, take_first(datagram)};
   forget_if_whole(name, datagram);
-  return {Verdict::kFollow, decision};
+  return result;
 }
 
 Fragments::Verdict Fragments::first(const DatagramName& name, const Part& part, TimePoint now) {
@@ -156,15 +166,28 @@ Fragments::Verdict Fragments::first(const DatagramName& name, const Part& part, 
   return verdict;
 }
 
-std::vector<HeldPart> Fragments::decided(const DatagramName& name, const Decision& decision, TimePoint now) {
+Fragments::Decided Fragments::decided(const DatagramName& name, const Decision& decision, TimePoint now,
+                                      std::optional<HeldPart> to_keep) {
   const std::lock_guard guard(lock_);
   Datagram& datagram = of(name, now);
   if (datagram.refused) return {};
+  Decided result;
+  // The early ones leave room for the first.
+  result.waited = std::exchange(datagram.held, {});
+  for (const HeldPart& part : result.waited) held_bytes_ -= part.packet.size();
+  if (to_keep && held_bytes_ + to_keep->packet.size() > kMostHeldBytes) {
+    datagram.refused = true;
+    return {{}, false, true};
+  }
   datagram.decision = decision;
-  std::vector<HeldPart> held = std::exchange(datagram.held, {});
-  for (const HeldPart& part : held) held_bytes_ -= part.packet.size();
+  if (to_keep) {
+    held_bytes_ += to_keep->packet.size();
+    datagram.first = std::move(to_keep);
+    if (auto first = take_first(datagram)) result.waited.insert(result.waited.begin(), std::move(*first));
+    result.kept = datagram.first.has_value();
+  }
   forget_if_whole(name, datagram);
-  return held;
+  return result;
 }
 
 void Fragments::expire(TimePoint now) {
@@ -173,7 +196,7 @@ void Fragments::expire(TimePoint now) {
     const auto found = parts_.find(entry.first);
     if (found == parts_.end() || found->second.birth != entry.second) return true;
     const Datagram& datagram = found->second;
-    const bool waits = !datagram.decision && !datagram.refused;
+    const bool waits = (!datagram.decision || datagram.first) && !datagram.refused;
     if (now - datagram.since < (waits ? kHoldTime : kLifetime)) return false;
     forget(entry.first);
     ++given_up_;

@@ -2,7 +2,7 @@
 //
 // Only the first part carries the ports. What was decided for it is kept under the datagram's name (source, destination,
 // protocol, identification), and every other part goes the same way, whatever the order they come in: a part that comes
-// before the first is kept for it. IPVS puts datagrams together and takes them apart again; the servers of Katran and DPVS never
+// before the first is kept for it. The first itself waits for the last where its checksum changes with the datagram's length (SCTP). IPVS puts datagrams together and takes them apart again; the servers of Katran and DPVS never
 // see a fragment. Here a part costs a lookup, and arrives as it was sent.
 //
 // What is refused, and counted, as Linux's own reassembly refuses it (net/ipv4/inet_fragment.c): a part that overlaps another in
@@ -10,8 +10,8 @@
 // wholly within what was there is a duplicate and goes alone; so does one that ends beyond 65,535 bytes, one that is no
 // multiple of eight bytes and not the last, and one that would write over a TCP header (RFC 3128).
 //
-// Bounded: kMostDatagrams at a time, the oldest goes first; kMostHeldBytes of early parts in all; kLifetime for each (Linux's
-// ipfrag_time), and kHoldTime for one whose first part has not come. One object serves all workers, under its own lock: the parts of a datagram may come to different ones.
+// Bounded: kMostDatagrams at a time, the oldest goes first; kMostHeldBytes of waiting parts in all; kLifetime for each (Linux's
+// ipfrag_time), and kHoldTime for one of which something waits. One object serves all workers, under its own lock: the parts of a datagram may come to different ones.
 #pragma once
 
 #include <cstddef>
@@ -46,10 +46,11 @@ struct Part {
   uint32_t end() const { return offset + length; }
 };
 
-// An early part, as it was captured.
+// A part that waited, as it was captured.
 struct HeldPart {
   std::vector<std::byte> packet;  // from the IP header on
   uint32_t ifindex = 0;
+  uint32_t datagram_length = 0;  // of a first part: what it waited for
 };
 
 class Fragments {
@@ -74,6 +75,12 @@ class Fragments {
   struct Later {
     Verdict verdict = Verdict::kRefused;
     Decision decision;
+    std::optional<HeldPart> first;  // which waited for this part; it goes the same way
+  };
+  struct Decided {
+    std::vector<HeldPart> waited;  // they go the way of the first part, which may be one of them
+    bool kept = false;             // the first part waits
+    bool no_room = false;          // for it to wait
   };
 
   // A part that is not the first. When nothing is known of its datagram yet, its bytes are copied and kept, if `may_keep`.
@@ -84,7 +91,9 @@ class Fragments {
   Verdict first(const DatagramName& name, const Part& part, TimePoint now);
   // What was decided about the first part. Returns the early ones, in the order they came; they go the same way.
   // Parts that a datagram needs no more are forgotten with its last one.
-  std::vector<HeldPart> decided(const DatagramName& name, const Decision& decision, TimePoint now);
+  // `to_keep`: the first part itself, where it cannot go before the datagram's length is known, which its last part tells.
+  Decided decided(const DatagramName& name, const Decision& decision, TimePoint now,
+                  std::optional<HeldPart> to_keep = std::nullopt);
 
   // Forgets what is too old. To be called every second or so.
   void expire(TimePoint now);
@@ -103,6 +112,7 @@ class Fragments {
     std::optional<Decision> decision;
     bool refused = false;
     std::vector<HeldPart> held;
+    std::optional<HeldPart> first;  // it waits for the last one
   };
   struct Hash {
     uint64_t seed;
@@ -115,6 +125,7 @@ class Fragments {
   void forget_if_whole(const DatagramName& name, const Datagram& datagram);
   void make_way(TimePoint now);
   void release(Datagram& datagram);
+  std::optional<HeldPart> take_first(Datagram& datagram);
 
   mutable SpinLock lock_;
   std::unordered_map<DatagramName, Datagram, Hash> parts_;

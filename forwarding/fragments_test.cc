@@ -26,7 +26,7 @@ Fragments::Later put(Fragments& fragments, Part part, uint32_t id = 1, TimePoint
 }
 std::vector<HeldPart> first(Fragments& fragments, Part part, uint32_t id = 1, TimePoint now = kStart) {
   EXPECT_EQ(fragments.first(datagram(id), part, now), Verdict::kFollow);
-  return fragments.decided(datagram(id), kWay, now);
+  return fragments.decided(datagram(id), kWay, now).waited;
 }
 
 TEST(Fragments, LaterPartsGoTheWayOfTheFirst) {
@@ -50,6 +50,53 @@ TEST(Fragments, EarlyPartsWaitForTheFirst) {
   EXPECT_EQ(held[0].ifindex, 3u);
   EXPECT_EQ(fragments.held_bytes(), 0u);
   EXPECT_EQ(fragments.datagrams(), 0u);
+}
+
+// A first part that cannot go before the last one has come.
+Fragments::Decided first_that_waits(Fragments& fragments, Part part) {
+  EXPECT_EQ(fragments.first(datagram(), part, kStart), Verdict::kFollow);
+  return fragments.decided(datagram(), kWay, kStart, HeldPart{bytes(part.length + 20), 3, 0});
+}
+
+TEST(Fragments, AFirstPartWaitsForTheLengthThatTheLastOneTells) {
+  Fragments fragments(1);
+  EXPECT_TRUE(first_that_waits(fragments, {0, 1480, false}).kept);
+  EXPECT_EQ(fragments.held_bytes(), 1500u);
+  EXPECT_FALSE(put(fragments, {1480, 1480, false}).first);
+  const auto last = put(fragments, {2960, 100, true});
+  EXPECT_EQ(last.verdict, Verdict::kFollow);
+  ASSERT_TRUE(last.first.has_value());
+  EXPECT_EQ(last.first->datagram_length, 3060u);
+  EXPECT_EQ(last.first->ifindex, 3u);
+  EXPECT_EQ(fragments.held_bytes(), 0u);
+  EXPECT_EQ(fragments.datagrams(), 0u);
+}
+
+TEST(Fragments, AFirstPartNeedNotWaitWhereTheLastOneCameBefore) {
+  Fragments fragments(1);
+  put(fragments, {2960, 100, true});
+  const auto decided = first_that_waits(fragments, {0, 1480, false});
+  EXPECT_FALSE(decided.kept);
+  ASSERT_EQ(decided.waited.size(), 2u);
+  EXPECT_EQ(decided.waited[0].datagram_length, 3060u);
+  EXPECT_EQ(decided.waited[1].datagram_length, 0u);
+  EXPECT_EQ(fragments.held_bytes(), 0u);
+  EXPECT_EQ(put(fragments, {1480, 1480, false}).verdict, Verdict::kFollow);
+  EXPECT_EQ(fragments.datagrams(), 0u);
+}
+
+TEST(Fragments, AFirstPartWaitsNoLongerThanEarlyOnesAndWithinTheSameBound) {
+  Fragments fragments(1);
+  first_that_waits(fragments, {0, 1480, false});
+  fragments.expire(kStart + Fragments::kHoldTime);
+  EXPECT_EQ(fragments.held_bytes(), 0u);
+  EXPECT_EQ(fragments.take_given_up(), 1u);
+
+  for (uint32_t id = 2; fragments.held_bytes() + 60'020 <= Fragments::kMostHeldBytes; ++id)
+    put(fragments, {8, 60'000, false}, id);
+  const auto decided = first_that_waits(fragments, {0, 60'000, false});
+  EXPECT_TRUE(decided.no_room && !decided.kept);
+  EXPECT_EQ(put(fragments, {60'000, 8, true}).verdict, Verdict::kRefused) << "what else comes of it would be in vain";
 }
 
 TEST(Fragments, EveryOrderOfFivePartsBringsAllOfThemOut) {

@@ -124,6 +124,7 @@ struct Packet {
   uint16_t fragment_offset = 0;  // bytes; where this part stands in its datagram
   uint16_t fragment_begin = 0;   // first byte that is of the datagram: what follows the IP, or the fragment header
   uint32_t identification = 0;   // of the datagram. These three are set where `fragment`
+  uint32_t datagram_length = 0;  // bytes of all parts from fragment_begin on; 0 while nobody has told, as parse() has not
   uint8_t sctp_chunk = 0;        // the type that counts: the first one's; an ABORT behind a COOKIE ECHO or ACK
 
   uint8_t icmp_type = 0;
@@ -132,6 +133,10 @@ struct Packet {
 
   bool is_ipv6() const { return !source.is_v4(); }
   bool is_later_part() const { return fragment_offset != 0; }
+  // Bytes from the transport header on, of a first part those of all parts. REQUIRES: they are known.
+  size_t transport_length() const {
+    return fragment ? size_t{datagram_length} + fragment_begin - header_length : bytes.size() - header_length;
+  }
   size_t payload_length() const { return bytes.size() - payload_offset; }
   bool is_super_packet() const { return offload.gso_kind() != Offload::kNone && offload.gso_size > 0; }
   // Packets on the wire: more than one for a super-packet.

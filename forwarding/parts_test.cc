@@ -121,6 +121,39 @@ TEST(Parts, GoThroughATunnelOneByOne) {
                           "to ns1: 10.0.0.254 > 10.0.0.3 ttl 64 [192.0.2.7 > 198.51.100.10 ttl 63 fragment at 1400]"));
 }
 
+// Its checksum covers all parts and stands in the first, which must know how long the others are.
+TEST(Parts, OfSctpAreTranslatedInEveryOrderAndFamily) {
+  for (const tandem_method method : {TANDEM_NAT, TANDEM_FULLNAT, TANDEM_DR})
+    for (const bool six : {false, true}) {
+      ServiceSetting setting = dns_by(method);
+      setting.protocol = kSctp;
+      setting.vip = six ? any_ip("2001:db8::10") : any_ip("198.51.100.10");
+      setting.servers[0].address = six ? any_ip("fd00::3") : any_ip("10.0.0.3");
+      setting.servers[0].port = method == TANDEM_DR ? 53 : 5300;
+      if (method == TANDEM_FULLNAT) setting.source_pool = {six ? any_ip("fd00::100") : any_ip("10.0.0.100")};
+      Director director;
+      director.apply({setting});
+      const auto to_vip = [&](uint8_t chunk, size_t bytes) {
+        auto built = six ? packet().ipv6("2001:db8:9::7", "2001:db8::10") : packet().ipv4("192.0.2.7", "198.51.100.10");
+        return built.sctp(40000, 53, chunk).payload(bytes).build();
+      };
+      director.send(to_vip(sctp::kInit, 20));
+      const Frame whole = director.send(to_vip(sctp::kData, 3001)).at(0).frame;
+      auto parts = in_pieces(to_vip(sctp::kData, 3001), 1024);
+      std::vector<size_t> order = {0, 1, 2};
+      do {
+        std::vector<Frame> shuffled;
+        for (const size_t i : order) shuffled.push_back(parts[i]);
+        const auto out = put_together(send_all(director, shuffled));
+        ASSERT_TRUE(out.has_value()) << int{method} << six;
+        const Bytes content = out->ip().subspan(six ? 40 : 20);
+        EXPECT_TRUE(std::ranges::equal(content, whole.ip().subspan(six ? 40 : 20))) << int{method} << six;
+        EXPECT_EQ(checksum_fault(out->ip()), std::nullopt);
+      } while (std::ranges::next_permutation(order).found);
+      EXPECT_EQ(director.count(Counter::kDropFragment), 0u);
+    }
+}
+
 // RFC 791, 3.2: a part is cut again where it does not fit, and its pieces say their place in the whole.
 TEST(Parts, ThatDoNotFitIntoTheTunnelAreCutAgain) {
   Director director;

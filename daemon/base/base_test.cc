@@ -1,6 +1,7 @@
 // Tests of the cellar's smallest parts: addresses, wire bytes, checksums.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <random>
 #include <vector>
 
@@ -8,6 +9,7 @@
 #include "daemon/base/address_traits.hpp"
 #include "daemon/base/bytes.hpp"
 #include "daemon/base/checksum.hpp"
+#include "daemon/base/crc32c.hpp"
 
 namespace tandem {
 namespace {
@@ -38,6 +40,23 @@ TEST(Prefix, KeepsHostBitsAndDefaultsToTheFullLength) {
   EXPECT_FALSE(Prefix::parse("198.51.100.10/33"));
   EXPECT_FALSE(Prefix::parse("198.51.100.10/"));
   EXPECT_FALSE(Prefix::parse("198.51.100.10/2x"));
+}
+
+TEST(Crc32c, ADifferenceTellsWhatChangedBytesMakeOfIt) {
+  std::vector<std::byte> message(70'000, std::byte{0x5a});
+  for (const size_t length : {4, 5, 12, 1500, 65535, 70'000})
+    for (const size_t at : {size_t{0}, (length - 4) / 2, length - 4}) {
+      const Bytes whole = Bytes(message).first(length);
+      const uint32_t before = crc32c(whole);
+      constexpr std::array kChange = {std::byte{1}, std::byte{0x80}, std::byte{0}, std::byte{0xff}};
+      const auto change = [&] {
+        for (size_t i = 0; i < kChange.size(); ++i) message[at + i] ^= kChange[i];
+      };
+      change();
+      EXPECT_EQ(before ^ crc32c_difference(kChange, length - at - 4), crc32c(whole)) << length << ' ' << at;
+      change();
+    }
+  EXPECT_EQ(crc32c_difference({}, 1000), 0u);
 }
 
 TEST(Prefix, HasAFirstAndALastAddress) {

@@ -41,6 +41,24 @@ uint32_t add(uint32_t crc, Bytes bytes) {
   return crc;
 }
 
+// The product of two polynomials, bits reversed (the highest one is 1), modulo the CRC's own.
+constexpr uint32_t product(uint32_t a, uint32_t b) {
+  uint32_t sum = 0;
+  for (uint32_t bit = uint32_t{1} << 31; bit != 0; bit >>= 1) {
+    if ((a & bit) != 0) sum ^= b;
+    b = b >> 1 ^ (b & 1 ? kPolynomial : 0);
+  }
+  return sum;
+}
+
+// Power n is what 2^n zero bytes multiply by.
+constexpr auto kPowers = [] {
+  std::array<uint32_t, 64> powers{};
+  powers[0] = uint32_t{1} << (31 - 8);
+  for (size_t n = 1; n < powers.size(); ++n) powers[n] = product(powers[n - 1], powers[n - 1]);
+  return powers;
+}();
+
 }  // namespace
 
 uint32_t crc32c(Bytes bytes) {
@@ -52,6 +70,13 @@ uint32_t crc32c_without(Bytes bytes, size_t field) {
   constexpr std::array<std::byte, 4> kZeros{};
   const uint32_t before = add(~uint32_t{0}, bytes.first(field));
   return ~add(add(before, kZeros), bytes.subspan(field + 4));
+}
+
+uint32_t crc32c_difference(Bytes difference, size_t following) {
+  uint32_t crc = add(0, difference);
+  for (size_t n = 0; following != 0; ++n, following >>= 1)
+    if ((following & 1) != 0) crc = product(kPowers[n], crc);
+  return crc;
 }
 
 }  // namespace tandem

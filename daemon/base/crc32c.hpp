@@ -13,4 +13,8 @@ uint32_t crc32c(Bytes bytes);
 // The same as if the four bytes from `field` on were zero: over an SCTP packet, its checksum. REQUIRES: they lie within.
 uint32_t crc32c_without(Bytes bytes, size_t field);
 
+// What the CRC of a message becomes another by, xored, when `difference` is xored into bytes of it that `following` more follow:
+// a CRC is linear, and the rest of the message does not count. Takes about as long for any number of them.
+uint32_t crc32c_difference(Bytes difference, size_t following);
+
 }  // namespace tandem
