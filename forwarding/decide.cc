@@ -95,9 +95,14 @@ bool Decider::still_holds(const Decision& decision) const {
   return server != nullptr && facet != nullptr && server->service_slot == facet->service->slot;
 }
 
-bool Decider::knows(const Packet& packet) const {
+bool Decider::can_have_sent(const Packet& packet, const IpAddress& tunnel_end) const {
   const Facet* facet = services_.find(packet.protocol, packet.destination, packet.destination_port);
-  return facet != nullptr && flows_.find(packet.protocol, packet.source, packet.source_port, facet->slot).has_value();
+  if (facet == nullptr) return false;
+  if (!facet->service->setting.one_packet)
+    return flows_.find(packet.protocol, packet.source, packet.source_port, facet->slot).has_value();
+  for (const Server* end = services_.find_tunnel(tunnel_end); end != nullptr; end = end->next_same_endpoint)
+    if (end->service_slot == facet->service->slot) return true;
+  return false;
 }
 
 std::optional<uint16_t> Decider::server_that_sent(const Packet& answer) const {

@@ -63,8 +63,9 @@ class Decider {
   // What was decided for the first part of a datagram and holds for the others, unless its server went meanwhile.
   bool still_holds(const Decision& decision) const;
 
-  // This client's packet belongs to a flow.
-  bool knows(const Packet& packet) const;
+  // This client's packet can have gone into the tunnel that ends at `tunnel_end`: it belongs to a flow, or to a service without flows that
+  // has a server there.
+  bool can_have_sent(const Packet& packet, const IpAddress& tunnel_end) const;
   // The number of the server whose answer this is, as it leaves for the client.
   std::optional<uint16_t> server_that_sent(const Packet& answer) const;
 
@@ -72,7 +73,9 @@ class Decider {
   Decision from_client(const Packet& packet, const Facet& facet, TimePoint now);
   std::optional<Decision> from_server(const Packet& packet, TimePoint now);
   Decision beside_isakmp(const Packet& packet, TimePoint now);
-  std::optional<Decision> answer_of_one_packet(const Packet& packet) const;
+  // The server that has this address, where every packet is placed by itself; no flow knows what it sends to `client` and gets.
+  const Server* server_of_one_packet(uint8_t protocol, const IpAddress& server, uint16_t port,
+                                     const IpAddress& client) const;
   Decision from_pool(const Packet& packet, uint16_t number, TimePoint now);
   Decision to_client(const Packet& packet, Flow flow, TimePoint now);
   Decision about_flow(const Packet& packet);

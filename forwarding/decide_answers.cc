@@ -44,18 +44,20 @@ std::optional<Decision> Decider::from_server(const Packet& packet, TimePoint now
       {packet.protocol, packet.source, packet.source_port, packet.destination, packet.destination_port}, ours);
   if (!ours) return std::nullopt;
   if (!flow) {
-    if (const auto stateless = answer_of_one_packet(packet)) return *stateless;
+    if (const Server* stateless =
+            server_of_one_packet(packet.protocol, packet.source, packet.source_port, packet.destination))
+      return Decision{Step::kToClient, Counter::kToClient, stateless->slot, stateless->service_slot};
     return services_.is_own(packet.destination) ? Decision{} : drop(Counter::kDropAnswerWithoutFlow);
   }
   return to_client(packet, *flow, now);
 }
 
 // Where every packet is placed by itself no flow knows the answers, but what they are answers of: the service's only front.
-std::optional<Decision> Decider::answer_of_one_packet(const Packet& packet) const {
-  const Server* server = services_.find_server(packet.protocol, packet.source, packet.source_port);
-  const Service* service = server == nullptr ? nullptr : services_.service(server->service_slot);
-  if (service == nullptr || !service->setting.one_packet || services_.is_own(packet.destination)) return std::nullopt;
-  return Decision{Step::kToClient, Counter::kToClient, server->slot, service->slot};
+const Server* Decider::server_of_one_packet(uint8_t protocol, const IpAddress& server, uint16_t port,
+                                            const IpAddress& client) const {
+  const Server* found = services_.find_server(protocol, server, port);
+  const Service* service = found == nullptr ? nullptr : services_.service(found->service_slot);
+  return service != nullptr && service->setting.one_packet && !services_.is_own(client) ? found : nullptr;
 }
 
 // What came to an address of a pool: an answer of a fullnat server, or nothing that this box has a program for.
@@ -121,6 +123,9 @@ Decision Decider::about_flow(const Packet& packet) {
       {quoted.protocol, quoted.destination, quoted.destination_port, quoted.source, quoted.source_port}, ours);
   if (!ours || packet.destination != quoted.source) return {};
   if (flow) return {Step::kErrorToClient, Counter::kErrorsRelayed, flow->server(), flow->service()};
+  if (const Server* stateless =
+          server_of_one_packet(quoted.protocol, quoted.destination, quoted.destination_port, quoted.source))
+    return {Step::kErrorToClient, Counter::kErrorsRelayed, stateless->slot, stateless->service_slot};
   return services_.is_own(packet.destination) ? Decision{} : drop(Counter::kDropErrorWithoutFlow);
 }
 

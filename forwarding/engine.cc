@@ -320,8 +320,7 @@ void Engine::settle(Cut cut, Counter done) {
 
 void Engine::tunnel_error(const Packet& packet, TimePoint now, Outputs& outputs) {
   const auto read = read_tunnel_error(packet);
-  // Only about a packet that one of our flows can have been.
-  if (!read || !decider_.knows(read->client_packet)) {
+  if (!read || !decider_.can_have_sent(read->client_packet, packet.quoted->destination)) {
     counters_.add(Counter::kDropErrorWithoutFlow);
     return;
   }

@@ -48,6 +48,49 @@ TEST(OnePacket, ANatServersAnswersComeFromTheVipWithoutAFlow) {
       << "the answer to a health check";
 }
 
+TEST(OnePacket, AnErrorAboutAQuestionReachesTheClientAndHidesTheServer) {
+  Director director;
+  director.apply({single(TANDEM_NAT)});
+  const Frame inside = packet().ipv4("192.0.2.7", "10.0.0.4").udp(5353, 5300).payload(30).build();
+  const auto refusal = packet().ipv4("10.0.0.4", "192.0.2.7").icmp(3, 3).quoting(inside.ip(), inside.length);
+  const auto sent = director.send(refusal);
+  ASSERT_EQ(sent.size(), 1u);
+  EXPECT_EQ(sent[0].text,
+            "to 192.0.2.7: 198.51.100.10 > 192.0.2.7 icmp 3/3 ttl 63 about "
+            "[192.0.2.7:5353 > 198.51.100.10:53 udp ttl 64]");
+  EXPECT_EQ(checksum_fault(sent[0].frame.ip().subspan(28)), std::nullopt);
+  director.services.set_own_addresses({ip("192.0.2.7")});
+  EXPECT_EQ(director.line(refusal), "not ours") << "about a health check";
+}
+
+TEST(OnePacket, AnErrorAboutATunnelReachesTheClientOfAServiceThatHasItsEnd) {
+  Director director;
+  director.apply({single(TANDEM_TUN), web(TANDEM_TUN)});
+  for (const char* name : {"ns1", "ns2"})
+    director.services.set_next_hop(director.server("dns", name).slot, {.mtu = 1500, .tunnel_source = ip("10.0.0.254")});
+  director.services.set_next_hop(director.server("web", "web2").slot, {.mtu = 1500, .tunnel_source = ip("10.0.0.254")});
+  const auto outer = director.send(question()).at(0).frame;
+  ASSERT_EQ(outer.ip().size(), 20u + 58u);
+  EXPECT_EQ(director.line(packet().ipv4("10.0.0.9", "10.0.0.254").icmp(3, 4, 1400).quoting(outer.ip(), 48)),
+            "to 192.0.2.7: 198.51.100.10 > 192.0.2.7 icmp 3/4 mtu 1380 ttl 64 about "
+            "[192.0.2.7:5353 > 198.51.100.10:53 udp ttl 63]");
+  // The same packet in a tunnel to a server of another service: none of ours.
+  Frame elsewhere = packet().ipv4("10.0.0.254", "10.0.0.2").protocol(4).build();
+  std::vector<std::byte> forged(elsewhere.ip().begin(), elsewhere.ip().end());
+  forged.insert(forged.end(), outer.ip().begin() + 20, outer.ip().end());
+  EXPECT_EQ(director.line(packet().ipv4("10.0.0.9", "10.0.0.254").icmp(3, 4, 1400).quoting(forged, 48)), "nothing");
+  EXPECT_EQ(director.count(Counter::kDropErrorWithoutFlow), 1u);
+}
+
+// IPVS keeps no connection either (ip_vs_conn_hash).
+TEST(OnePacket, AnErrorAboutAnAnswerGoesNowhereBecauseNobodyKnowsWhoseItIs) {
+  Director director;
+  director.apply({single(TANDEM_NAT)});
+  const Frame outside = packet().ipv4("198.51.100.10", "192.0.2.7").udp(53, 5353).payload(99).build();
+  EXPECT_EQ(director.line(packet().ipv4("192.0.2.7", "198.51.100.10").icmp(3, 3).quoting(outside.ip())), "nothing");
+  EXPECT_EQ(director.count(Counter::kDropErrorWithoutFlow), 1u);
+}
+
 TEST(OnePacket, AReloadThatBeginsItLeavesTheFlowsToTheirTime) {
   Director director;
   ServiceSetting setting = single(TANDEM_DR);
