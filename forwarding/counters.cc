@@ -40,6 +40,8 @@ std::string_view name_of(Counter counter) {
       return "time_exceeded_made";
     case Counter::kTooBigSaid:
       return "fragmentation_needed_made";
+    case Counter::kPathMtuLearnt:
+      return "path_mtu_learnt";
     case Counter::kSegmented:
       return "super_packets_segmented";
     case Counter::kFragmented:

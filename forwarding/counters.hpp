@@ -38,8 +38,9 @@ enum class Counter : uint8_t {
   kResets,
   kUnreachables,
   kTimeExceeded,
-  kTooBigSaid,  // ICMP fragmentation needed
-  kSegmented,   // super-packets cut in pieces for a tunnel
+  kTooBigSaid,     // ICMP fragmentation needed
+  kPathMtuLearnt,  // by ICMP errors about a tunnel's outer header
+  kSegmented,      // super-packets cut in pieces for a tunnel
   kFragmented,
   kEndsNotBelieved,   // RST and FIN outside of the window: forwarded, but the flow stays as it is
   kMssClamped,        // SYNs whose maximum segment size was made smaller

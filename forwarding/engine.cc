@@ -17,12 +17,15 @@ uint64_t wire_bytes(const Packet& packet) {
   return packet.bytes.size() + (packet.wire_packets() - 1) * packet.payload_offset;
 }
 
-// The largest packet that may go to the server, tunnel header not counted; 0: unknown.
-size_t size_limit(const tandem_recipe& recipe) {
-  if ((recipe.flags & TANDEM_RECIPE_NEIGHBOUR_KNOWN) == 0) return 0;
-  if (recipe.method != TANDEM_TUN) return recipe.mtu;
-  const uint16_t overhead = tunnel_overhead(recipe);
-  return recipe.mtu > overhead ? size_t{recipe.mtu} - overhead : 0;
+// The largest packet that may go a way that takes `mtu` bytes, tunnel header not counted; 0: unknown.
+size_t size_limit(const tandem_recipe& recipe, size_t mtu) {
+  const size_t overhead = recipe.method == TANDEM_TUN ? tunnel_overhead(recipe) : size_t{0};
+  return mtu > overhead ? mtu - overhead : 0;
+}
+
+// What no sender of IPv6 makes smaller goes through a narrower tunnel in parts: RFC 2473, 7.1 (b), and RFC 4213, 3.2.2.
+bool may_be_cut_outside(const Packet& packet, const tandem_recipe& recipe) {
+  return recipe.method == TANDEM_TUN && packet.is_ipv6() && packet.wire_size() <= kSmallestMtu6;
 }
 
 // Addresses and ports, where the server's method has others than the client's packet.
@@ -225,6 +228,14 @@ void Engine::deliver(Packet& packet, const Decision& decision, Outputs& outputs)
   outputs.add(packet.bytes, packet.offload, ToLocal{});
 }
 
+// Bytes of IP that the way to the server takes, as far as we know; 0: unknown.
+size_t Engine::mtu_towards(const tandem_recipe& recipe, uint16_t server, TimePoint now) const {
+  if ((recipe.flags & TANDEM_RECIPE_NEIGHBOUR_KNOWN) == 0) return 0;
+  const Server* end = recipe.method == TANDEM_TUN ? services_.server(server) : nullptr;
+  const uint16_t learnt = end == nullptr ? uint16_t{0} : end->path_mtu.at(now);
+  return learnt != 0 && (recipe.mtu == 0 || learnt < recipe.mtu) ? learnt : recipe.mtu;
+}
+
 void Engine::forward(Packet& packet, const Decision& decision, TimePoint now, Outputs& outputs) {
   tandem_recipe own;
   const tandem_recipe& recipe = recipe_for(packet, decision, own);
@@ -236,9 +247,11 @@ void Engine::forward(Packet& packet, const Decision& decision, TimePoint now, Ou
     return;
   }
   const bool to_server = decision.step == Step::kToServer || decision.step == Step::kErrorToServer;
-  const size_t limit = to_server ? size_limit(recipe) : 0;
+  const size_t mtu = to_server ? mtu_towards(recipe, decision.server, now) : 0;
+  const size_t limit = size_limit(recipe, mtu);
   const bool too_big = limit != 0 && packet.wire_size() > limit;
-  if (too_big && packet.dont_fragment) {
+  const bool cut_outside = too_big && may_be_cut_outside(packet, recipe);
+  if (too_big && packet.dont_fragment && !cut_outside) {
     dropped(decision.facet, Counter::kDropTooBig);
     const size_t fits = packet.is_ipv6() ? std::max(limit, kSmallestMtu6) : limit;
     say(packet, fragmentation_needed(static_cast<uint16_t>(fits)), virtual_address(recipe), Counter::kTooBigSaid, now,
@@ -260,7 +273,7 @@ void Engine::forward(Packet& packet, const Decision& decision, TimePoint now, Ou
   if (!to_server) {
     outputs.add(packet.bytes, packet.offload, ToAddress{packet.destination});
   } else if (recipe.method == TANDEM_TUN) {
-    into_tunnel(packet, decision.server, too_big ? limit : 0, outputs);
+    into_tunnel(packet, decision.server, too_big && !cut_outside ? limit : 0, cut_outside ? mtu : 0, outputs);
   } else if (too_big) {
     in_pieces(packet, decision.server, limit, outputs);
   } else {
@@ -282,11 +295,14 @@ void Engine::in_pieces(Packet& packet, uint16_t server, size_t limit, Outputs& o
 }
 
 // What leaves in a tunnel leaves finished: checksums filled, one packet on the wire each. `limit`
-// is 0 for a packet that fits.
-void Engine::into_tunnel(Packet& packet, uint16_t server, size_t limit, Outputs& outputs) {
+// is 0 for a packet that fits, `mtu` unless the outer packet is to be cut.
+void Engine::into_tunnel(Packet& packet, uint16_t server, size_t limit, size_t mtu, Outputs& outputs) {
   const tandem_recipe& recipe = services_.recipe(server);
+  const auto add = [&](MutableBytes bytes) { outputs.add(bytes, {}, ToServer{server}); };
   const auto emit = [&](MutableBytes inner) {
-    outputs.add(encapsulate(inner, recipe, ++tunnel_id_), {}, ToServer{server});
+    const MutableBytes outer = encapsulate(inner, recipe, ++tunnel_id_);
+    if (mtu == 0 || outer.size() <= mtu) return add(outer);
+    settle(fragment(to_be_cut(outer, fragments_->next_identification()), mtu, outputs, add), Counter::kFragmented);
   };
   if (packet.is_super_packet()) {
     size_t size = packet.offload.gso_size;
@@ -318,12 +334,20 @@ void Engine::settle(Cut cut, Counter done) {
   }
 }
 
+// As the kernel's route cache does for IPVS: the next packet that does not fit is answered here, whoever's it is.
+void Engine::learn_path_mtu(const Quoted& outer, uint16_t mtu, TimePoint now) {
+  counters_.add(Counter::kPathMtuLearnt);
+  for (Server* end = services_.find_tunnel(outer.destination); end != nullptr; end = end->next_same_endpoint)
+    if (is_of_tunnel(outer, services_.recipe(end->slot))) end->path_mtu.learn(mtu, now);
+}
+
 void Engine::tunnel_error(const Packet& packet, TimePoint now, Outputs& outputs) {
   const auto read = read_tunnel_error(packet);
   if (!read || !decider_.can_have_sent(read->client_packet, packet.quoted->destination)) {
     counters_.add(Counter::kDropErrorWithoutFlow);
     return;
   }
+  if (read->path_mtu != 0) learn_path_mtu(*packet.quoted, read->path_mtu, now);
   say(read->client_packet, read->error, read->client_packet.destination, Counter::kErrorsRelayed, now, outputs);
 }
 

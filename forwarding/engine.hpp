@@ -86,7 +86,9 @@ class Engine {
   void deliver(Packet& packet, const Decision& decision, Outputs& outputs);
   void forward(Packet& packet, const Decision& decision, TimePoint now, Outputs& outputs);
   void in_pieces(Packet& packet, uint16_t server, size_t limit, Outputs& outputs);
-  void into_tunnel(Packet& packet, uint16_t server, size_t limit, Outputs& outputs);
+  void into_tunnel(Packet& packet, uint16_t server, size_t limit, size_t mtu, Outputs& outputs);
+  size_t mtu_towards(const tandem_recipe& recipe, uint16_t server, TimePoint now) const;
+  void learn_path_mtu(const Quoted& outer, uint16_t mtu, TimePoint now);
   void tunnel_error(const Packet& packet, TimePoint now, Outputs& outputs);
   void say(const Packet& packet, const IcmpError& error, const IpAddress& source, Counter made, TimePoint now,
            Outputs& outputs);

@@ -14,6 +14,7 @@
 // ipfrag_time), and kHoldTime for one of which something waits. One object serves all workers, under its own lock: the parts of a datagram may come to different ones.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -62,7 +63,7 @@ class Fragments {
   static constexpr Duration kHoldTime = 1s;
 
   // `seed`: of the flow table, so that nobody can choose names that all fall into one bucket.
-  explicit Fragments(uint64_t seed) : parts_(16, Hash{seed}) {}
+  explicit Fragments(uint64_t seed) : parts_(16, Hash{seed}), identification_(static_cast<uint32_t>(seed)) {}
 
   enum class Verdict : uint8_t {
     kFollow,     // go by `decision`
@@ -94,6 +95,9 @@ class Fragments {
   // `to_keep`: the first part itself, where it cannot go before the datagram's length is known, which its last part tells.
   Decided decided(const DatagramName& name, const Decision& decision, TimePoint now,
                   std::optional<HeldPart> to_keep = std::nullopt);
+
+  // For datagrams that this box itself sends in parts: another one each time, whatever the worker.
+  uint32_t next_identification() { return identification_.fetch_add(1, std::memory_order_relaxed); }
 
   // Forgets what is too old. To be called every second or so.
   void expire(TimePoint now);
@@ -133,6 +137,7 @@ class Fragments {
   uint64_t births_ = 0;
   size_t held_bytes_ = 0;
   uint64_t given_up_ = 0;
+  std::atomic<uint32_t> identification_;
 };
 
 }  // namespace tandem::forwarding

@@ -8,7 +8,6 @@ namespace {
 
 // RFC 8200, 4.1.
 constexpr uint8_t kRouting = 43;
-constexpr uint8_t kFragmentHeader = 44;
 constexpr uint8_t kDestinationOptions = 60;
 
 // The chunk an SCTP packet is about, as IPVS sees it (set_sctp_state). Nothing when no chunk's header is there.
@@ -75,7 +74,7 @@ std::optional<Extensions> walk_extensions(Bytes bytes, size_t at, uint8_t next) 
     const auto* extension = wire_at<Ipv6Extension>(bytes, found.end);
     size_t length = 0;
     switch (found.protocol) {
-      case kFragmentHeader: {
+      case kIp6Fragment: {
         const auto* fragment = wire_at<Ipv6Fragment>(bytes, found.end);
         // A piece of a piece: nobody's sender makes one, and where it stands in what cannot be said.
         if (fragment == nullptr || found.fragment_begin != 0) return std::nullopt;

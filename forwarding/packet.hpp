@@ -28,6 +28,7 @@ inline constexpr uint8_t kIpInIp = 4;
 inline constexpr uint8_t kTcp = 6;
 inline constexpr uint8_t kUdp = 17;
 inline constexpr uint8_t kIp6InIp = 41;
+inline constexpr uint8_t kIp6Fragment = 44;
 inline constexpr uint8_t kGre = 47;
 inline constexpr uint8_t kEsp = 50;
 inline constexpr uint8_t kAh = 51;
@@ -124,8 +125,9 @@ struct Packet {
   uint16_t fragment_offset = 0;  // bytes; where this part stands in its datagram
   uint16_t fragment_begin = 0;   // first byte that is of the datagram: what follows the IP, or the fragment header
   uint32_t identification = 0;   // of the datagram. These three are set where `fragment`
-  uint32_t datagram_length = 0;  // bytes of all parts from fragment_begin on; 0 while nobody has told, as parse() has not
-  uint8_t sctp_chunk = 0;        // the type that counts: the first one's; an ABORT behind a COOKIE ECHO or ACK
+  uint32_t datagram_length =
+      0;                   // bytes of all parts from fragment_begin on; 0 while nobody has told, as parse() has not
+  uint8_t sctp_chunk = 0;  // the type that counts: the first one's; an ABORT behind a COOKIE ECHO or ACK
 
   uint8_t icmp_type = 0;
   uint8_t icmp_code = 0;

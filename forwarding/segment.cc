@@ -1,5 +1,7 @@
 #include "forwarding/segment.hpp"
 
+#include <utility>
+
 #include "daemon/base/assert.hpp"
 #include "daemon/base/checksum.hpp"
 #include "daemon/base/crc32c.hpp"
@@ -82,7 +84,26 @@ void write_segment(const Packet& packet, size_t offset, size_t index, bool last,
   fill_transport_checksum(room, packet.header_length, kTcp);
 }
 
+namespace {
+
+void write_fragment6(const Packet& packet, size_t offset, bool last, MutableBytes room) {
+  static_assert(kFragmentHeader6 == sizeof(Ipv6Fragment));
+  const size_t headers = sizeof(Ipv6Header) + sizeof(Ipv6Fragment);
+  std::memcpy(room.data(), packet.bytes.data(), sizeof(Ipv6Header));
+  std::memcpy(room.data() + headers, packet.bytes.data() + sizeof(Ipv6Header) + offset, room.size() - headers);
+  auto& ip = *wire_at<Ipv6Header>(room);
+  Ipv6Fragment fragment;
+  fragment.next_header = std::exchange(ip.next_header, kIp6Fragment);
+  fragment.offset_and_flags = static_cast<uint16_t>(offset | (last ? 0 : 1));
+  fragment.id = packet.identification;
+  ip.payload_length = static_cast<uint16_t>(room.size() - sizeof(Ipv6Header));
+  std::memcpy(room.data() + sizeof(Ipv6Header), &fragment, sizeof(fragment));
+}
+
+}  // namespace
+
 void write_fragment(const Packet& packet, size_t offset, bool last, MutableBytes room) {
+  if (packet.is_ipv6()) return write_fragment6(packet, offset, last, room);
   const size_t headers = packet.header_length;
   std::memcpy(room.data(), packet.bytes.data(), headers);
   std::memcpy(room.data() + headers, packet.bytes.data() + headers + offset, room.size() - headers);

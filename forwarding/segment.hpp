@@ -18,6 +18,8 @@ void fill_transport_checksum(MutableBytes ip_packet, size_t header_length, uint8
 // Fills the checksum that is still to be filled, if any; then the packet needs no offload for it.
 void complete_checksum(Packet& packet);
 
+inline constexpr size_t kFragmentHeader6 = 8;
+
 enum class Cut : uint8_t { kDone, kNoRoom, kCannot };
 
 // Cuts a TCP super-packet into segments of at most `segment_size` bytes of payload, as a network
@@ -27,9 +29,10 @@ enum class Cut : uint8_t { kDone, kNoRoom, kCannot };
 template <class Emit>
 Cut segment(const Packet& packet, size_t segment_size, Outputs& outputs, Emit emit);
 
-// Cuts a packet into IP fragments of at most `mtu` bytes (RFC 791, 3.2). Options are copied into
+// Cuts a packet into IP fragments of at most `mtu` bytes (RFC 791, 3.2; RFC 8200, 4.5). Options are copied into
 // every fragment, which is allowed for all and required for some.
-// REQUIRES: IPv4; its checksum is filled; DF is not set.
+// REQUIRES: its checksum is filled; DF is not set. Of IPv6: only what this box sends itself, without extension headers, with its
+// `identification`.
 template <class Emit>
 Cut fragment(const Packet& packet, size_t mtu, Outputs& outputs, Emit emit);
 
@@ -55,12 +58,13 @@ Cut segment(const Packet& packet, size_t segment_size, Outputs& outputs, Emit em
 
 template <class Emit>
 Cut fragment(const Packet& packet, size_t mtu, Outputs& outputs, Emit emit) {
-  if (packet.is_super_packet() || mtu < size_t{packet.header_length} + 8) return Cut::kCannot;
-  const size_t step = (mtu - packet.header_length) / 8 * 8;
+  const size_t headers = packet.header_length + (packet.is_ipv6() ? kFragmentHeader6 : size_t{0});
+  if (packet.is_super_packet() || mtu < headers + 8) return Cut::kCannot;
+  const size_t step = (mtu - headers) / 8 * 8;
   const size_t total = packet.bytes.size() - packet.header_length;
   for (size_t offset = 0; offset < total; offset += step) {
     const size_t size = total - offset < step ? total - offset : step;
-    const auto room = outputs.make_room(packet.header_length + size);
+    const auto room = outputs.make_room(headers + size);
     if (!room) return Cut::kNoRoom;
     write_fragment(packet, offset, offset + size == total, *room);
     emit(*room);

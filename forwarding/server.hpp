@@ -13,12 +13,14 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include "daemon/base/address.hpp"
+#include "daemon/base/time.hpp"
 #include "forwarding/recipe.h"
 
 namespace tandem::forwarding {
@@ -60,6 +62,35 @@ struct TunnelSetting {
   bool operator==(const TunnelSetting&) const = default;
 };
 
+// What of the way to a tunnel's end is narrower than the link it begins with, as routers there have said (RFC 1191, RFC 8201).
+class PathMtu {
+ public:
+  static constexpr Duration kLifetime = 10min;  // Linux's net.ipv4.route.mtu_expires; RFC 8201, 4
+
+  // Bytes of IP; 0: nothing is known, or not any more.
+  uint16_t at(TimePoint now) const {
+    const uint64_t word = word_.load(std::memory_order_relaxed);
+    return word != 0 && milliseconds(now) < (word & kTime) ? static_cast<uint16_t>(word >> kTimeBits) : uint16_t{0};
+  }
+  // A larger one is not believed while the smaller one holds.
+  void learn(uint16_t mtu, TimePoint now) {
+    const uint16_t known = at(now);
+    if (known != 0 && known < mtu) return;
+    word_.store(uint64_t{mtu} << kTimeBits | (milliseconds(now + kLifetime) & kTime), std::memory_order_relaxed);
+  }
+  void forget() { word_.store(0, std::memory_order_relaxed); }
+
+ private:
+  static constexpr int kTimeBits = 48;
+  static constexpr uint64_t kTime = (uint64_t{1} << kTimeBits) - 1;
+  static uint64_t milliseconds(TimePoint time) {
+    return static_cast<uint64_t>(
+        std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count());
+  }
+
+  std::atomic<uint64_t> word_ = 0;  // the MTU and until when
+};
+
 struct Server {
   uint16_t slot = 0;
   uint16_t service_slot = 0;
@@ -76,6 +107,7 @@ struct Server {
   uint32_t lower = 0;
   std::string name;
   std::string service_name;
+  PathMtu path_mtu;                      // behind TANDEM_TUN
   Server* next_same_endpoint = nullptr;  // another service's NAT server with this address and port
 
   std::atomic<int64_t> active = 0;

@@ -328,8 +328,11 @@ bool ServiceTable::set_active(std::string_view service_name, bool active, TimePo
 }
 
 void ServiceTable::set_next_hop(uint16_t server_slot, const NextHop& hop) {
-  if (server(server_slot) == nullptr) return;
+  Server* const known = server(server_slot);
+  if (known == nullptr) return;
   tandem_recipe& recipe = recipes_[server_slot];
+  // Another way may be wider.
+  if (recipe.ifindex != hop.ifindex || recipe.mtu != hop.mtu) known->path_mtu.forget();
   recipe.ifindex = hop.ifindex;
   recipe.mtu = hop.mtu;
   put_address(hop.tunnel_source, recipe.tunnel_source, recipe.tunnel_source6);

@@ -14,6 +14,7 @@ namespace {
 
 constexpr uint8_t kOuterTtl = 64;
 constexpr uint16_t kSmallestMtu = 68;     // RFC 791, 3.2
+constexpr uint16_t kLeastBelieved = 552;  // Linux's net.ipv4.route.min_pmtu: less is more likely forged than true
 constexpr uint16_t kSmallestMtu6 = 1280;  // RFC 8200, 5
 
 bool is_ipv6(Bytes packet) {
@@ -133,6 +134,22 @@ MutableBytes encapsulate(MutableBytes inner, const tandem_recipe& recipe, uint16
   return whole;
 }
 
+Packet to_be_cut(MutableBytes outer, uint32_t identification) {
+  Packet packet;
+  packet.bytes = outer;
+  packet.identification = identification;
+  if (is_ipv6(outer)) {
+    packet.source = Ipv6Address{wire_at<Ipv6Header>(outer)->source};
+    packet.header_length = sizeof(Ipv6Header);
+    return packet;
+  }
+  auto& ip = *wire_at<Ipv4Header>(outer);
+  ip.id = static_cast<uint16_t>(identification);
+  ip.flags_and_offset = 0;
+  packet.header_length = sizeof(Ipv4Header);
+  return packet;
+}
+
 bool is_of_tunnel(const Quoted& quoted, const tandem_recipe& recipe) {
   if (quoted.source != tunnel_source(recipe) || quoted.destination != server_address(recipe)) return false;
   switch (recipe.tunnel) {
@@ -171,6 +188,13 @@ std::optional<Carried> read_carried(Bytes transport, uint8_t protocol) {
   if (protocol == kGre) return read_gre(transport);
   if (protocol == kUdp) return read_gue(transport);
   return Carried{protocol, 0};
+}
+
+// How long the outer packet was, as its quoted header has it.
+size_t quoted_size(const Packet& error) {
+  const Bytes quoted = Bytes(error.bytes).subspan(error.quoted->offset);
+  return error.is_ipv6() ? sizeof(Ipv6Header) + wire_at<Ipv6Header>(quoted)->payload_length
+                         : size_t{wire_at<Ipv4Header>(quoted)->total_length};
 }
 
 // The client's packet that the outer one held, as far as it is quoted: a packet with known ports, or nothing.
@@ -231,6 +255,7 @@ std::optional<TunnelError> read_tunnel_error(const Packet& packet) {
   if (mtu < kSmallestMtu + overhead) return std::nullopt;
   const auto fits = static_cast<uint16_t>(mtu - overhead);
   result.error = fragmentation_needed(client->is_ipv6() ? std::max(fits, kSmallestMtu6) : fits);
+  if (mtu < quoted_size(packet)) result.path_mtu = std::max(mtu, six ? kSmallestMtu6 : kLeastBelieved);
   return result;
 }
 

@@ -22,6 +22,10 @@ uint16_t tunnel_overhead(const tandem_recipe& recipe);
 // both together are no longer than an IP packet can be.
 MutableBytes encapsulate(MutableBytes inner, const tandem_recipe& recipe, uint16_t id);
 
+// What encapsulate() has made, to be cut into fragments (RFC 2473, 7.1 (b); RFC 4213, 3.2.2): the tunnel's end puts them together
+// before it takes the headers off. DF is cleared. IPv4 has 16 bits of `identification`.
+Packet to_be_cut(MutableBytes outer, uint32_t identification);
+
 // What is quoted can be a packet of this tunnel's, sent by us.
 bool is_of_tunnel(const Quoted& quoted, const tandem_recipe& recipe);
 
@@ -31,6 +35,9 @@ bool is_of_tunnel(const Quoted& quoted, const tandem_recipe& recipe);
 struct TunnelError {
   Packet client_packet;  // a view into the error: what the client sent, as far as it is quoted
   IcmpError error;
+  // Of a packet that was too big: what the way to the tunnel's end takes, outer header included, and no less than hosts believe
+  // (552 as Linux's min_pmtu, 1,280 of IPv6). 0 when the error is about something else, or the quoted packet is no larger.
+  uint16_t path_mtu = 0;
 };
 std::optional<TunnelError> read_tunnel_error(const Packet& packet);
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "forwarding/testing/director.hpp"
+#include "forwarding/testing/pieces.hpp"
 #include "forwarding/tunnel.hpp"
 
 namespace tandem::forwarding {
@@ -202,6 +203,103 @@ TEST(TunnelTypes, AnErrorAboutAnotherTunnelsHeaderIsNotOurs) {
   wire_at<GueHeader>(extended.ip(), 28)->version_and_length = 1;
   EXPECT_TRUE(gue.send(gue.error_about({extended, {}, {}}, 1400)).empty());
   EXPECT_EQ(gue.count(Counter::kDropErrorWithoutFlow), 1u);
+}
+
+// RFC 2473, 7.1 (b), and RFC 4213, 3.2.2: nobody sends less of IPv6 than 1,280 bytes, however narrow the way.
+TEST(TunnelTypes, AnIpv6PacketThatCannotBeSmallerGoesThroughANarrowTunnelInParts) {
+  for (const Shape& shape : all_shapes()) {
+    if (!shape.six_inside) continue;
+    const uint16_t mtu = shape.six_outside ? 1280 : 576;
+    Tunnelling director(shape, mtu);
+    const auto whole = director.client().ack().payload(1280 - 60);
+    std::vector<Frame> parts;
+    for (Sent& sent : director.send(whole)) {
+      EXPECT_LE(sent.frame.length, mtu);
+      EXPECT_EQ(sent.destination, Destination(ToServer{director.server("web", "web1").slot}));
+      parts.push_back(std::move(sent.frame));
+    }
+    EXPECT_EQ(parts.size(), shape.six_outside ? 2u : 3u) << text_of(shape);
+    const auto arrived = put_together(parts);
+    ASSERT_TRUE(arrived.has_value()) << text_of(shape);
+    EXPECT_EQ(checksum_fault(arrived->ip()), std::nullopt) << text_of(shape);
+    const Frame before = director.client().ack().payload(1280 - 60).ttl(63).build();
+    EXPECT_TRUE(std::ranges::equal(arrived->ip().subspan(shape.overhead), before.ip())) << text_of(shape);
+    EXPECT_EQ(director.count(Counter::kFragmented), 1u);
+    EXPECT_THAT(director.one(director.client().ack().payload(1281 - 60)).text, HasSubstr("mtu 1280 "));
+  }
+}
+
+TEST(TunnelTypes, SegmentsOfASuperPacketAreCutOutsideAsWellAndEachHasANameOfItsOwn) {
+  for (const bool outside : {false, true}) {
+    Tunnelling director({.tunnel = {}, .six_inside = true, .six_outside = outside, .overhead = 0}, 1280);
+    const auto sent = director.send(director.client().ack().payload(3 * 1220).in_segments_of(1220));
+    EXPECT_EQ(sent.size(), 6u);
+    std::set<uint32_t> names;
+    for (size_t i = 0; i < sent.size(); i += 2) {
+      EXPECT_TRUE(put_together({sent[i].frame, sent[i + 1].frame}).has_value());
+      const Bytes bytes = sent[i].frame.ip();
+      names.insert(outside ? wire_at<Ipv6Fragment>(bytes, 40)->id.value() : wire_at<Ipv4Header>(bytes)->id.value());
+    }
+    EXPECT_EQ(names.size(), 3u);
+  }
+}
+
+// RFC 1191; RFC 8201. IPVS has it of the route cache.
+TEST(TunnelTypes, WhatARouterSaidOfTheWayHoldsForEveryClientOfTheServer) {
+  for (const Shape& shape : all_shapes()) {
+    Tunnelling director(shape, 9000);
+    director.send(director.client(50'000).syn());
+    const auto large = [&](uint16_t port) { return director.client(port).ack().dont_fragment().payload(3000); };
+    const Sent sent = director.one(large(40'000));
+    EXPECT_THAT(director.one(director.error_about(sent, 2000)).text, HasSubstr("mtu"));
+    EXPECT_EQ(director.count(Counter::kPathMtuLearnt), 1u);
+    EXPECT_THAT(director.one(large(50'000)).text, HasSubstr("mtu " + std::to_string(2000 - shape.overhead) + " "))
+        << text_of(shape);
+    EXPECT_EQ(director.count(Counter::kTooBigSaid), 1u);
+    // A wider one is not believed while the narrower holds.
+    director.send(director.error_about(sent, 2500));
+    EXPECT_THAT(director.one(large(40'000)).text, HasSubstr("mtu " + std::to_string(2000 - shape.overhead) + " "));
+    director.pass(PathMtu::kLifetime);
+    EXPECT_THAT(director.one(large(40'000)).text, HasSubstr("to web1")) << "the way may have become wider";
+  }
+}
+
+TEST(TunnelTypes, AWayThatIsSaidToBeNarrowIsBelievedOfAPacketWeCanHaveSentAlone) {
+  for (const Shape& shape : all_shapes()) {
+    Tunnelling director(shape, 9000), another(shape, 9000);
+    another.send(another.client(1).syn());
+    const Sent of_another = another.one(another.client(1).ack().payload(3000));
+    EXPECT_TRUE(director.send(director.error_about(of_another, 1400)).empty()) << "of no flow";
+    // Nobody can have found that too big.
+    const Sent small = director.one(director.client().ack().payload(1400));
+    director.send(director.error_about(small, static_cast<uint16_t>(small.frame.length)));
+    EXPECT_EQ(director.count(Counter::kPathMtuLearnt), 0u);
+    EXPECT_THAT(director.one(director.client().ack().dont_fragment().payload(3000)).text, HasSubstr("to web1"));
+  }
+}
+
+TEST(TunnelTypes, NoWayIsBelievedToBeNarrowerThanHostsBelieve) {
+  for (const Shape& shape : all_shapes()) {
+    Tunnelling director(shape, 9000);
+    const Sent sent = director.one(director.client().ack().dont_fragment().payload(3000));
+    director.send(director.error_about(sent, 300));
+    const size_t left = (shape.six_outside ? 1280u : 552u) - shape.overhead;
+    const size_t told = shape.six_inside ? std::max<size_t>(left, 1280) : left;
+    EXPECT_THAT(director.one(director.client().ack().dont_fragment().payload(3000)).text,
+                HasSubstr("mtu " + std::to_string(told) + " "))
+        << text_of(shape);
+  }
+}
+
+TEST(TunnelTypes, AnotherLinkIsAnotherWay) {
+  Tunnelling director(kGre4, 9000);
+  const Sent sent = director.one(director.client().ack().dont_fragment().payload(3000));
+  director.send(director.error_about(sent, 2000));
+  const uint16_t slot = director.server("web", "web1").slot;
+  director.services.set_next_hop(slot, {.ifindex = 1, .mtu = 9000, .tunnel_source = any_ip("10.0.0.254")});
+  EXPECT_THAT(director.one(director.client().ack().dont_fragment().payload(3000)).text, HasSubstr("mtu 1976 "));
+  director.services.set_next_hop(slot, {.ifindex = 2, .mtu = 9000, .tunnel_source = any_ip("10.0.0.254")});
+  EXPECT_THAT(director.one(director.client().ack().dont_fragment().payload(3000)).text, HasSubstr("to web1"));
 }
 
 TEST(TunnelTypes, AReloadChangesTheTypeOfATunnelUnderItsFlows) {

@@ -156,33 +156,49 @@ def test_packet_too_big_on_the_way_to_the_client_reaches_the_server(world, finis
         assert bench.stop()["icmp_errors_relayed"] >= 1
 
 
-def test_packet_too_big_on_the_way_to_a_server_reaches_the_client(world):
-    """web1 alone, moved behind a router whose link to it is narrow."""
-    def behind(document):
-        for service in document["services"].values():
-            service["servers"] = {"web1": {**service["servers"]["web1"], "address": "fd00:9::11"}}
+class Behind(Bench):
+    """web1 alone, moved behind a router whose link to it takes `mtu` bytes."""
 
-    bench = Bench(world, "nat", change=behind)
-    inner, web1 = world.host("inner"), world.hosts["web1"]
-    world.cable(inner, "eth0", "inside")
-    give(inner, "fd00:1::99/64", "eth0")
-    inner.sysctl(**{"net/ipv6/conf/all/forwarding": 1})
-    inner.ip("-6", "route", "add", "default", "via", GATEWAY6)
-    world.switch("deep")
-    world.cable(inner, "eth1", "deep")
-    give(inner, "fd00:9::1/64", "eth1")
-    inner.ip("link", "set", "eth1", "mtu", 1400)
-    world.cable(web1, "eth1", "deep")
-    give(web1, "fd00:9::11/64", "eth1")
-    web1.ip("-6", "route", "replace", "default", "via", "fd00:9::1")
-    bench.director.ip("-6", "route", "add", "fd00:9::/64", "via", "fd00:1::99")
-    wait_until("web1 answers", lambda: bench.client.run("curl", "-s", "-m", 1, bench.url + "who", check=False), 10)
+    def __init__(self, world, method, mtu, servers=6):
+        four = servers == 4
+        to_near, near, to_far, far = (("10.0.1.99", 24, "10.0.9.1", "10.0.9.11") if four else
+                                      ("fd00:1::99", 64, "fd00:9::1", "fd00:9::11"))
+
+        def move(document):
+            for service in document["services"].values():
+                service["servers"] = {"web1": {**service["servers"]["web1"], "address": far}}
+
+        super().__init__(world, method, servers=servers, change=move)
+        inner, self.web1 = world.host("inner"), world.hosts["web1"]
+        add = (lambda host, address, device: host.ip("addr", "add", address, "dev", device)) if four else give
+        world.cable(inner, "eth0", "inside")
+        world.switch("deep")
+        world.cable(inner, "eth1", "deep")
+        world.cable(self.web1, "eth1", "deep")
+        add(inner, f"{to_near}/{near}", "eth0")
+        add(inner, f"{to_far}/{near}", "eth1")
+        add(self.web1, f"{far}/{near}", "eth1")
+        inner.sysctl(**{"net/ipv4/ip_forward": 1, "net/ipv6/conf/all/forwarding": 1})
+        inner.ip("link", "set", "eth1", "mtu", mtu)
+        if method == "nat":
+            inner.ip("-6", "route", "add", "default", "via", GATEWAY6)
+            self.web1.ip("-6", "route", "replace", "default", "via", to_far)
+        network = "10.0.9.0/24" if four else "fd00:9::/64"
+        self.director.ip("-4" if four else "-6", "route", "add", network, "via", to_near)
+        self.wait_for_web1()
+
+    def wait_for_web1(self):
+        wait_until("web1 answers", lambda: self.client.run("curl", "-s", "-m", 1, self.url + "who", check=False), 10)
+
+
+def test_packet_too_big_on_the_way_to_a_server_reaches_the_client(world):
+    bench = Behind(world, "nat", 1400)
     bench.fetch(2 << 20, 1000)
     assert "mtu 1400" in bench.client.ip("-6", "route", "get", VIP6)
     # The director's own link to the server may be the narrow one.
     bench.client.ip("-6", "route", "flush", "cache")
     bench.director.ip("link", "set", "eth1", "mtu", 1350)
-    wait_until("web1 answers", lambda: bench.client.run("curl", "-s", "-m", 1, bench.url + "who", check=False), 10)
+    bench.wait_for_web1()
     bench.fetch(2 << 20, 1000)
     assert "mtu 1350" in bench.client.ip("-6", "route", "get", VIP6)
     assert bench.seen("src net fd00::/16") == []
@@ -193,6 +209,21 @@ def test_a_tunnel_tells_an_ipv6_client_what_fits(world, clients, servers, fits):
     bench = Bench(world, "tun", clients, servers)
     bench.fetch(2 << 20, 1000)
     assert f"mtu {fits}" in bench.client.ip("-6", "route", "get", VIP6)
+
+
+@pytest.mark.parametrize("servers,mtu", [(6, 1300), (4, 1290)])
+def test_what_cannot_be_smaller_goes_through_a_narrow_tunnel_in_parts(world, servers, mtu):
+    """1,280 bytes and the tunnel's header are more than the router's link takes, of which ICMP alone tells."""
+    bench = Behind(world, "tun", mtu, servers)
+    bench.fetch(2 << 20, 1000)
+    assert "mtu 1280" in bench.client.ip("-6", "route", "get", VIP6)
+    # Who knows nothing of it any more is told by the director, which does.
+    bench.client.ip("-6", "route", "flush", "cache")
+    bench.fetch(2 << 20, 1000)
+    assert "mtu 1280" in bench.client.ip("-6", "route", "get", VIP6)
+    counters = bench.stop()
+    assert counters["path_mtu_learnt"] >= 1 and counters["packets_fragmented"] > 2000, counters
+    assert counters["fragmentation_needed_made"] >= 2, counters
 
 
 def test_a_gateway_may_have_a_link_local_address_alone(world):
