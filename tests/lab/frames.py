@@ -8,7 +8,7 @@ TCP, UDP, ICMP, IPIP, ICMP6, IP6IP, SCTP, ESP, AH = 6, 17, 1, 4, 58, 41, 132, 50
 FIN, SYN, RST, PSH, ACK, URG, ECE, CWR = 1, 2, 4, 8, 16, 32, 64, 128
 DF, MF = 0x4000, 0x2000
 IPV4, IPV6 = 0x0800, 0x86DD
-HOP_BY_HOP, ROUTING, FRAGMENT, DESTINATION_OPTIONS = 0, 43, 44, 60  # RFC 8200, 4.1
+HOP_BY_HOP, ROUTING, FRAGMENT, DESTINATION_OPTIONS, NO_NEXT_HEADER = 0, 43, 44, 60, 59  # RFC 8200, 4
 
 
 def total(data):
@@ -75,6 +75,21 @@ def ipv6(source, destination, protocol, payload, tos=0, flow=0, ttl=63, extensio
     behind = b"".join(bytes([after]) + data[1:] for (_, data), after in zip(extensions, kinds[1:])) + payload
     return struct.pack("!IHBB", version << 28 | tos << 20 | flow, len(behind) if length is None else max(length - 40, 0), kinds[0],
                        ttl) + packed(source) + packed(destination) + behind
+
+
+def options(kind=HOP_BY_HOP, content=b"\x01\x04\0\0\0\0", words=None):
+    """An extension: a header of options, those in `content`; it says that `words` of eight bytes follow the first ones."""
+    assert len(content) % 8 == 6
+    return kind, bytes([0, len(content) // 8 if words is None else words]) + content
+
+
+def routing(kind, segments_left, *addresses):
+    return ROUTING, struct.pack("!BBBBI", 0, 2 * len(addresses), kind, segments_left, 0) + b"".join(map(packed, addresses))
+
+
+def part(offset, more, id=0x1234):
+    """A fragment header."""
+    return FRAGMENT, struct.pack("!BBHI", 0, 0, offset | more, id)
 
 
 def pseudo(source, destination, protocol, length):
