@@ -1,4 +1,4 @@
-"""Datagrams in pieces that no kernel would send: backwards, over each other, beyond the end.
+"""Datagrams in pieces that no kernel would send: backwards, over each other, beyond the end. HOST is of either family.
 
     fragments.py backwards HOST PORT BYTES   the last part first; prints the echo's length
     fragments.py overlap HOST PORT           the second part writes over the first; prints the echo's length or "silence"
@@ -7,44 +7,37 @@
 
 import os
 import socket
-import struct
 import sys
 
-PIECE = 1480
+from frames import MF, TCP, UDP, ipv4, ipv6, part, udp
 
-
-def checksum(data):
-    data += b"\0" * (len(data) % 2)
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xffff) + (total >> 16)
-    return ~total & 0xffff
+PIECE = 1400  # fits into a tunnel
 
 
 class Sender:
     def __init__(self, host, port):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        self.six = ":" in host
+        family = socket.AF_INET6 if self.six else socket.AF_INET
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
             probe.connect((host, port))
-            own = probe.getsockname()[0]
+            self.own = probe.getsockname()[0]
         # Not connected: a server of dr answers by its own address.
-        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.udp = socket.socket(family, socket.SOCK_DGRAM)
         self.udp.settimeout(2)
-        self.udp.bind((own, 0))
-        self.source, self.host = self.udp.getsockname(), (host, port)
-        self.raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+        self.udp.bind((self.own, 0))
+        self.own_port, self.host, self.port = self.udp.getsockname()[1], host, port
+        self.raw = socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW)
         self.identification = int.from_bytes(os.urandom(2), "big") | 1  # the kernel puts its own for 0
 
     def datagram(self, payload):
-        source, destination = socket.inet_aton(self.source[0]), socket.inet_aton(self.host[0])
-        head = struct.pack("!HHHH", self.source[1], self.host[1], 8 + len(payload), 0)
-        pseudo = source + destination + struct.pack("!BBH", 0, 17, 8 + len(payload))
-        return head[:6] + struct.pack("!H", checksum(pseudo + head + payload) or 0xffff) + payload
+        return udp(self.own, self.host, self.own_port, self.port, payload)
 
-    def part(self, content, offset, more, protocol=17):
-        header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(content), self.identification,
-                             offset // 8 | (0x2000 if more else 0), 64, protocol, 0, socket.inet_aton(self.source[0]),
-                             socket.inet_aton(self.host[0]))
-        self.raw.sendto(header + content, (self.host[0], 0))
+    def part(self, content, offset, more, protocol=UDP):
+        if self.six:
+            packet = ipv6(self.own, self.host, protocol, content, extensions=[part(offset, more, self.identification)])
+        else:
+            packet = ipv4(self.own, self.host, protocol, content, id=self.identification, flags=MF if more else 0, offset=offset)
+        self.raw.sendto(packet, (self.host, 0))
 
     def answer(self):
         try:
@@ -73,7 +66,7 @@ def overlap(sender):
 
 def death(sender):
     sender.part(b"x" * 1000, 65528, False)
-    sender.part(b"x" * 8, 0, True, protocol=6)
+    sender.part(b"x" * 8, 0, True, protocol=TCP)
 
 
 def main():
