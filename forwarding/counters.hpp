@@ -49,8 +49,8 @@ enum class Counter : uint8_t {
   kDropBadLength,
   kDropBadOffload,
   kDropBadChecksum,        // of an IPv4 header or an ICMP error
-  kDropBadOptions,         // malformed, or a source route; of IPv6, hop-by-hop ones
-  kDropSpoofedSource,      // a new flow from an address nobody can send from: ours, loopback, multicast
+  kDropBadOptions,         // malformed, or a source route; of IPv6: hop-by-hop options, or a chain of headers
+  kDropSpoofedSource,      // a new flow from an address nobody can send from: ours, loopback, multicast, IPv4-mapped
   kDropFragment,           // overlaps another part, stands where none can, or has not the whole transport header
   kDropFragmentDuplicate,  // has been there already
   kDropFragmentNoRoom,     // too many wait for their first part

@@ -84,9 +84,14 @@ Decision Decider::decide(const Packet& packet, TimePoint now) {
 }
 
 bool Decider::may_be_ours(const Packet& packet) const {
-  return packet.quoted || services_.is_vip(packet.protocol, packet.destination) ||
-         services_.is_nat_server(packet.protocol, packet.source) ||
-         services_.sources().number_of(packet.destination) != 0;
+  if (packet.quoted || services_.sources().number_of(packet.destination) != 0) return true;
+  const auto is_ours = [&](uint8_t protocol) {
+    return services_.is_vip(protocol, packet.destination) || services_.is_nat_server(protocol, packet.source);
+  };
+  // What IPv6 cuts may begin with more headers, which only the first part has.
+  const bool hidden = packet.is_ipv6() && packet.is_later_part() &&
+                      (packet.protocol == kDestinationOptions || packet.protocol == kRouting);
+  return hidden ? is_ours(kTcp) || is_ours(kUdp) || is_ours(kSctp) : is_ours(packet.protocol);
 }
 
 bool Decider::still_holds(const Decision& decision) const {

@@ -151,9 +151,10 @@ Verdict Engine::malformed(const FrameIn& frame, ParseError error) {
       (four != nullptr && four->version() == 4 && services_.is_vip(four->protocol, Ipv4Address{four->destination})) ||
       (six != nullptr && six->version() == 6 && (is_vip6(kTcp) || is_vip6(kUdp) || is_vip6(kSctp)));
   if (!claims_vip) return not_ours();
-  counters_.add(error == ParseError::kTinyFragment ? Counter::kDropFragment
-                : error == ParseError::kBadOffload ? Counter::kDropBadOffload
-                                                   : Counter::kDropBadLength);
+  counters_.add(error == ParseError::kTinyFragment    ? Counter::kDropFragment
+                : error == ParseError::kBadExtensions ? Counter::kDropBadOptions
+                : error == ParseError::kBadOffload    ? Counter::kDropBadOffload
+                                                      : Counter::kDropBadLength);
   return Verdict::kTaken;
 }
 

@@ -1,5 +1,8 @@
 #include "forwarding/header_checks.hpp"
 
+#include <algorithm>
+#include <array>
+
 #include "daemon/base/checksum.hpp"
 #include "forwarding/wire.hpp"
 
@@ -29,29 +32,41 @@ bool are_options_sound(Bytes options) {
   return true;
 }
 
-// RFC 8200, 4.2: hop-by-hop options, which every node on the way looks at, so the director too. The two highest bits of a type
-// say what becomes of a packet whose reader does not know it: only 00 lets it go on. No type that says otherwise is known here.
+// RFC 8200, 4.2, by the kernel's measure (ip6_parse_tlv): at most eight options, at most seven bytes of padding in a row, and
+// those zero; an option that is not known says in its first two bits what becomes of its packet. Jumbo payloads (RFC 2675),
+// the only known option with such a bit set, do not come through here.
 bool are_hop_by_hop_options_sound(Bytes options) {
-  constexpr uint8_t kPad1 = 0, kActionBits = 0xc0;
-  size_t at = 0;
+  constexpr uint8_t kPad1 = 0, kPadN = 1, kNotToBePassedOver = 0xc0;
+  constexpr size_t kMostOptions = 8, kMostPadding = 7;
+  size_t at = 0, padding = 0, count = 0;
   while (at < options.size()) {
     const auto type = std::to_integer<uint8_t>(options[at]);
-    if (type == kPad1) {
-      ++at;
-      continue;
+    size_t length = 1;
+    if (type != kPad1) {
+      if (at + 1 == options.size()) return false;
+      length = 2 + std::to_integer<size_t>(options[at + 1]);
+      if (length > options.size() - at) return false;
     }
-    if ((type & kActionBits) != 0 || at + 1 == options.size()) return false;
-    const auto length = std::to_integer<size_t>(options[at + 1]) + 2;
-    if (length > options.size() - at) return false;
+    if (type == kPad1 || type == kPadN) {
+      padding += length;
+      const Bytes content = options.subspan(at, length).subspan(length == 1 ? 1 : 2);
+      if (padding > kMostPadding || std::ranges::any_of(content, [](std::byte b) { return b != std::byte{0}; }))
+        return false;
+    } else {
+      padding = 0;
+      if (++count > kMostOptions || (type & kNotToBePassedOver) != 0) return false;
+    }
     at += length;
   }
   return true;
 }
 
-// REQUIRES: the header's length has been checked.
-Bytes hop_by_hop_options(const Packet& packet) {
-  const auto& header = *wire_at<Ipv6Extension>(Bytes(packet.bytes), sizeof(Ipv6Header));
-  return Bytes(packet.bytes).subspan(sizeof(Ipv6Header), (size_t{header.length} + 1) * 8).subspan(sizeof(header));
+// What the kernel reads of a packet's options before it looks for whom it is. REQUIRES: a parsed packet.
+bool are_ipv6_options_sound(Bytes bytes) {
+  if (wire_at<Ipv6Header>(bytes)->next_header != kHopByHop) return true;
+  const auto& header = *wire_at<Ipv6Extension>(bytes, sizeof(Ipv6Header));
+  return are_hop_by_hop_options_sound(
+      bytes.subspan(sizeof(Ipv6Header), (size_t{header.length} + 1) * 8).subspan(sizeof(Ipv6Extension)));
 }
 
 // 0 for a message whose checksum is right.
@@ -77,8 +92,7 @@ std::optional<HeaderFault> header_fault(const Packet& packet) {
     if (internet_checksum(header) != 0) return HeaderFault::kChecksum;
     if (length > sizeof(Ipv4Header) && !are_options_sound(header.subspan(sizeof(Ipv4Header))))
       return HeaderFault::kOptions;
-  } else if (wire_at<Ipv6Header>(Bytes(packet.bytes))->next_header == kHopByHop &&
-             !are_hop_by_hop_options_sound(hop_by_hop_options(packet))) {
+  } else if (!are_ipv6_options_sound(packet.bytes)) {
     return HeaderFault::kOptions;
   }
   if (packet.quoted && !packet.fragment && !packet.offload.checksum_unfilled && icmp_error(packet) != 0)
@@ -92,7 +106,10 @@ bool can_be_sender(const IpAddress& address) {
     return !four.is_unspecified() && !four.is_loopback() && !four.is_multicast() && four.value != 0xffffffff;
   }
   static constexpr Ipv6Address kLoopback{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}};
-  return address.v6.bytes[0] != 0xff && address.v6 != Ipv6Address{} && address.v6 != kLoopback;
+  static constexpr std::array<uint8_t, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  const auto& bytes = address.v6.bytes;
+  return bytes[0] != 0xff && address.v6 != Ipv6Address{} && address.v6 != kLoopback &&
+         !std::equal(kMapped.begin(), kMapped.end(), bytes.begin());
 }
 
 }  // namespace tandem::forwarding

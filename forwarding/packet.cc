@@ -6,10 +6,6 @@
 namespace tandem::forwarding {
 namespace {
 
-// RFC 8200, 4.1.
-constexpr uint8_t kRouting = 43;
-constexpr uint8_t kDestinationOptions = 60;
-
 // The chunk an SCTP packet is about, as IPVS sees it (set_sctp_state). Nothing when no chunk's header is there.
 std::optional<uint8_t> chunk_of(Bytes bytes, size_t at) {
   const auto* first = wire_at<SctpChunk>(bytes, at);
@@ -67,17 +63,23 @@ struct Extensions {
   bool more_fragments = false;
 };
 
-// RFC 8200, 4. Nothing when a header does not fit, or when there are too many.
-std::optional<Extensions> walk_extensions(Bytes bytes, size_t at, uint8_t next) {
+// RFC 8200, 4.
+Result<Extensions, ParseError> walk_extensions(Bytes bytes, size_t at, uint8_t next) {
   Extensions found{.protocol = next, .end = at};
+  // The first part of a datagram has the whole chain (RFC 7112).
+  const auto cut = [&found] {
+    return Failure(found.fragment_begin != 0 && found.more_fragments ? ParseError::kTinyFragment
+                                                                     : ParseError::kBadIpHeader);
+  };
   for (size_t count = 0; count <= kMaxExtensions; ++count) {
     const auto* extension = wire_at<Ipv6Extension>(bytes, found.end);
     size_t length = 0;
     switch (found.protocol) {
       case kIp6Fragment: {
         const auto* fragment = wire_at<Ipv6Fragment>(bytes, found.end);
+        if (fragment == nullptr) return cut();
         // A piece of a piece: nobody's sender makes one, and where it stands in what cannot be said.
-        if (fragment == nullptr || found.fragment_begin != 0) return std::nullopt;
+        if (found.fragment_begin != 0) return Failure(ParseError::kBadExtensions);
         found.fragment_offset = fragment->fragment_offset();
         found.more_fragments = fragment->more_fragments();
         found.identification = fragment->id;
@@ -87,26 +89,26 @@ std::optional<Extensions> walk_extensions(Bytes bytes, size_t at, uint8_t next) 
       }
       case kRouting: {
         const auto* routing = wire_at<Ipv6Routing>(bytes, found.end);
-        if (routing == nullptr) return std::nullopt;
-        // Its destination is not the last one: no transport header we could speak for.
-        if (routing->segments_left != 0) return found;
+        if (routing == nullptr) return cut();
+        // Its destination is not the last one: no transport header we could speak for (RFC 5095).
+        if (routing->segments_left != 0) return Failure(ParseError::kBadExtensions);
         length = (size_t{routing->length} + 1) * 8;
         break;
       }
       case kHopByHop:
       case kDestinationOptions:
-        if (extension == nullptr) return std::nullopt;
+        if (extension == nullptr) return cut();
         length = (size_t{extension->length} + 1) * 8;
         break;
       default:
         return found;
     }
-    if (length > bytes.size() - found.end) return std::nullopt;
+    if (length > bytes.size() - found.end) return cut();
     found.protocol = extension->next_header;
     found.end += length;
     if (found.fragment_offset != 0) return found;  // what follows is a piece of something
   }
-  return std::nullopt;
+  return Failure(ParseError::kBadExtensions);
 }
 
 // RFC 792, RFC 4443: the IP header and at least 64 bits of what follows. What is cut short is no error of
@@ -247,7 +249,7 @@ std::optional<ParseError> parse_ipv6(MutableBytes captured, Packet& packet) {
   packet.ttl = ip->hop_limit;
   packet.dont_fragment = true;
   const auto chain = walk_extensions(Bytes(packet.bytes), sizeof(Ipv6Header), ip->next_header);
-  if (!chain) return ParseError::kBadIpHeader;
+  if (!chain) return chain.error();
   packet.protocol = chain->protocol;
   packet.more_fragments = chain->more_fragments;
   packet.fragment_offset = static_cast<uint16_t>(chain->fragment_offset);

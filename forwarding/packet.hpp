@@ -5,8 +5,8 @@
 // flow lookup serves 64 KB. Every length is checked here, once; the later stages trust the offsets
 // of a Packet and never look outside `bytes`.
 //
-// Of IPv6, extension headers are walked over, at most kMaxExtensions of them; what they hide a transport header behind (a routing
-// header under way, authentication, encryption) is not forwarding's.
+// Of IPv6, extension headers are walked over, at most kMaxExtensions of them; what they hide a transport header behind
+// (authentication, encryption) is not forwarding's.
 //
 // RFC 791 (IPv4), RFC 8200 (IPv6), RFC 9293 (TCP), RFC 768 (UDP), RFC 9260 (SCTP), RFC 792 (ICMP),
 // RFC 4443 (ICMPv6).
@@ -23,7 +23,6 @@
 namespace tandem::forwarding {
 
 inline constexpr uint8_t kIcmp = 1;
-inline constexpr uint8_t kHopByHop = 0;  // of IPv6's extension headers the first
 inline constexpr uint8_t kIpInIp = 4;
 inline constexpr uint8_t kTcp = 6;
 inline constexpr uint8_t kUdp = 17;
@@ -34,6 +33,11 @@ inline constexpr uint8_t kEsp = 50;
 inline constexpr uint8_t kAh = 51;
 inline constexpr uint8_t kIcmp6 = 58;
 inline constexpr uint8_t kSctp = 132;
+
+// Extension headers (RFC 8200, 4.1).
+inline constexpr uint8_t kHopByHop = 0;
+inline constexpr uint8_t kRouting = 43;
+inline constexpr uint8_t kDestinationOptions = 60;
 
 // Has a port at either end: what services are of.
 inline constexpr bool has_ports(uint8_t protocol) {
@@ -156,10 +160,11 @@ struct Packet {
 
 enum class ParseError : uint8_t {
   kNotIp,
-  kBadIpHeader,   // header length or total length does not fit what was captured
-  kBadTransport,  // the TCP, UDP, SCTP or ICMP header does not fit
-  kTinyFragment,  // the same in the first part of a datagram, which must have it whole (RFC 3128; RFC 7112)
-  kBadOffload,    // what is to be filled in lies outside of the packet
+  kBadIpHeader,    // header length or total length does not fit what was captured
+  kBadTransport,   // the TCP, UDP, SCTP or ICMP header does not fit
+  kTinyFragment,   // the same in the first part of a datagram, which must have it whole (RFC 3128; RFC 7112)
+  kBadExtensions,  // of IPv6: too many, a piece of a piece, or a source route under way
+  kBadOffload,     // what is to be filled in lies outside of the packet
 };
 
 Result<Packet, ParseError> parse(const FrameIn& frame);

@@ -257,12 +257,26 @@ TEST(Parts, ThePingOfDeathAndATinyFirstPartAreDroppedAndCounted) {
   EXPECT_EQ(director.count(Counter::kDropFragment), 2u) << "RFC 3128";
 }
 
+TEST(Parts, ThatBeginWithMoreHeadersAreHeldByIpv6AsWell) {
+  Director director;
+  director.apply({dns6()});
+  const auto later = packet().ipv6("2001:db8:c::7", "2001:db8::10").fragment_header(80, false).protocol(60).payload(40);
+  EXPECT_TRUE(director.send(later).empty());
+  EXPECT_EQ(director.count(Counter::kFragmentsHeld), 1u);
+  const auto first =
+      packet().ipv6("2001:db8:c::7", "2001:db8::10").fragment_header(0, true).destination_options().udp(5353, 53);
+  const auto sent = director.send(PacketBuilder(first).payload(64));
+  ASSERT_EQ(sent.size(), 2u);
+  for (const Sent& each : sent)
+    EXPECT_EQ(wire_at<Ipv6Header>(each.frame.ip())->destination, any_ip("fd00::3").v6.bytes);
+}
+
 TEST(Parts, AnIpv6FragmentOfAFragmentIsRefused) {
   Director director;
   director.apply({dns6()});
   const auto nested = packet().ipv6("2001:db8:c::7", "2001:db8::10").fragment_header(0, true).fragment_header(0, false);
   EXPECT_EQ(director.line(PacketBuilder(nested).udp(5353, 53).payload(64)), "nothing");
-  EXPECT_EQ(director.count(Counter::kDropBadLength), 1u);
+  EXPECT_EQ(director.count(Counter::kDropBadOptions), 1u);
 }
 
 TEST(Parts, WhoseServerWasRemovedMeanwhileAreDropped) {

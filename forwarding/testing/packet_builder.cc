@@ -127,6 +127,13 @@ PacketBuilder& PacketBuilder::extension(uint8_t type, size_t words) {
   return *this;
 }
 
+PacketBuilder& PacketBuilder::hop_by_hop(const std::vector<int>& options) {
+  TANDEM_ASSERT(options.size() % 8 == 6);
+  extension(kHopByHop, (options.size() + 2) / 8);
+  std::ranges::transform(options, extensions_.back().bytes.begin() + 2, [](int value) { return std::byte(value); });
+  return *this;
+}
+
 PacketBuilder& PacketBuilder::fragment_header(size_t offset, bool more, uint32_t identification) {
   Ipv6Fragment fragment;
   fragment.offset_and_flags = static_cast<uint16_t>(offset | (more ? 1 : 0));

@@ -36,6 +36,7 @@ class PacketBuilder {
   PacketBuilder& ipv4(std::string_view source, std::string_view destination);
   PacketBuilder& ipv6(std::string_view source, std::string_view destination);
   PacketBuilder& hop_by_hop(size_t words = 1) { return extension(0, words); }  // of eight bytes, all padding
+  PacketBuilder& hop_by_hop(const std::vector<int>& options);                  // six bytes, or eight times n more
   PacketBuilder& destination_options(size_t words = 1) { return extension(60, words); }
   PacketBuilder& fragment_header(size_t offset, bool more, uint32_t identification = 77);
   PacketBuilder& routing_header(uint8_t segments_left);

@@ -72,7 +72,7 @@ CHOSEN = [
     ("* extension atomic fragment", "packet: total length | packet: *options | packet: inner total length",
      "A fragment header of a whole packet stays in it (RFC 6946); the kernel beneath IPVS takes it away, and into a tunnel puts one of its own."),
     ("* extension routing with farther to go", "packet: packets | packet: connection | packet: state",
-     "It names another destination than its last, which the kernel refuses (RFC 5095); IPVS sends it to a server."),
+     "It names another destination than its last, so it is dropped and counted (RFC 5095); IPVS sends it to a server."),
 
     # States
     ("tcp* play *", "* far *: state", "A RST or FIN that its sender cannot have sent is forwarded, and moves nothing: whoever guesses a port could end connections. IPVS believes it."),
