@@ -1,6 +1,5 @@
 // What a flood of SYNs from random addresses does: to connections that stand, to those that honest clients open meanwhile, and to the
-// processor; and what a packet of a flow costs (`packets`), from 1,000 flows to a million. A flood's time is its own: so many SYNs are a
-// second. Run by hand: forwarding_bench packets | [SYNs a second [seconds]]
+// processor. A flood's time is its own: so many SYNs are a second. Run by hand: forwarding_bench [SYNs a second [seconds]]
 //
 // Three ways to live with it. "evict": the flow table takes every SYN, and where it is full the oldest unanswered one goes.
 // "stateless": besides, a segment in the midst of a connection goes where the client's hash says (mh with the port, out_of_state:
@@ -161,50 +160,11 @@ class Flood {
   Frame syn_ = packet().ipv4("192.0.2.7", "198.51.100.10").tcp(40000, 80).syn().build();
 };
 
-// Packets of random flows, each known: parse, decide, apply.
-void measure_packets(uint8_t protocol, uint32_t flows) {
-  constexpr int kPackets = 2'000'000, kRuns = 3;
-  testing::Director director(1u << 19);
-  ServiceSetting setting = protocol == kTcp ? testing::web() : testing::dns();
-  director.apply({setting});
-  const uint16_t port = setting.port;
-  Frame first = protocol == kTcp ? packet().ipv4("10.1.0.0", "198.51.100.10").tcp(40000, port).syn().build()
-                                 : packet().ipv4("10.1.0.0", "198.51.100.10").udp(40000, port).payload(20).build();
-  Frame next =
-      protocol == kTcp ? packet().ipv4("10.1.0.0", "198.51.100.10").tcp(40000, port).ack().payload(20).build() : first;
-  const auto send = [&](Frame& frame, uint32_t client) {
-    auto& ip = *wire_at<Ipv4Header>(frame.ip());
-    ip.source = 0x0a010000 + client, ip.destination = 0xc633640a, ip.ttl = 64, ip.checksum = 0;
-    ip.checksum = internet_checksum(frame.ip().first(sizeof ip));
-    wire_at<PortsAndMore>(frame.ip(), sizeof ip)->destination_port = port;
-    director.outputs.clear();
-    director.engine.handle(frame.in(), director.now, director.outputs);
-  };
-  for (uint32_t client = 0; client < flows; ++client) send(first, client);
-  double best = 1e9;
-  std::mt19937 random(1);
-  std::vector<uint32_t> order(kPackets);
-  for (uint32_t& client : order) client = static_cast<uint32_t>(random()) % flows;
-  for (int run = 0; run < kRuns; ++run) {
-    const double begin = cpu_seconds();
-    for (const uint32_t client : order) send(next, client);
-    best = std::min(best, cpu_seconds() - begin);
-  }
-  std::printf("%s, %8u flows: %4.0f ns a packet, the bench's own writing of it included\n",
-              protocol == kTcp ? "tcp" : "udp", flows, best * 1e9 / kPackets);
-  std::fflush(stdout);
-}
-
 }  // namespace
 }  // namespace tandem::forwarding
 
 int main(int argc, char** argv) {
   using namespace tandem::forwarding;
-  if (argc > 1 && std::string(argv[1]) == "packets") {
-    for (const uint32_t flows : {1'000u, 100'000u, 1'000'000u})
-      for (const uint8_t protocol : {kTcp, kUdp}) measure_packets(protocol, flows);
-    return 0;
-  }
   const int per_second = argc > 1 ? std::atoi(argv[1]) : 500'000;
   const int seconds = argc > 2 ? std::atoi(argv[2]) : 10;
   constexpr Way kWays[] = {{"evict", SchedulerKind::kRoundRobin, OutOfState::kReset, 0},
