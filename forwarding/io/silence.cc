@@ -102,6 +102,80 @@ bool can_be_quoted(const std::string& name) {
   return !name.empty() && name.find_first_of("\"\\\n*") == std::string::npos;
 }
 
+// Of which family there are endpoints of a kind: where there are none, no rule asks for them. A packet that is nobody's, or an
+// answer of a server, would pay for every one of them, and most sites have few kinds. Pings are asked for always: what is deaf
+// changes while services come and go, and a rule more or less means another table.
+struct Kinds {
+  Kinds(const SilenceRules& rules, bool v4) {
+    const auto of_family = [v4](const auto& set) {
+      return std::ranges::any_of(set, [v4](const auto& each) { return is_v4(each) == v4; });
+    };
+    services = of_family(rules.services);
+    service_ranges = of_family(rules.service_ranges);
+    sources = of_family(rules.sources);
+    isakmp = of_family(rules.isakmp);
+    nat_servers = of_family(rules.nat_servers);
+    nat_server_ranges = of_family(rules.nat_server_ranges);
+  }
+  bool operator==(const Kinds&) const = default;
+
+  bool services, service_ranges, sources, isakmp, nat_servers, nat_server_ranges;
+};
+
+bool same_kinds(const SilenceRules& one, const SilenceRules& other) {
+  return Kinds(one, true) == Kinds(other, true) && Kinds(one, false) == Kinds(other, false);
+}
+
+std::string what_is_taken4(const SilenceRules& rules) {
+  const Kinds kinds(rules, true);
+  std::string chain = "  chain taken4 {\n";
+  const auto rule = [&](bool wanted, const char* text) {
+    if (wanted) chain += std::string("    ") + text + "\n";
+  };
+  rule(kinds.services, "meta l4proto . ip daddr . th dport @services goto ours");
+  rule(kinds.service_ranges, "meta l4proto . ip daddr . th dport @service_ranges goto ours");
+  rule(kinds.sources, "ip daddr @sources meta l4proto { tcp, udp, sctp } goto ours");
+  rule(kinds.isakmp, "ip daddr @isakmp meta l4proto { ah, esp } drop");
+  // Later parts of a datagram have no ports: they are known by what their first part was. One that comes before it passes, and waits
+  // in the kernel for a first part that will not come.
+  rule(true, "ip frag-off & 0x1fff != 0 ip saddr . ip daddr . ip protocol . ip id @parts drop");
+  rule(true, "icmp type echo-request ip daddr @deaf_to_ping drop");
+  rule(kinds.nat_servers || kinds.nat_server_ranges, "fib daddr type local accept");
+  rule(kinds.nat_servers, "meta l4proto . ip saddr . th sport @nat_servers goto ours");
+  rule(kinds.nat_server_ranges, "meta l4proto . ip saddr . th sport @nat_server_ranges goto ours");
+  rule(kinds.nat_servers,
+       "icmp type { destination-unreachable, time-exceeded, parameter-problem } "
+       "@th,136,8 . @th,192,32 . @th,240,16 @nat_server_errors drop");
+  rule(kinds.nat_server_ranges,
+       "icmp type { destination-unreachable, time-exceeded, parameter-problem } "
+       "@th,136,8 . @th,192,32 . @th,240,16 @nat_server_error_ranges drop");
+  return chain + "  }\n";
+}
+
+std::string what_is_taken6(const SilenceRules& rules) {
+  const Kinds kinds(rules, false);
+  std::string chain = "  chain taken6 {\n";
+  const auto rule = [&](bool wanted, const char* text) {
+    if (wanted) chain += std::string("    ") + text + "\n";
+  };
+  rule(kinds.services, "meta l4proto . ip6 daddr . th dport @services6 goto ours6");
+  rule(kinds.service_ranges, "meta l4proto . ip6 daddr . th dport @service_ranges6 goto ours6");
+  rule(kinds.sources, "ip6 daddr @sources6 meta l4proto { tcp, udp, sctp } goto ours6");
+  rule(kinds.isakmp, "ip6 daddr @isakmp6 meta l4proto { ah, esp } drop");
+  rule(true, "frag frag-off != 0 ip6 saddr . ip6 daddr . frag id @parts6 drop");
+  rule(true, "icmpv6 type echo-request ip6 daddr @deaf_to_ping6 drop");
+  rule(kinds.nat_servers || kinds.nat_server_ranges, "fib daddr type local accept");
+  rule(kinds.nat_servers, "meta l4proto . ip6 saddr . th sport @nat_servers6 goto ours6");
+  rule(kinds.nat_server_ranges, "meta l4proto . ip6 saddr . th sport @nat_server_ranges6 goto ours6");
+  rule(kinds.nat_servers,
+       "icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } "
+       "@th,112,8 . @th,256,128 . @th,400,16 @nat_server_errors6 drop");
+  rule(kinds.nat_server_ranges,
+       "icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } "
+       "@th,112,8 . @th,256,128 . @th,400,16 @nat_server_error_ranges6 drop");
+  return chain + "  }\n";
+}
+
 }  // namespace
 
 std::string silence_changes(const SilenceRules& before, const SilenceRules& after) {
@@ -166,39 +240,9 @@ std::string silence_table(const SilenceRules& rules) {
       "  chain ours6 {\n"
       "    frag frag-off 0 frag more-fragments 1 update @parts6 { ip6 saddr . ip6 daddr . frag id }\n"
       "    drop\n"
-      "  }\n"
-      "  chain taken4 {\n"
-      "    meta l4proto . ip daddr . th dport @services goto ours\n"
-      "    meta l4proto . ip daddr . th dport @service_ranges goto ours\n"
-      "    ip daddr @sources meta l4proto { tcp, udp, sctp } goto ours\n"
-      "    ip daddr @isakmp meta l4proto { ah, esp } drop\n"
-      // Later parts of a datagram have no ports: they are known by what their first part was. One that comes before it passes, and waits
-      // in the kernel for a first part that will not come.
-      "    ip frag-off & 0x1fff != 0 ip saddr . ip daddr . ip protocol . ip id @parts drop\n"
-      "    icmp type echo-request ip daddr @deaf_to_ping drop\n"
-      "    fib daddr type local accept\n"
-      "    meta l4proto . ip saddr . th sport @nat_servers goto ours\n"
-      "    meta l4proto . ip saddr . th sport @nat_server_ranges goto ours\n"
-      "    icmp type { destination-unreachable, time-exceeded, parameter-problem } "
-      "@th,136,8 . @th,192,32 . @th,240,16 @nat_server_errors drop\n"
-      "    icmp type { destination-unreachable, time-exceeded, parameter-problem } "
-      "@th,136,8 . @th,192,32 . @th,240,16 @nat_server_error_ranges drop\n"
-      "  }\n"
-      "  chain taken6 {\n"
-      "    meta l4proto . ip6 daddr . th dport @services6 goto ours6\n"
-      "    meta l4proto . ip6 daddr . th dport @service_ranges6 goto ours6\n"
-      "    ip6 daddr @sources6 meta l4proto { tcp, udp, sctp } goto ours6\n"
-      "    ip6 daddr @isakmp6 meta l4proto { ah, esp } drop\n"
-      "    frag frag-off != 0 ip6 saddr . ip6 daddr . frag id @parts6 drop\n"
-      "    icmpv6 type echo-request ip6 daddr @deaf_to_ping6 drop\n"
-      "    fib daddr type local accept\n"
-      "    meta l4proto . ip6 saddr . th sport @nat_servers6 goto ours6\n"
-      "    meta l4proto . ip6 saddr . th sport @nat_server_ranges6 goto ours6\n"
-      "    icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } "
-      "@th,112,8 . @th,256,128 . @th,400,16 @nat_server_errors6 drop\n"
-      "    icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } "
-      "@th,112,8 . @th,256,128 . @th,400,16 @nat_server_error_ranges6 drop\n"
-      "  }\n"
+      "  }\n";
+  commands += what_is_taken4(rules) + what_is_taken6(rules);
+  commands +=
       "  chain prioritized {\n"
       "    @ll,128,16 0x0800 goto taken4\n"
       "    @ll,128,16 0x86dd goto taken6\n"
@@ -257,7 +301,7 @@ Silence::Outcome Silence::run(const std::string& commands) {
 }
 
 Silence::Outcome Silence::apply(const SilenceRules& rules) {
-  if (standing_ && standing_->interfaces == rules.interfaces) {
+  if (standing_ && standing_->interfaces == rules.interfaces && same_kinds(*standing_, rules)) {
     const std::string changes = silence_changes(*standing_, rules);
     if (changes.empty() || run(changes).has_value()) {
       *standing_ = rules;

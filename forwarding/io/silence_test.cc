@@ -28,9 +28,20 @@ TEST(Silence, ATableIsReplacedInOneTransactionWhateverWasThere) {
 }
 
 TEST(Silence, AnswersToThisBoxAreLetThroughBeforeServersAreDropped) {
-  const std::string text = silence_table({});
+  const std::string text = silence_table(
+      {.interfaces = {}, .services = {kVip}, .nat_servers = {kServer}, .service_ranges = {}, .nat_server_ranges = {}});
   EXPECT_LT(text.find("@services goto ours"), text.find("fib daddr type local accept"));
   EXPECT_LT(text.find("fib daddr type local accept"), text.find("@nat_servers goto ours"));
+}
+
+TEST(Silence, OnlyWhatThereIsIsAskedForSoThatForeignTrafficPassesFast) {
+  SilenceRules rules;
+  rules.services = {kVip};
+  const std::string text = silence_table(rules);
+  EXPECT_THAT(text, HasSubstr("ip daddr . th dport @services goto ours"));
+  for (const char* other :
+       {"@service_ranges goto", "@services6 goto", "@sources meta", "@isakmp meta", "fib daddr", "@nat_server"})
+    EXPECT_THAT(text, Not(HasSubstr(other)));
 }
 
 TEST(Silence, AnInterfaceWhoseNameWouldEndTheQuotesIsLeftOut) {
@@ -108,7 +119,8 @@ TEST(Silence, PingsAreDroppedToWhatIsDeafAlone) {
             "add element netdev tandem deaf_to_ping { 198.51.100.10, }\n"
             "add element netdev tandem deaf_to_ping6 { 2001:db8::10, }\n");
   EXPECT_THAT(silence_changes(rules, {}), HasSubstr("delete element netdev tandem deaf_to_ping { 198.51.100.10, }"));
-  const std::string text = silence_table({});
+  rules.nat_servers = {kServer};
+  const std::string text = silence_table(rules);
   EXPECT_LT(text.find("@deaf_to_ping drop"), text.find("fib daddr type local accept"));
 }
 
