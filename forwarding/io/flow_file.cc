@@ -36,6 +36,8 @@ BootStamp this_boot() {
   return stamp;
 }
 
+constexpr uint32_t kFewestBuckets = 1024;
+
 std::string words(const char* doing, const std::filesystem::path& path) {
   return std::string(doing) + " " + path.string() + ": " + std::strerror(errno);
 }
@@ -72,13 +74,14 @@ std::optional<MutableBytes> map(int fd, uint64_t size) {
   return MutableBytes(static_cast<std::byte*>(where), size);
 }
 
-// The most buckets, at most `wanted`, for which there is twice the room.
+// The most buckets, at most `wanted`, for which there is twice the room; the smallest table needs it once. 0: not even that. A
+// page of a mapping for which there is no room kills who touches it (SIGBUS), whenever that may be.
 uint32_t buckets_that_fit(int fd, uint32_t wanted) {
   struct statvfs space{};
   if (fstatvfs(fd, &space) != 0) return wanted;
   const uint64_t free_bytes = uint64_t{space.f_bavail} * space.f_frsize;
-  while (wanted > 1024 && FlowTable::bytes_needed(wanted) * 2 > free_bytes) wanted /= 2;
-  return wanted;
+  while (wanted > kFewestBuckets && FlowTable::bytes_needed(wanted) * 2 > free_bytes) wanted /= 2;
+  return FlowTable::bytes_needed(wanted) <= free_bytes ? wanted : 0;
 }
 
 }  // namespace
@@ -125,6 +128,9 @@ std::expected<FlowFile, std::string> FlowFile::open(const std::filesystem::path&
 
   if (ftruncate(file.get(), 0) != 0) return std::unexpected(words("emptying", path));
   buckets = buckets_that_fit(file.get(), buckets);
+  if (buckets == 0)
+    return std::unexpected("no room for " + path.string() + ": the smallest flow table takes " +
+                           std::to_string(FlowTable::bytes_needed(kFewestBuckets) >> 20) + " MB");
   const uint64_t size = FlowTable::bytes_needed(buckets);
   if (ftruncate(file.get(), static_cast<off_t>(size)) != 0) return std::unexpected(words("making", path));
   const auto mapping = map(file.get(), size);

@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -95,6 +97,17 @@ TEST_F(FlowFileTest, ALinkOrAFileOpenToOthersIsRefused) {
   }
   ASSERT_EQ(chmod(path_.c_str(), 0644), 0);
   EXPECT_FALSE(FlowFile::open(path_, kBuckets).has_value());
+}
+
+TEST_F(FlowFileTest, WhereThereIsNoRoomItSaysSoAndNobodyDiesOfIt) {
+  // Of this process alone, and gone with it.
+  if (unshare(CLONE_NEWNS) != 0 || mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+      mount("small", folder_.c_str(), "tmpfs", 0, "size=4m,mode=700") != 0)
+    GTEST_SKIP() << "no right to mount";
+  const auto file = FlowFile::open(path_, kBuckets);
+  ASSERT_FALSE(file);
+  EXPECT_NE(file.error().find("the smallest flow table takes"), std::string::npos) << file.error();
+  EXPECT_EQ(umount2(folder_.c_str(), MNT_DETACH), 0);
 }
 
 TEST_F(FlowFileTest, ASecondRoomDoesNotGetIt) {
