@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from dual import DualSite
+from everybody import folder_for_everybody
 from topology import Site
 from world import World
 
@@ -20,6 +21,13 @@ def programs():
         pytest.skip("the lab makes network namespaces, which only root may")
     assert (folder / "tandemd").exists(), f"{folder}/tandemd is not built; run ./dev test"
     return folder
+
+
+@pytest.fixture
+def tmp_path():
+    """In place of pytest's own, which programs that run as other users cannot count on."""
+    with folder_for_everybody() as folder:
+        yield folder
 
 
 @pytest.fixture

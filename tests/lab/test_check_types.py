@@ -28,10 +28,6 @@ def needs(program):
 @pytest.fixture
 def served(tmp_path):
     """Starts programs and ends them with the test."""
-    os.chmod(tmp_path, 0o755)
-    for folder in list(tmp_path.parents)[:3]:
-        if os.access(folder, os.W_OK) and str(folder).startswith("/tmp/"):
-            os.chmod(folder, 0o755)
     running = []
 
     def start(port, *words, **more):

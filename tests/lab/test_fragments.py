@@ -7,8 +7,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from alone import BULK, PYTHON, Bench  # noqa: E402
 from dual import CLIENT6, VIP6  # noqa: E402
-from test_forwarding6 import BULK, PYTHON, Bench, world  # noqa: E402,F401
+from test_forwarding6 import world  # noqa: E402,F401  a fixture
 from topology import VIP  # noqa: E402
 from world import wait_until  # noqa: E402
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from certificates import Certificates
+from everybody import folder_for_everybody
 from supervisor import RoomProcess
 from test_checkers import probe, wait_for_listener
 from test_checkers_room import ROOM, own_network, server_is  # noqa: F401 (a fixture)
@@ -62,14 +63,15 @@ postlog unix-dgram n - n - 1 postlogd
 
 
 @pytest.fixture(scope="module")
-def mail(own_network, tmp_path_factory):  # noqa: F811
+def mail(own_network):  # noqa: F811
     """A Postfix: mail.ports by name, mail.certificates."""
     if not MASTER.exists():
         pytest.skip("postfix is not installed")
-    folder = tmp_path_factory.mktemp("postfix")
-    for each in [folder, *list(folder.parents)[:3]]:  # its workers run as user postfix
-        if str(each).startswith("/tmp/"):
-            os.chmod(each, 0o755)
+    with folder_for_everybody() as folder:  # its workers run as user postfix
+        yield from postfix_in(folder)
+
+
+def postfix_in(folder):
     made = Certificates(folder)
     made.intermediate()
     ports = {name: 2500 + number for number, name in enumerate(
