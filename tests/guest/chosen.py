@@ -60,6 +60,9 @@ CHOSEN = [
     ("tcp6 * from the vip | tcp6 * from the director | tcp6 * from unspecified", "*: packets | *: connection",
      "Nobody beyond a wire has an address of ours, or none. In IPv4 the kernel beneath IPVS drops them too."),
 
+    ("tcp6 * from ipv4 in ipv6", "*: packets | *: connection",
+     "::ffff:0:0/96 stands for IPv4 inside of a host and has no place on a wire; it would pass rules made for IPv4 alone. IPVS takes it."),
+
     # Lengths
     ("* wrong lengths", "udp length beyond the packet: packets | udp length 4: packets | data offset*: packets | total length within tcp's header: packets"
      " | total length within udp's header: packets | total length within sctp's header: packets | no chunk: packets | half a chunk's header: packets",
