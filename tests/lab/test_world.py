@@ -44,10 +44,17 @@ def test_ctrl_c_leaves_nothing_behind():
 
 def test_what_a_killed_maker_left_is_swept_by_the_next():
     process = maker()
-    programs = [int(p) for line in namespaces_of(process.pid) for p in run("ip", "netns", "pids", line.split()[0]).split()]
-    assert programs
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    programs = []
+
+    def are_in():
+        # A program is begun outside and goes in on its own.
+        programs[:] = [int(p) for line in namespaces_of(process.pid) for p in run("ip", "netns", "pids", line.split()[0]).split()]
+        return programs
+    try:
+        wait_until("its programs are in their namespaces", are_in, 10)
+    finally:
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
     wait_until("programs end with their maker", lambda: not any(Path(f"/proc/{p}").exists() for p in programs), 2)
     sweep()
     assert namespaces_of(process.pid) == []
