@@ -1,8 +1,8 @@
 #include "forwarding/header_checks.hpp"
 
 #include <algorithm>
-#include <array>
 
+#include "daemon/base/address_traits.hpp"
 #include "daemon/base/checksum.hpp"
 #include "forwarding/wire.hpp"
 
@@ -105,11 +105,8 @@ bool can_be_sender(const IpAddress& address) {
     const Ipv4Address four = address.v4;
     return !four.is_unspecified() && !four.is_loopback() && !four.is_multicast() && four.value != 0xffffffff;
   }
-  static constexpr Ipv6Address kLoopback{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}};
-  static constexpr std::array<uint8_t, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-  const auto& bytes = address.v6.bytes;
-  return bytes[0] != 0xff && address.v6 != Ipv6Address{} && address.v6 != kLoopback &&
-         !std::equal(kMapped.begin(), kMapped.end(), bytes.begin());
+  return !is_multicast(address.v6) && address.v6 != Ipv6Address{} && !is_loopback(address) &&
+         !is_ipv4_mapped(address.v6);
 }
 
 }  // namespace tandem::forwarding

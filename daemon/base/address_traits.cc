@@ -1,6 +1,7 @@
 #include "daemon/base/address_traits.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace tandem {
 
@@ -16,6 +17,11 @@ bool contains(const Prefix& prefix, const IpAddress& address) {
     if (((prefix.address.v6.bytes[bit / 8] ^ address.v6.bytes[bit / 8]) & mask) != 0) return false;
   }
   return true;
+}
+
+bool is_ipv4_mapped(const Ipv6Address& address) {
+  static constexpr std::array<uint8_t, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  return std::equal(kMapped.begin(), kMapped.end(), address.bytes.begin());
 }
 
 bool is_loopback(const IpAddress& address) {

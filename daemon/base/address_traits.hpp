@@ -18,6 +18,9 @@ inline bool is_link_local(const Ipv6Address& address) {
   return address.bytes[0] == 0xfe && (address.bytes[1] & 0xc0) == 0x80;
 }
 
+// Of ::ffff:0:0/96, which stands for an IPv4 address inside of a host (RFC 4291, 2.5.5.2).
+bool is_ipv4_mapped(const Ipv6Address& address);
+
 // Of 127.0.0.0/8, or ::1 (RFC 4291, 2.5.3).
 bool is_loopback(const IpAddress& address);
 

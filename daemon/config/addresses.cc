@@ -28,7 +28,7 @@ Parsed<IpAddress> parse_ipv6(const Key& key, const Node& node, std::string_view 
   if (*v6 == Ipv6Address()) return wrong<IpAddress>(key, node, "that is no host's address");
   if (is_multicast(*v6)) return wrong<IpAddress>(key, node, "that is a multicast group");
   if (is_lost_loopback(key, *v6)) return wrong<IpAddress>(key, node, "a loopback address never leaves its box");
-  if (contains(*Prefix::parse("::ffff:0:0/96"), *v6))
+  if (is_ipv4_mapped(*v6))
     return wrong<IpAddress>(key, node, "that is an IPv4 address in IPv6's clothes; write it as IPv4");
   return *v6;
 }

@@ -126,53 +126,50 @@ bool same_kinds(const SilenceRules& one, const SilenceRules& other) {
   return Kinds(one, true) == Kinds(other, true) && Kinds(one, false) == Kinds(other, false);
 }
 
-std::string what_is_taken4(const SilenceRules& rules) {
-  const Kinds kinds(rules, true);
-  std::string chain = "  chain taken4 {\n";
-  const auto rule = [&](bool wanted, const char* text) {
-    if (wanted) chain += std::string("    ") + text + "\n";
+// What the rules of one family call things.
+struct FamilyWords {
+  std::string ip, suffix;  // of sets and chains
+  std::string later_part;
+  std::string echo, errors;
+  std::string quoted;  // protocol, destination and destination port of the packet that an ICMP error quotes
+};
+const FamilyWords kWords4{.ip = "ip",
+                          .suffix = "",
+                          .later_part = "ip frag-off & 0x1fff != 0 ip saddr . ip daddr . ip protocol . ip id",
+                          .echo = "icmp type echo-request",
+                          .errors = "icmp type { destination-unreachable, time-exceeded, parameter-problem }",
+                          .quoted = "@th,136,8 . @th,192,32 . @th,240,16"};
+const FamilyWords kWords6{
+    .ip = "ip6",
+    .suffix = "6",
+    .later_part = "frag frag-off != 0 ip6 saddr . ip6 daddr . frag id",
+    .echo = "icmpv6 type echo-request",
+    .errors = "icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem }",
+    .quoted = "@th,112,8 . @th,256,128 . @th,400,16"};
+
+std::string what_is_taken(const SilenceRules& rules, bool v4) {
+  const Kinds kinds(rules, v4);
+  const FamilyWords& w = v4 ? kWords4 : kWords6;
+  std::string chain = "  chain taken" + std::string(v4 ? "4" : "6") + " {\n";
+  const auto rule = [&](bool wanted, const std::string& match, const char* set, const std::string& more) {
+    if (wanted) chain += "    " + match + " @" + set + w.suffix + " " + more + "\n";
   };
-  rule(kinds.services, "meta l4proto . ip daddr . th dport @services goto ours");
-  rule(kinds.service_ranges, "meta l4proto . ip daddr . th dport @service_ranges goto ours");
-  rule(kinds.sources, "ip daddr @sources meta l4proto { tcp, udp, sctp } goto ours");
-  rule(kinds.isakmp, "ip daddr @isakmp meta l4proto { ah, esp } drop");
+  const std::string to = "meta l4proto . " + w.ip + " daddr . th dport";
+  const std::string from = "meta l4proto . " + w.ip + " saddr . th sport";
+  const std::string ours = "goto ours" + w.suffix;
+  rule(kinds.services, to, "services", ours);
+  rule(kinds.service_ranges, to, "service_ranges", ours);
+  rule(kinds.sources, w.ip + " daddr", "sources", "meta l4proto { tcp, udp, sctp } " + ours);
+  rule(kinds.isakmp, w.ip + " daddr", "isakmp", "meta l4proto { ah, esp } drop");
   // Later parts of a datagram have no ports: they are known by what their first part was. One that comes before it passes, and waits
   // in the kernel for a first part that will not come.
-  rule(true, "ip frag-off & 0x1fff != 0 ip saddr . ip daddr . ip protocol . ip id @parts drop");
-  rule(true, "icmp type echo-request ip daddr @deaf_to_ping drop");
-  rule(kinds.nat_servers || kinds.nat_server_ranges, "fib daddr type local accept");
-  rule(kinds.nat_servers, "meta l4proto . ip saddr . th sport @nat_servers goto ours");
-  rule(kinds.nat_server_ranges, "meta l4proto . ip saddr . th sport @nat_server_ranges goto ours");
-  rule(kinds.nat_servers,
-       "icmp type { destination-unreachable, time-exceeded, parameter-problem } "
-       "@th,136,8 . @th,192,32 . @th,240,16 @nat_server_errors drop");
-  rule(kinds.nat_server_ranges,
-       "icmp type { destination-unreachable, time-exceeded, parameter-problem } "
-       "@th,136,8 . @th,192,32 . @th,240,16 @nat_server_error_ranges drop");
-  return chain + "  }\n";
-}
-
-std::string what_is_taken6(const SilenceRules& rules) {
-  const Kinds kinds(rules, false);
-  std::string chain = "  chain taken6 {\n";
-  const auto rule = [&](bool wanted, const char* text) {
-    if (wanted) chain += std::string("    ") + text + "\n";
-  };
-  rule(kinds.services, "meta l4proto . ip6 daddr . th dport @services6 goto ours6");
-  rule(kinds.service_ranges, "meta l4proto . ip6 daddr . th dport @service_ranges6 goto ours6");
-  rule(kinds.sources, "ip6 daddr @sources6 meta l4proto { tcp, udp, sctp } goto ours6");
-  rule(kinds.isakmp, "ip6 daddr @isakmp6 meta l4proto { ah, esp } drop");
-  rule(true, "frag frag-off != 0 ip6 saddr . ip6 daddr . frag id @parts6 drop");
-  rule(true, "icmpv6 type echo-request ip6 daddr @deaf_to_ping6 drop");
-  rule(kinds.nat_servers || kinds.nat_server_ranges, "fib daddr type local accept");
-  rule(kinds.nat_servers, "meta l4proto . ip6 saddr . th sport @nat_servers6 goto ours6");
-  rule(kinds.nat_server_ranges, "meta l4proto . ip6 saddr . th sport @nat_server_ranges6 goto ours6");
-  rule(kinds.nat_servers,
-       "icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } "
-       "@th,112,8 . @th,256,128 . @th,400,16 @nat_server_errors6 drop");
-  rule(kinds.nat_server_ranges,
-       "icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } "
-       "@th,112,8 . @th,256,128 . @th,400,16 @nat_server_error_ranges6 drop");
+  rule(true, w.later_part, "parts", "drop");
+  rule(true, w.echo + " " + w.ip + " daddr", "deaf_to_ping", "drop");
+  if (kinds.nat_servers || kinds.nat_server_ranges) chain += "    fib daddr type local accept\n";
+  rule(kinds.nat_servers, from, "nat_servers", ours);
+  rule(kinds.nat_server_ranges, from, "nat_server_ranges", ours);
+  rule(kinds.nat_servers, w.errors + " " + w.quoted, "nat_server_errors", "drop");
+  rule(kinds.nat_server_ranges, w.errors + " " + w.quoted, "nat_server_error_ranges", "drop");
   return chain + "  }\n";
 }
 
@@ -241,7 +238,7 @@ std::string silence_table(const SilenceRules& rules) {
       "    frag frag-off 0 frag more-fragments 1 update @parts6 { ip6 saddr . ip6 daddr . frag id }\n"
       "    drop\n"
       "  }\n";
-  commands += what_is_taken4(rules) + what_is_taken6(rules);
+  commands += what_is_taken(rules, true) + what_is_taken(rules, false);
   commands +=
       "  chain prioritized {\n"
       "    @ll,128,16 0x0800 goto taken4\n"
