@@ -182,8 +182,11 @@ def test_an_interface_that_goes_and_comes_back_is_served_again(world):
     bench.director.ip("link", "set", "eth0", "up")
     wait_until("served again", lambda: bench.client.run("curl", "-s", "-m", "1", f"http://{VIP}/who", check=False), 5)
     # The very device may go, and another come under its name.
+    opened = bench.log.count("FORWARDING_PORT_OPEN eth0")
     bench.director.ip("link", "del", "eth0")
     world.cable(bench.director, "eth0", "outside", "198.51.100.2/24")
+    # The VIP comes later, as a virtual router brings it: until the new device has its filter, the kernel would answer there.
+    wait_until("the new eth0 is served", lambda: bench.log.count("FORWARDING_PORT_OPEN eth0") > opened, 5)
     bench.director.ip("addr", "add", f"{VIP}/24", "dev", "eth0")
     bench.client.ip("neigh", "flush", "all")
     wait_until("served again", lambda: bench.client.run("curl", "-s", "-m", "1", f"http://{VIP}/who", check=False), 5)
