@@ -114,6 +114,11 @@ struct ServerTraffic {
   uint64_t packets_in = 0, bytes_in = 0;    // from clients
   uint64_t packets_out = 0, bytes_out = 0;  // to clients
   bool operator==(const ServerTraffic&) const = default;
+  ServerTraffic& operator+=(const ServerTraffic& more) {
+    packets_in += more.packets_in, bytes_in += more.bytes_in;
+    packets_out += more.packets_out, bytes_out += more.bytes_out;
+    return *this;
+  }
 };
 
 // The traffic of every server slot, in pages made when first written.

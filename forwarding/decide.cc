@@ -13,9 +13,8 @@
 namespace tandem::forwarding {
 namespace {
 
-// A busy flow is written about once a second, not once a packet.
-constexpr uint32_t kRefreshTicks = ticks_of(1100ms);
-static_assert(kRefreshTicks == 8);
+// Of flows for the fast path at once: a worker's batches are far smaller.
+constexpr size_t kMostOffers = 4096;
 
 // A packet that may open a connection.
 bool opens(const Packet& packet) {
@@ -314,6 +313,20 @@ Decision Decider::place(const Packet& packet, const Facet& facet, Flow* former, 
   return with_end({step_to(*server), Counter::kToServer, server->slot, facet.slot}, *server, packet, source_of(placed));
 }
 
+bool Decider::is_watched(const Flow& flow) const {
+  const Service* service = services_.service(flow.service());
+  return service != nullptr && service->setting.watched;
+}
+
+bool Decider::may_go_fast(const Flow& flow, const Server& server) const {
+  const auto state = static_cast<FlowState>(flow.state());
+  if (state != FlowState::kEstablished && state != FlowState::kUdpFlow) return false;
+  if ((flow.flags() & ~TANDEM_FLOW_SETTLED) != 0) return false;
+  // A witness wants to see the first answer.
+  if (is_watched(flow) && (flow.flags() & TANDEM_FLOW_SETTLED) == 0) return false;
+  return services_.goes_fast(server.slot);
+}
+
 // Remembers where the sides are; false for an end that nobody at either of them can have sent.
 bool Decider::is_believed(const Flow& flow, const Packet& packet, bool from_client) {
   const TcpSegment segment = segment_of(packet, from_client);
@@ -343,7 +356,9 @@ void Decider::follow(Flow flow, Server& server, const Packet& packet, bool from_
     const bool learnt = (flow.flags() & TANDEM_FLOW_LEARNT) != 0;
     if (next == state && !learnt && age_of(flow.last_seen(), now_tick) < kRefreshTicks) return;
     const uint32_t before = flow.last_seen();
-    const auto flags = static_cast<uint8_t>(flow.flags() & ~TANDEM_FLOW_LEARNT);
+    auto flags = static_cast<uint8_t>(flow.flags() & ~TANDEM_FLOW_LEARNT);
+    // Its server has answered, where the peer saw it.
+    if (learnt && next == FlowState::kEstablished && is_watched(flow)) flags |= TANDEM_FLOW_SETTLED;
     const uint64_t value = tandem_flow_value(flow.server(), static_cast<uint8_t>(next), flags, now_tick);
     if (flows_.update(flow, value)) {
       // What a fullnat server answers to is ours.
@@ -355,6 +370,7 @@ void Decider::follow(Flow flow, Server& server, const Packet& packet, bool from_
       if (learnt || next != state ||
           begins_a_quarter(before, now_tick, flows_.timeout_of(flow.service(), static_cast<uint8_t>(next))))
         flows_.mark_dirty(flow.index);
+      if (flows_.fast() && offers_.size() < kMostOffers && may_go_fast(flow, server)) offers_.push_back(flow);
       return;
     }
     const auto now_there = flows_.at(flow.index);

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "daemon/base/time.hpp"
 #include "forwarding/counters.hpp"
@@ -47,6 +48,7 @@ struct Decision {
   uint16_t facet = 0;                  // slot: what the client came to, where a server is named
   // Of fullnat: the source that the server sees, in what goes to it; the client, in what goes there.
   EndPoint end;
+  FlowName answered;  // of kToClient: the flow
 };
 inline Decision drop(Counter reason, uint16_t facet = 0) {
   return {Step::kDrop, reason, 0, facet};
@@ -66,6 +68,9 @@ class Decider {
   // This client's packet can have gone into the tunnel that ends at `tunnel_end`: it belongs to a flow, or to a service without flows that
   // has a server there.
   bool can_have_sent(const Packet& packet, const IpAddress& tunnel_end) const;
+  // Flows whose packets may take the fast path from now on, as they were when that was found; the caller empties it, once the packets
+  // that came before are on their way.
+  std::vector<Flow>& offers() { return offers_; }
   // The number of the server whose answer this is, as it leaves for the client.
   std::optional<uint16_t> server_that_sent(const Packet& answer) const;
 
@@ -111,12 +116,16 @@ class Decider {
   Decision with_end(Decision decision, const Server& server, const Packet& packet,
                     const std::optional<EndPoint>& end) const;
   void follow(Flow flow, Server& server, const Packet& packet, bool from_client, TimePoint now);
+  // What the fast path's programs would do for the flow is all that is to be done.
+  bool is_watched(const Flow& flow) const;
+  bool may_go_fast(const Flow& flow, const Server& server) const;
 
   FlowTable& flows_;
   ServiceTable& services_;
   Counters& counters_;
   Persistence persistence_;
   Witness witness_;
+  std::vector<Flow> offers_;
 };
 
 }  // namespace tandem::forwarding

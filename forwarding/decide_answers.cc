@@ -87,7 +87,9 @@ Decision Decider::to_client(const Packet& packet, Flow flow, TimePoint now) {
   if (is_lost(packet, *service, server, FlowsOnDown::kReset)) return decided(Step::kBreak, Counter::kDropServerDown);
   if (service->setting.watched && packet.protocol == kTcp) witness_.answered(packet, flow, server);
   follow(flow, server, packet, false, now);
-  return decided(Step::kToClient, Counter::kToClient);
+  Decision decision = decided(Step::kToClient, Counter::kToClient);
+  decision.answered = {flow.index, flow.key};
+  return decision;
 }
 
 // RFC 792: what the error quotes is a packet of the flow, in one of the shapes it has on its way.

@@ -272,7 +272,7 @@ void Engine::forward(Packet& packet, const Decision& decision, TimePoint now, Ou
   counters_.add(decision.reason);
 
   if (!to_server) {
-    outputs.add(packet.bytes, packet.offload, ToAddress{packet.destination});
+    outputs.add(packet.bytes, packet.offload, ToAddress{packet.destination}, decision.answered);
   } else if (recipe.method == TANDEM_TUN) {
     into_tunnel(packet, decision.server, too_big && !cut_outside ? limit : 0, cut_outside ? mtu : 0, outputs);
   } else if (too_big) {

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "daemon/base/time.hpp"
 #include "forwarding/answers.hpp"
@@ -50,6 +51,10 @@ class Engine {
   // Says that handle() will be called with this frame a little later. Changes nothing; with a table that is larger than the
   // processor's caches the packets of a batch wait for memory together then, not one after another.
   void expect(const FrameIn& frame) const;
+
+  // Flows that handle() found fit for the fast path. They may be offered to it when what handle() left is sent: packets of one flow
+  // must not overtake each other. The caller empties it.
+  std::vector<Flow>& offers() { return decider_.offers(); }
 
   // Looks at the next `slots` slots of the table: removes flows that timed out or lost their
   // server, recounts connections, frees numbers no flow names. Once over the whole table

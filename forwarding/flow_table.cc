@@ -156,7 +156,7 @@ std::optional<Flow> FlowTable::claim(size_t bucket, const Place& place, uint64_t
     tandem_flow& room = buckets_[bucket].flows[i];
     uint64_t empty = TANDEM_KEY_EMPTY;
     if (__atomic_load_n(&room.key, __ATOMIC_RELAXED) != TANDEM_KEY_EMPTY) continue;
-    if (!__atomic_compare_exchange_n(&room.key, &empty, TANDEM_KEY_BUSY, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+    if (!__atomic_compare_exchange_n(&room.key, &empty, TANDEM_KEY_BUSY, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
       continue;
     const size_t index = bucket * TANDEM_BUCKET_FLOWS + i;
     prepare(index, place);
@@ -190,7 +190,7 @@ std::optional<Flow> FlowTable::evict(size_t first, size_t second, const Place& p
   if (!found) return std::nullopt;
   tandem_flow* room = slot(victim.index);
   uint64_t expected = victim.key;
-  if (!__atomic_compare_exchange_n(&room->key, &expected, TANDEM_KEY_BUSY, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+  if (!__atomic_compare_exchange_n(&room->key, &expected, TANDEM_KEY_BUSY, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
     return std::nullopt;
   prepare(victim.index, place);
   victim.value = __atomic_exchange_n(&room->value, value, __ATOMIC_RELAXED);
@@ -272,16 +272,54 @@ bool FlowTable::update(Flow& flow, uint64_t value) {
   tandem_flow* place = slot(flow.index);
   if (load(place->key) != flow.key) return false;
   uint64_t expected = flow.value;
-  if (!__atomic_compare_exchange_n(&place->value, &expected, value, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+  if (!__atomic_compare_exchange_n(&place->value, &expected, value, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
     return false;
+  // The time alone makes no difference to the fast path.
+  if (fast_ && static_cast<uint32_t>(flow.value ^ value) != 0) fast_.withdraw(flow.index);
   flow.value = value;
   return true;
 }
 
 bool FlowTable::remove(const Flow& flow) {
   uint64_t expected = flow.key;
-  return __atomic_compare_exchange_n(&slot(flow.index)->key, &expected, TANDEM_KEY_EMPTY, false, __ATOMIC_RELEASE,
-                                     __ATOMIC_RELAXED);
+  if (!__atomic_compare_exchange_n(&slot(flow.index)->key, &expected, TANDEM_KEY_EMPTY, false, __ATOMIC_SEQ_CST,
+                                   __ATOMIC_RELAXED))
+    return false;
+  if (fast_) fast_.withdraw(flow.index);
+  return true;
+}
+
+// ---- the fast path
+
+void FlowTable::use_fast_path(FastFlows flows, std::span<tandem_fast_sequences> sequences) {
+  TANDEM_ASSERT(!flows || (flows.slots() == slots() && sequences.size() == header_->bucket_count));
+  fast_ = flows;
+  uint64_t* const before = sequences_;
+  uint64_t* const own = reinterpret_cast<uint64_t*>(base_ + header_->sequences_offset);
+  sequences_ = flows ? reinterpret_cast<uint64_t*>(sequences.data()) : own;
+  if (sequences_ == before) return;
+  // What stands there is a former flow's, or as old as the change before this one: no end would be believed. Where there is
+  // nothing to say, nothing is written: the pages stay untouched.
+  scan(0, slots(), [&](const Flow& flow) {
+    if (sequences_[flow.index] != before[flow.index]) sequences_[flow.index] = before[flow.index];
+  });
+}
+
+void FlowTable::offer(const Flow& flow) {
+  const auto is_as_read = [&] {
+    const auto now = at(flow.index);
+    return now && now->key == flow.key && static_cast<uint32_t>(now->value ^ flow.value) == 0;
+  };
+  if (!fast_ || fast_.has(flow.index, flow.key) || !is_as_read()) return;
+  uint16_t check = 0;
+  if (flow.is_ipv6()) {
+    const tandem_client6 client = client6_at(flow.index);
+    check = static_cast<uint16_t>(tandem_client6_hash(header_->seed, client.words));
+  }
+  if (!fast_.put(flow.index, flow.key, flow.server(), check)) return;
+  // Whoever changed the flow meanwhile may have looked for a copy before there was one.
+  __atomic_thread_fence(__ATOMIC_SEQ_CST);
+  if (!is_as_read()) fast_.withdraw(flow.index);
 }
 
 std::optional<Flow> FlowTable::at(size_t index) const {

@@ -24,6 +24,7 @@
 #include "daemon/base/bytes.hpp"
 #include "daemon/base/result.hpp"
 #include "daemon/base/time.hpp"
+#include "forwarding/fast_flows.hpp"
 #include "forwarding/flow_table.h"
 #include "forwarding/tcp_window.hpp"
 
@@ -59,12 +60,22 @@ struct Flow {
   bool is_template() const { return state() == TANDEM_STATE_TEMPLATE; }
 };
 
+// Which flow, for somebody who looks later whether it is still there. Key 0: none.
+struct FlowName {
+  size_t index = 0;
+  uint64_t key = 0;
+};
+
 // The peer's copy dies when it is not told of a flow for a whole timeout. Telling it whenever a quarter of the timeout begins
 // needs no memory of when it was told last.
 inline bool begins_a_quarter(uint32_t before, uint32_t after, Duration timeout) {
   const uint32_t quarter = ticks_of(timeout / 4);
   return quarter == 0 || before / quarter != after / quarter;
 }
+
+// A busy flow is written about once a second, not once a packet.
+inline constexpr uint32_t kRefreshTicks = ticks_of(1100ms);
+static_assert(kRefreshTicks == 8);
 
 struct FlowTableSettings {
   uint32_t bucket_count = 1u << 18;  // a power of two, 2 - 2^30; four flows each
@@ -138,6 +149,13 @@ class FlowTable {
     return insert(protocol, Ipv4Address{tandem_key_client_address(key)}, tandem_key_client_port(key),
                   tandem_key_service(key), value);
   }
+
+  // From now on the fast path has a copy of flows, and their sequence numbers, which are carried over, with it. Nothing ({}, {}): not any more.
+  // REQUIRES: as many buckets as the table has; nobody else uses the table meanwhile.
+  void use_fast_path(FastFlows flows, std::span<tandem_fast_sequences> sequences);
+  FastFlows& fast() { return fast_; }
+  // Gives the fast path a copy of the flow, if the flow is still as it was read.
+  void offer(const Flow& flow);
 
   // Of a TCP flow. A new flow's are not known.
   SeenSequences sequences_of(const Flow& flow) const;
@@ -263,6 +281,7 @@ class FlowTable {
   }
   // What stands beside the slot. REQUIRES: its key is BUSY.
   void prepare(size_t index, const Place& place) {
+    if (fast_) fast_.withdraw(index);
     if (place.tcp) __atomic_store_n(sequences(index), 0, __ATOMIC_RELAXED);
     forget_source(index);
     if (!place.six) return;
@@ -287,6 +306,7 @@ class FlowTable {
   uint64_t* sequences_ = nullptr;  // struct tandem_sequences, read and written whole
   uint32_t* sources_ = nullptr;
   uint32_t* ways_back_ = nullptr;
+  FastFlows fast_;
 };
 
 template <class Accept>

@@ -13,6 +13,7 @@
 
 #include "daemon/base/address.hpp"
 #include "daemon/base/bytes.hpp"
+#include "forwarding/flow_table.hpp"
 #include "forwarding/packet.hpp"
 
 namespace tandem::forwarding {
@@ -37,13 +38,14 @@ struct OutPacket {
   MutableBytes packet;  // from the IP header on; at least 18 writable bytes stand before it
   Offload offload;
   Destination destination;
+  FlowName answered;  // the flow whose answer it is, as its server sent it
 };
 
 class Outputs {
  public:
   std::span<const OutPacket> packets() const { return packets_; }
-  void add(MutableBytes packet, const Offload& offload, Destination destination) {
-    packets_.push_back({packet, offload, destination});
+  void add(MutableBytes packet, const Offload& offload, Destination destination, FlowName answered = {}) {
+    packets_.push_back({packet, offload, destination, answered});
   }
 
   // Takes back the last packet if it goes there. Its bytes stay until clear().

@@ -7,9 +7,6 @@
 namespace tandem::forwarding {
 namespace {
 
-// A template in use is written about once a second.
-constexpr uint32_t kRefreshTicks = ticks_of(1100ms);
-
 uint64_t value_of(const Server& server, TimePoint now) {
   return tandem_flow_value(server.slot, static_cast<uint8_t>(FlowState::kTemplate), 0, tick_of(now));
 }

@@ -174,13 +174,14 @@ void ServiceTable::remove_server(Service& service, size_t index, TableChanges& c
   leave_rotation(service, server);
   service.servers.erase(service.servers.begin() + static_cast<ptrdiff_t>(index));
   recipes_[slot] = {};
+  if (fast_ != nullptr) fast_->forget_server(slot);
   numbering_.retire_server(slot);
   servers_[slot].reset();
   changes.servers_removed.push_back(slot);
 }
 
 bool ServiceTable::take_standing(Service& service, Server& server, const ServerStanding& standing) {
-  server.up = standing.up;
+  if (std::exchange(server.up, standing.up) != standing.up) tell_fast_path(server);
   const bool other_weight = server.weight != standing.weight;
   const bool other_place = server.in_rotation != standing.in_rotation;
   if (server.in_rotation && !standing.in_rotation) leave_rotation(service, server);
@@ -223,6 +224,7 @@ void ServiceTable::remove_service(Service& service, TableChanges& changes) {
   const uint16_t slot = service.slot;
   for (const uint16_t facet : service.facets) {
     facets_[facet] = {};
+    if (fast_ != nullptr) fast_->forget_front(facet);
     numbering_.retire_service(facet);
   }
   services_[slot].reset();
@@ -255,6 +257,7 @@ void ServiceTable::take_fronts(Service& service, TableChanges& changes) {
       continue;
     }
     facets_[*slot] = {.slot = *slot, .front = front, .service = &service};
+    tell_fast_path(facets_[*slot]);
     numbering_.set_timeouts(*slot, service.setting.timeouts);
     now.push_back(*slot);
   }
@@ -262,6 +265,7 @@ void ServiceTable::take_fronts(Service& service, TableChanges& changes) {
   for (const uint16_t before : service.facets) {
     if (std::ranges::find(now, before) != now.end()) continue;
     facets_[before] = {};
+    if (fast_ != nullptr) fast_->forget_front(before);
     numbering_.retire_service(before);
   }
   service.facets = std::move(now);
@@ -290,6 +294,7 @@ void ServiceTable::write_recipe(const Service& service, const Server& server) {
   recipe.flags |= TANDEM_RECIPE_IN_USE;
   const bool one_front = service.setting.other_fronts.empty() && service.setting.last_port == 0 && server.port != 0;
   mark(TANDEM_RECIPE_MANY_FRONTS, !one_front);
+  tell_fast_path(server);
 }
 
 bool ServiceTable::set_standing(std::string_view service_name, std::string_view server_name,
@@ -327,7 +332,7 @@ bool ServiceTable::set_active(std::string_view service_name, bool active, TimePo
   return true;
 }
 
-void ServiceTable::set_next_hop(uint16_t server_slot, const NextHop& hop) {
+void ServiceTable::set_next_hop(uint16_t server_slot, const NextHop& hop, bool neighbour_known) {
   Server* const known = server(server_slot);
   if (known == nullptr) return;
   tandem_recipe& recipe = recipes_[server_slot];
@@ -338,11 +343,47 @@ void ServiceTable::set_next_hop(uint16_t server_slot, const NextHop& hop) {
   put_address(hop.tunnel_source, recipe.tunnel_source, recipe.tunnel_source6);
   std::copy(hop.source_mac.bytes.begin(), hop.source_mac.bytes.end(), recipe.source_mac);
   std::copy(hop.destination_mac.bytes.begin(), hop.destination_mac.bytes.end(), recipe.destination_mac);
-  recipe.flags |= TANDEM_RECIPE_NEIGHBOUR_KNOWN;
+  const uint8_t others = recipe.flags & static_cast<uint8_t>(~TANDEM_RECIPE_NEIGHBOUR_KNOWN);
+  recipe.flags = static_cast<uint8_t>(others | (neighbour_known ? TANDEM_RECIPE_NEIGHBOUR_KNOWN : 0));
+  tell_fast_path(*known);
 }
 
-void ServiceTable::forget_next_hop(uint16_t server_slot) {
-  recipes_[server_slot].flags &= static_cast<uint8_t>(~TANDEM_RECIPE_NEIGHBOUR_KNOWN);
+// ---- the fast path
+
+void ServiceTable::use_fast_path(FastPath* fast) {
+  fast_ = fast;
+  if (fast_ == nullptr) return;
+  for (const auto& server : servers_)
+    if (server) tell_fast_path(*server);
+  for (const Facet& facet : facets_)
+    if (facet.service != nullptr) tell_fast_path(facet);
+}
+
+// Known dead, and what becomes of its flows is the engine's to decide; the same as long as nobody knows where it is.
+void ServiceTable::tell_fast_path(const Server& server) {
+  if (fast_ == nullptr) return;
+  const tandem_recipe& recipe = recipes_[server.slot];
+  const bool by_method = server.method == TANDEM_DR || (server.method == TANDEM_NAT && server.port != 0);
+  const bool by_protocol = server.protocol == kTcp || server.protocol == kUdp;
+  const bool by_family = is_virtual_ipv6(recipe) == is_server_ipv6(recipe);
+  if (!server.up || !by_method || !by_protocol || !by_family || (recipe.flags & TANDEM_RECIPE_NEIGHBOUR_KNOWN) == 0)
+    return fast_->forget_server(server.slot);
+  FastPath::ServerRecord record{.translates = server.method == TANDEM_NAT,
+                                .protocol = server.protocol,
+                                .address = server.address,
+                                .port = server.port,
+                                .way = {.ifindex = recipe.ifindex, .mtu = recipe.mtu, .source = {}, .destination = {}}};
+  std::ranges::copy(recipe.source_mac, record.way.source.bytes.begin());
+  std::ranges::copy(recipe.destination_mac, record.way.destination.bytes.begin());
+  fast_->set_server(server.slot, record);
+}
+
+void ServiceTable::tell_fast_path(const Facet& facet) {
+  if (fast_ == nullptr) return;
+  if (facet.front.is_range())
+    fast_->forget_front(facet.slot);
+  else
+    fast_->set_front(facet.slot, facet.service->setting.protocol, facet.front.address, facet.front.first_port);
 }
 
 void ServiceTable::set_own_addresses(std::vector<IpAddress> addresses) {

@@ -26,6 +26,7 @@
 #include "daemon/base/address.hpp"
 #include "daemon/base/time.hpp"
 #include "forwarding/endpoint_map.hpp"
+#include "forwarding/fast_path.hpp"
 #include "forwarding/flow_table.hpp"
 #include "forwarding/limits.hpp"
 #include "forwarding/numbering.hpp"
@@ -183,11 +184,14 @@ class ServiceTable {
   // A check of the server succeeded and took so long.
   bool hear_latency(std::string_view service, std::string_view server, uint32_t us);
   bool set_active(std::string_view service, bool active, TimePoint now);
-  void set_next_hop(uint16_t server_slot, const NextHop& hop);
-  void forget_next_hop(uint16_t server_slot);
+  // In one step, for the fast path takes the way as soon as it is told.
+  void set_next_hop(uint16_t server_slot, const NextHop& hop, bool neighbour_known = true);
   // This director's own addresses: what a server sends them (answers to health checks) is the
   // kernel's.
   void set_own_addresses(std::vector<IpAddress> addresses);
+
+  // What the fast path is to know of servers and fronts is told to it from now on; nullptr: there is none.
+  void use_fast_path(FastPath* fast);
 
   // ---- lookups
   const Facet* find(uint8_t protocol, const IpAddress& vip, uint16_t port) const {
@@ -230,6 +234,9 @@ class ServiceTable {
   std::vector<const Service*> all_services() const;
   const tandem_recipe& recipe(uint16_t server_slot) const { return recipes_[server_slot]; }
 
+  // Packets to and from this server may take the fast path.
+  bool goes_fast(uint16_t server_slot) const { return fast_ != nullptr && fast_->is_usable(server_slot); }
+
   Sources& sources() { return sources_; }
   const Sources& sources() const { return sources_; }
   Numbering& numbering() { return numbering_; }
@@ -247,6 +254,8 @@ class ServiceTable {
   void remove_server(Service& service, size_t index, TableChanges& changes);
   void remove_service(Service& service, TableChanges& changes);
   void write_recipe(const Service& service, const Server& server);
+  void tell_fast_path(const Server& server);
+  void tell_fast_path(const Facet& facet);
   void index_again();
 
   uint64_t seed_of(uint16_t service_slot) const;
@@ -273,6 +282,7 @@ class ServiceTable {
   std::vector<std::vector<Facet>> range_lists_;  // each of one address, narrow ranges first
   bool has_servers_of_any_port_ = false;
   std::vector<IpAddress> own_addresses_;  // sorted
+  FastPath* fast_ = nullptr;
 };
 
 }  // namespace tandem::forwarding

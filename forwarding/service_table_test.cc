@@ -69,8 +69,9 @@ TEST(ServiceTable, WritesTheAddressesOfTheRecipeAndTheShellTheWay) {
       slot, {.ifindex = 3, .source_mac = {{2, 0, 0, 0, 0, 1}}, .destination_mac = {{2, 0, 0, 0, 0, 2}}, .mtu = 1500});
   EXPECT_EQ(recipe.flags, TANDEM_RECIPE_IN_USE | TANDEM_RECIPE_NEIGHBOUR_KNOWN);
   EXPECT_EQ(recipe.destination_mac[5], 2);
-  director.services.forget_next_hop(slot);
+  director.services.set_next_hop(slot, {.ifindex = 3, .mtu = 1400}, false);
   EXPECT_EQ(recipe.flags, TANDEM_RECIPE_IN_USE);
+  EXPECT_EQ(recipe.mtu, 1400);
   ServiceSetting without = web();
   without.servers.erase(without.servers.begin());
   director.apply({without});

@@ -53,7 +53,15 @@ void Sweeper::end_pass() {
   flow_count_.store(met_, std::memory_order_relaxed);
 }
 
-void Sweeper::visit(const Flow& flow, uint32_t now_tick) {
+void Sweeper::take_activity(Flow& flow, uint32_t now_tick) {
+  const uint32_t before = flow.last_seen();
+  if (age_of(before, now_tick) < kRefreshTicks || !flows_.fast().take_activity(flow.index, flow.key)) return;
+  if (!flows_.update(flow, tandem_flow_value(flow.server(), flow.state(), flow.flags(), now_tick))) return;
+  if (begins_a_quarter(before, now_tick, flows_.timeout_of(flow))) flows_.mark_dirty(flow.index);
+}
+
+void Sweeper::visit(Flow flow, uint32_t now_tick) {
+  if (flows_.fast()) take_activity(flow, now_tick);
   const auto state = static_cast<FlowState>(flow.state());
   const Service* service = services_.service(flow.service());
   Server* server = services_.server(flow.server());

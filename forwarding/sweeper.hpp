@@ -33,7 +33,9 @@ class Sweeper {
   void begin_pass();
   void end_pass();
   void name(const Flow& flow);
-  void visit(const Flow& flow, uint32_t now_tick);
+  void visit(Flow flow, uint32_t now_tick);
+  // What went by the fast path counts as seen now.
+  void take_activity(Flow& flow, uint32_t now_tick);
   void count_for_client(const Service& service, const Flow& flow, int by);
   // Whether it is ended now, because its server is dead and its service says so (FlowsOnDown::kReset).
   bool end_with_server(const Service& service, const Server& server, Flow flow);

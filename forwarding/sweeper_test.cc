@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <utility>
+
 #include "forwarding/tcp_state.hpp"
-#include "forwarding/testing/director.hpp"
+#include "forwarding/testing/fast_memory.hpp"
 
 namespace tandem::forwarding {
 namespace {
@@ -101,6 +103,102 @@ TEST(Sweep, TouchesNothingBeforeTheConfigurationIsThere) {
   Engine engine(again, services);
   engine.expire(director.now, again.slots());
   EXPECT_TRUE(again.find(kTcp, ip("192.0.2.7"), 40000, 1));
+}
+
+// ---- flows that take the fast path
+
+struct FastSweeping : FastDirector {
+  FastSweeping() {
+    apply({web(TANDEM_DR)});
+    know_the_ways_to("web");
+    handle(from_client().syn());
+    handle(from_client().ack());
+    TANDEM_ASSERT(is_fast(kTcp, "192.0.2.7", 40000, "web"));
+    flows.take_dirty(0, 0, flows.slots(), [](const Flow&) {});
+  }
+  std::optional<Flow> flow() const { return flow_of(kTcp, "192.0.2.7", 40000, "web"); }
+  void client_sends() { vectors.flow(flow()->index).client_sent = 1; }
+  void server_sends() { vectors.flow(flow()->index).server_sent = 1; }
+};
+
+TEST(FastSweep, AFlowThatSendsStaysAndKeepsItsCopy) {
+  FastSweeping sweep;
+  for (int hour = 0; hour < 24; ++hour) {
+    for (int i = 0; i < 6; ++i) {
+      sweep.pass(10min);
+      i % 2 == 0 ? sweep.client_sends() : sweep.server_sends();
+      sweep.sweep();
+    }
+    ASSERT_TRUE(sweep.flow()) << hour;
+  }
+  EXPECT_TRUE(sweep.is_fast(kTcp, "192.0.2.7", 40000, "web"));
+  EXPECT_EQ(sweep.server("web", "web2").active, 1);
+  EXPECT_EQ(sweep.count(Counter::kExpired), 0u);
+}
+
+TEST(FastSweep, AFlowThatSendsNoMoreExpiresAndItsCopyWithIt) {
+  FastSweeping sweep;
+  const Flow flow = sweep.flow().value();
+  sweep.pass(10min);
+  sweep.client_sends();
+  sweep.sweep();
+  sweep.pass(14min);  // ESTABLISHED lives 15 minutes
+  sweep.sweep();
+  EXPECT_TRUE(sweep.flow());
+  EXPECT_TRUE(sweep.is_fast(kTcp, "192.0.2.7", 40000, "web"));
+  sweep.pass(2min);
+  sweep.sweep();
+  EXPECT_FALSE(sweep.flow());
+  EXPECT_EQ(sweep.vectors.flow(flow.index).key, 0u);
+  EXPECT_EQ(sweep.count(Counter::kExpired), 1u);
+  EXPECT_EQ(sweep.server("web", "web2").active, 0);
+}
+
+TEST(FastSweep, AFlowThatSendsAllTheTimeIsWrittenAboutOnceASecond) {
+  FastSweeping sweep;
+  size_t written = 0;
+  uint32_t before = sweep.flow()->last_seen();
+  for (int i = 0; i < 1000; ++i) {  // 100 s
+    sweep.pass(100ms);
+    sweep.client_sends();
+    sweep.sweep();
+    const uint32_t after = sweep.flow()->last_seen();
+    if (std::exchange(before, after) != after) ++written;
+    ASSERT_LE(age_of(after, tick_of(sweep.now)), kRefreshTicks);
+  }
+  EXPECT_GE(written, 80u);
+  EXPECT_LE(written, 100u);
+}
+
+TEST(FastSweep, WhatWasSentIsNotForgottenBecauseTheFlowWasSeenAMomentAgo) {
+  FastSweeping sweep;
+  sweep.pass(500ms);
+  sweep.client_sends();
+  sweep.sweep();
+  EXPECT_EQ(sweep.vectors.flow(sweep.flow()->index).client_sent, 1);
+  sweep.pass(1s);
+  sweep.sweep();
+  EXPECT_EQ(sweep.flow()->last_seen(), tick_of(sweep.now));
+  EXPECT_EQ(sweep.vectors.flow(sweep.flow()->index).client_sent, 0);
+}
+
+TEST(FastSweep, PeersAreToldWhenAQuarterOfTheTimeoutBegins) {
+  FastSweeping sweep;
+  int told = 0;
+  for (int second = 0; second < 3600; second += 2) {
+    sweep.pass(2s);
+    sweep.server_sends();
+    sweep.sweep();
+    sweep.flows.take_dirty(0, 0, sweep.flows.slots(), [&](const Flow&) { ++told; });
+  }
+  EXPECT_EQ(told, 16) << "an hour of a timeout of 15 minutes";
+}
+
+TEST(FastSweep, WithoutActivityNobodyIsTold) {
+  FastSweeping sweep;
+  sweep.pass(10min);
+  sweep.sweep();
+  EXPECT_FALSE(sweep.flows.is_dirty(0, sweep.flow()->index));
 }
 
 }  // namespace
