@@ -4,10 +4,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <vector>
 
 #include "forwarding/engine.hpp"
+#include "forwarding/fast_path.hpp"
 
 namespace tandem::forwarding {
 
@@ -27,25 +29,28 @@ class Engines {
   }
   Engine& at(size_t worker) { return *all_[worker]; }
 
+  // What goes by the fast path is counted with the rest. Nothing: there is none any more, and what it has counted stays.
+  void use_fast_path(const FastPath* fast);
+  // Of what is counted, that part which went by it.
+  FastPath::Frames fast_frames() const;
+
   uint64_t counted(Counter counter) const {
-    return sum([&](const Engine& engine) { return engine.counters().value(counter); });
+    return sum([&](const Engine& engine) { return engine.counters().value(counter); }) + counted_fast(counter);
   }
   uint64_t dropped(uint16_t facet, Counter reason) const {
     return sum([&](const Engine& engine) { return engine.service_drops().of(facet, reason); });
   }
   ServerTraffic traffic(uint16_t server_slot) const {
-    ServerTraffic total;
-    for (const auto& engine : all_) {
-      const ServerTraffic part = engine->traffic(server_slot);
-      total.packets_in += part.packets_in, total.bytes_in += part.bytes_in;
-      total.packets_out += part.packets_out, total.bytes_out += part.bytes_out;
-    }
+    ServerTraffic total = fast_traffic(server_slot);
+    for (const auto& engine : all_) total += engine->traffic(server_slot);
     return total;
   }
   // Only the first one sweeps.
   uint64_t flow_count() const { return all_[0]->flow_count(); }
 
  private:
+  uint64_t counted_fast(Counter counter) const;
+  ServerTraffic fast_traffic(uint16_t server_slot) const;
   template <class Part>
   uint64_t sum(Part part) const {
     uint64_t total = 0;
@@ -57,6 +62,9 @@ class Engines {
   ServiceTable& services_;
   std::shared_ptr<Fragments> fragments_;  // a reload may change which worker a client's parts meet
   std::vector<std::unique_ptr<Engine>> all_;
+  const FastPath* fast_ = nullptr;
+  FastPath::Frames closed_frames_;                    // of fast paths that have ended
+  std::map<uint16_t, ServerTraffic> closed_traffic_;  // the same, by server
 };
 
 }  // namespace tandem::forwarding

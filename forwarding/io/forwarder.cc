@@ -62,7 +62,13 @@ Forwarder::Forwarder(FlowFile file, KernelNetwork network, netlink::Connection c
       ruleset_watch_(std::move(ruleset_watch)),
       services_(file_.table()),
       engines_(file_.table(), services_),
-      server_hops_(network_) {}
+      fast_path_(file_.table(), services_, engines_,
+                 [this](bus::Severity severity, const char* id, std::string subject, std::string text) {
+                   say(severity, id, std::move(subject), std::move(text));
+                 }),
+      server_hops_(network_) {
+  fast_path_.load();
+}
 
 Forwarder::~Forwarder() = default;
 
@@ -91,6 +97,7 @@ TableChanges Forwarder::apply(const std::vector<ServiceSetting>& settings) {
     rules.deaf_to_ping = deaf_to_ping(services_);
     if (callbacks_.names_changed) callbacks_.names_changed();
   }
+  fast_path_.tell_fronts();
   std::vector<const Server*> servers = services_.all_servers();
   std::erase_if(servers, [](const Server* server) { return server->method == TANDEM_LOCAL; });  // no way leads there
   write_hops(server_hops_.set_servers(servers, now));
@@ -126,6 +133,10 @@ void Forwarder::serve_locally(bool wanted) {
 }
 
 void Forwarder::start_workers() {
+  if (fast_wished_)
+    fast_path_.begin(tapped_);
+  else
+    fast_path_.end();
   const size_t count = workers_wished_ != 0 ? workers_wished_ : std::clamp<size_t>(processors(), 1, kMostUnasked);
   engines_.grow_to(count);
   Worker::Callbacks callbacks;
@@ -138,8 +149,10 @@ void Forwarder::start_workers() {
   for (size_t i = 0; i < count; ++i) {
     auto network = KernelNetwork::open();
     TANDEM_ASSERT(network.has_value());
-    const Worker::Settings settings{
-        .cpu = std::nullopt, .sweep_slots = i == 0 ? flows().slots() : 0, .sweeping = &engines_.at(0)};
+    const Worker::Settings settings{.cpu = std::nullopt,
+                                    .sweep_slots = i == 0 ? flows().slots() : 0,
+                                    .sweeping = &engines_.at(0),
+                                    .fast = fast_path_.fast()};
     workers_.push_back(std::make_unique<Worker>(engines_.at(i), flows(), services_, gate_,
                                                 std::make_unique<KernelNetwork>(std::move(*network)), settings,
                                                 callbacks));
@@ -150,16 +163,30 @@ void Forwarder::start_workers() {
 
 void Forwarder::set_workers(uint32_t wish) {
   if (std::exchange(workers_wished_, wish) == wish || workers_.empty()) return;
+  stop_workers();
+  start_workers();
+}
+
+void Forwarder::set_fast_path(bool wish) {
+  if (std::exchange(fast_wished_, wish) == wish) return;
+  if (!wish)
+    say(bus::Severity::kInfo, "FORWARDING_FAST_PATH", "", "Every packet goes by the engine, as the site file says.");
+  if (workers_.empty()) return;
+  stop_workers();
+  start_workers();
+}
+
+void Forwarder::stop_workers() {
   for (const auto& worker : workers_) closed_workers_ += worker->stop();
   workers_.clear();
   ports_.clear();
-  start_workers();
 }
 
 void Forwarder::tap_for(const SilenceRules& rules) {
   TapAddresses addresses{.services = rules.taken_to(), .servers = rules.taken_from(), .own = own_addresses_};
   if (programs_ && addresses == tapped_) return;
   tapped_ = std::move(addresses);
+  fast_path_.tell(tapped_);
   TapPrograms programs = tap_programs(tapped_);
   const auto taken = try_program(programs.wanted);
   if (!taken) programs.wanted = programs.any;
@@ -202,10 +229,7 @@ void Forwarder::set_active(const std::string& service, bool active) {
 void Forwarder::write_hops(const std::vector<HopChange>& changes) {
   if (changes.empty()) return;
   const std::lock_guard change(gate_);
-  for (const HopChange& hop : changes) {
-    services_.set_next_hop(hop.slot, hop.hop);
-    if (!hop.neighbour_known) services_.forget_next_hop(hop.slot);
-  }
+  for (const HopChange& hop : changes) services_.set_next_hop(hop.slot, hop.hop, hop.neighbour_known);
 }
 
 void Forwarder::apply_silence(const SilenceRules& rules) {
@@ -251,6 +275,7 @@ void Forwarder::look_around() {
   std::erase_if(ports_, [&](const auto& port) {
     if (stay.contains(port.first)) return false;
     for (const auto& worker : workers_) worker->remove_port(port.first);
+    fast_path_.detach(port.first);
     return true;
   });
 }
@@ -258,7 +283,9 @@ void Forwarder::look_around() {
 void Forwarder::open_port(const PacketInterface& interface) {
   const auto ifindex = static_cast<uint32_t>(interface.index);
   if (ports_.contains(ifindex)) return;
-  auto opened = open_packet_sockets(ifindex, workers_.size(), *programs_);
+  // First who carries out the tap's word, then who gives it.
+  const bool fast = fast_path_.attach(ifindex, interface.name);
+  auto opened = open_packet_sockets(ifindex, workers_.size(), *programs_, fast ? fast_path_.tap() : -1);
   if (!opened) {
     say(bus::Severity::kWarning, "FORWARDING_PORT_REFUSED", interface.name,
         std::string("The packet socket could not be opened; trying again: ") + std::strerror(opened.error()));
@@ -359,13 +386,13 @@ void Forwarder::on_port_broken(uint32_t ifindex) {
 void Forwarder::every_second() {
   write_hops(server_hops_.every_second(loop::monotonic_now()));
   if (!is_standing()) look_around();
+  fast_path_.every_second();
   choose_senders(true);
 }
 
 void Forwarder::stop() {
-  for (const auto& worker : workers_) closed_workers_ += worker->stop();
-  workers_.clear();
-  ports_.clear();
+  stop_workers();
+  fast_path_.end();
   const Silence::Outcome outcome = silence_.remove();
   if (!outcome)
     say(bus::Severity::kWarning, "FORWARDING_FILTERS_STAY", "",

@@ -19,6 +19,7 @@
 #include "daemon/netlink/monitor.hpp"
 #include "forwarding/io/batch_gate.hpp"
 #include "forwarding/io/engines.hpp"
+#include "forwarding/io/fast_path_keeper.hpp"
 #include "forwarding/io/flow_file.hpp"
 #include "forwarding/io/plan.hpp"
 #include "forwarding/io/ruleset_watch.hpp"
@@ -58,6 +59,8 @@ class Forwarder {
   void set_workers(uint32_t wish);
   // By which socket finished frames leave; also of ports that are open.
   void set_send_by(SendBy wish);
+  // Whether established flows may take the fast path, where the kernel has it. Flows and counts stay.
+  void set_fast_path(bool wish);
   void hear_latency(const std::string& service, const std::string& server, uint32_t us);
   void set_standing(const std::string& service, const std::string& server, const ServerStanding& standing);
   void set_active(const std::string& service, bool active);
@@ -84,10 +87,12 @@ class Forwarder {
   WorkerStats stats_of(size_t worker) const { return workers_[worker]->stats(); }
   size_t worker_count() const { return workers_.size(); }
   size_t port_count() const { return ports_.size(); }
+  bool is_fast() const { return fast_path_.is_on(); }
   ShellNumbers shell_numbers() {
     return {.workers_counted = worker_stats(),
             .workers = worker_count(),
             .ports = port_count(),
+            .fast_path = is_fast(),
             .flow_capacity = flows().slots()};
   }
 
@@ -100,6 +105,7 @@ class Forwarder {
   Forwarder(FlowFile file, KernelNetwork network, netlink::Connection connection, netlink::Monitor monitor,
             RulesetWatch ruleset_watch, ForwarderCallbacks callbacks);
   void start_workers();
+  void stop_workers();
   // Makes or removes the way to this box's own programs.
   void serve_locally(bool wanted);
   // Opens and closes ports, and moves the filters, to what is there now.
@@ -125,6 +131,7 @@ class Forwarder {
   RulesetWatch ruleset_watch_;
   ServiceTable services_;
   Engines engines_;
+  FastPathKeeper fast_path_;
   BatchGate gate_;
   ServerHops server_hops_;
   Silence silence_;
@@ -141,6 +148,7 @@ class Forwarder {
   bool tap_is_wide_ = false;  // the kernel takes no program that knows all addresses
   uint32_t workers_wished_ = 0;
   WorkerStats closed_workers_;
+  bool fast_wished_ = true;
   std::shared_ptr<LocalStack> local_;  // where some server is this box
   std::vector<std::unique_ptr<Worker>> workers_;
 };

@@ -62,6 +62,9 @@ void print_counters(const Forwarder& forwarder) {
   }
   for (size_t i = 0; i < forwarder.worker_count(); ++i)
     std::cout << "worker_" << i << "_received " << forwarder.stats_of(i).ports.received << '\n';
+  const FastPath::Frames fast = forwarder.engines().fast_frames();
+  std::cout << "fast_path " << forwarder.is_fast() << "\nfast_to_servers " << fast.to_servers << "\nfast_to_clients "
+            << fast.to_clients << '\n';
   const WorkerStats worker = forwarder.worker_stats();
   std::cout << "port_received " << worker.ports.received << "\nport_receive_dropped " << worker.ports.receive_dropped
             << "\nport_receive_malformed " << worker.ports.receive_malformed << "\nport_sent " << worker.ports.sent
@@ -112,6 +115,7 @@ int run(const char* site_path, const char* run_directory) {
   if (!site) return 1;
   forwarder.set_send_by(send_by_of(*site));
   forwarder.set_workers(site->workers);
+  forwarder.set_fast_path(may_take_fast_path(*site));
   forwarder.apply(settings_of(*site, all_well(*site)));
   std::cout << "ready" << std::endl;
 
@@ -149,6 +153,7 @@ int run(const char* site_path, const char* run_directory) {
     if ((site = read_file(site_path))) {
       forwarder.set_send_by(send_by_of(*site));
       forwarder.set_workers(site->workers);
+      forwarder.set_fast_path(may_take_fast_path(*site));
       forwarder.apply(settings_of(*site, all_well(*site)));
     }
     std::cout << "reloaded" << std::endl;

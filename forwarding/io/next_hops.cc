@@ -73,7 +73,10 @@ NextHops::Hop* NextHops::hop_of(const HopKey& key, TimePoint now) {
   if (const auto known = hops_.find(key); known != hops_.end()) return known->second.get();
   const auto interface = network_.interface(key.ifindex);
   if (!interface || interface->mac.is_zero()) return nullptr;
-  if (hops_.size() >= kHops) forget_all();
+  if (hops_.size() >= kHops) {
+    forget_all();
+    lost_ = true;
+  }
   auto hop = std::make_unique<Hop>();
   hop->key = key;
   hop->way = {.ifindex = static_cast<uint32_t>(key.ifindex),
@@ -90,6 +93,13 @@ NextHops::Hop* NextHops::hop_of(const HopKey& key, TimePoint now) {
   return (hops_[key] = std::move(hop)).get();
 }
 
+const NextHops::Route* NextHops::find(const IpAddress& destination) const {
+  const Route* const places = &(*routes_)[hash_of(destination) % (kRoutes / kWays) * kWays];
+  for (const Route* place = places; place != places + kWays; ++place)
+    if (place->generation == generation_ && place->destination == destination) return place;
+  return nullptr;
+}
+
 NextHops::Route& NextHops::route_for(const IpAddress& destination, TimePoint now) {
   const uint64_t set = hash_of(destination) % (kRoutes / kWays);
   Route* const places = &(*routes_)[set * kWays];
@@ -103,26 +113,49 @@ NextHops::Route& NextHops::route_for(const IpAddress& destination, TimePoint now
       break;
     }
   }
-  if (chosen == nullptr) chosen = places + next_victim_++ % kWays;
+  if (chosen == nullptr) {
+    chosen = places + next_victim_++ % kWays;
+    pushed_out_ = true;
+  }
   return *chosen = look_up(destination, now);
 }
 
-void NextHops::send(const IpAddress& destination, MutableBytes packet, const Offload& offload, TimePoint now,
-                    const Send& send) {
+const Way* NextHops::send(const IpAddress& destination, MutableBytes packet, const Offload& offload, TimePoint now,
+                          const Send& send) {
   const Route& route = route_for(destination, now);
   if (route.hop == nullptr) {
     ++counters_.dropped_no_route;
-    return;
+    return nullptr;
   }
   Hop& hop = *route.hop;
-  if (!hop.confirmed && now - hop.asked >= (hop.usable ? kConfirmEvery : kHoldFor)) {
-    hop.asked = now;
-    network_.ask(hop.key.ifindex, hop.key.address);
+  confirm(hop, now);
+  if (!hop.usable) {
+    hold(hop, packet, offload, now);
+    return nullptr;
   }
-  if (!hop.usable) return hold(hop, packet, offload, now);
-  Way way = hop.way;
-  if (route.mtu != 0) way.mtu = route.mtu;
-  send(packet, offload, way);
+  last_way_ = hop.way;
+  if (route.mtu != 0) last_way_.mtu = route.mtu;
+  send(packet, offload, last_way_);
+  return &last_way_;
+}
+
+const Way* NextHops::known_way(const IpAddress& destination) {
+  const Route* const route = find(destination);
+  if (route == nullptr || route->hop == nullptr || !route->hop->usable) return nullptr;
+  last_way_ = route->hop->way;
+  if (route->mtu != 0) last_way_.mtu = route->mtu;
+  return &last_way_;
+}
+
+void NextHops::confirm(Hop& hop, TimePoint now) {
+  if (hop.confirmed || now - hop.asked < (hop.usable ? kConfirmEvery : kHoldFor)) return;
+  hop.asked = now;
+  network_.ask(hop.key.ifindex, hop.key.address);
+}
+
+void NextHops::keep_confirmed(TimePoint now) {
+  for (auto& [key, hop] : hops_)
+    if (hop->usable) confirm(*hop, now);
 }
 
 void NextHops::hold(Hop& hop, Bytes packet, const Offload& offload, TimePoint now) {
@@ -149,22 +182,29 @@ void NextHops::release(Hop& hop, const Send& send) {
   hop.held.clear();
 }
 
-void NextHops::on_neighbour(const netlink::Neighbour& neighbour, bool removed, const Send& send) {
+bool NextHops::on_neighbour(const netlink::Neighbour& neighbour, bool removed, const Send& send) {
   const auto known = hops_.find({neighbour.interface_index, neighbour.address});
-  if (known == hops_.end()) return;
+  if (known == hops_.end()) return false;
   Hop& hop = *known->second;
-  hop.usable = !removed && neighbour.usable();
+  const bool was_usable = std::exchange(hop.usable, !removed && neighbour.usable());
   const bool was_confirmed = std::exchange(hop.confirmed, hop.usable && is_confirmed(neighbour.state));
   // Just gone stale: the next packet asks whether it is still there.
   if (was_confirmed && !hop.confirmed) hop.asked -= kConfirmEvery;
-  if (!hop.usable) return;  // the next packet asks, at most once a second
+  if (!hop.usable) return was_usable;  // the next packet asks, at most once a second
+  const bool moved = was_usable && hop.way.destination != neighbour.mac;
   hop.way.destination = neighbour.mac;
   release(hop, send);
+  return moved;
 }
 
-void NextHops::forget_routes(const Prefix& changed) {
-  for (Route& place : *routes_)
-    if (contains(changed, place.destination)) place.generation = 0;
+bool NextHops::forget_routes(const Prefix& changed) {
+  bool some = pushed_out_;
+  for (Route& place : *routes_) {
+    if (place.generation != generation_ || !contains(changed, place.destination)) continue;
+    place.generation = 0;
+    some = true;
+  }
+  return some;
 }
 
 void NextHops::forget_all() {

@@ -18,6 +18,7 @@
 #include <memory>
 #include <optional>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "daemon/base/address.hpp"
@@ -94,17 +95,29 @@ class NextHops {
 
   // Sends `packet` by `send`, which is called within or, when the next hop must first be resolved, later with a copy,
   // which stays until forget_released(). kHeadroom bytes stand before the copy.
-  void send(const IpAddress& destination, MutableBytes packet, const Offload& offload, TimePoint now, const Send& send);
+  // Returns the way it went; nullptr when it was not sent at once. Valid until the next call.
+  const Way* send(const IpAddress& destination, MutableBytes packet, const Offload& offload, TimePoint now,
+                  const Send& send);
 
-  void on_neighbour(const netlink::Neighbour& neighbour, bool removed, const Send& send);
-  // A route to `changed` came or went: destinations inside of it are asked again when they are next needed.
-  void forget_routes(const Prefix& changed);
+  // The way that send() would take at once without asking anybody; nullptr: it would have to ask. Valid until the next call.
+  const Way* known_way(const IpAddress& destination);
+
+  // Returns whether a way that was known does not hold any more.
+  bool on_neighbour(const netlink::Neighbour& neighbour, bool removed, const Send& send);
+  // Whether ways that send() told are not followed any more, because there were too many next hops: true once.
+  bool take_lost() { return std::exchange(lost_, false); }
+  // A route to `changed` came or went: destinations inside of it are asked again when they are next needed. Returns whether there
+  // may have been some.
+  bool forget_routes(const Prefix& changed);
   // Addresses or interfaces changed, or changes were lost: the same for everything.
   void forget_all();
   // Takes back the memory of packets that waited and were handed to `send`, once they are sent.
   void forget_released() { released_.clear(); }
   // Drops what waited too long. Call every 100 ms or so while waiting().
   void tick(TimePoint now);
+  // Asks for the next hops that packets are sent to by others, without send(): each of those once given out by send(), as often as
+  // it would. Call about once a second.
+  void keep_confirmed(TimePoint now);
   bool waiting() const { return held_packets_ > 0; }
   const NextHopCounters& counters() const { return counters_; }
 
@@ -140,9 +153,12 @@ class NextHops {
   };
   static constexpr size_t kWays = 4;
 
+  const Route* find(const IpAddress& destination) const;
   Route& route_for(const IpAddress& destination, TimePoint now);
   Route look_up(const IpAddress& destination, TimePoint now);
   Hop* hop_of(const HopKey& key, TimePoint now);
+  // Asks whether it is still there, where that was not heard lately.
+  void confirm(Hop& hop, TimePoint now);
   void hold(Hop& hop, Bytes packet, const Offload& offload, TimePoint now);
   void release(Hop& hop, const Send& send);
 
@@ -150,7 +166,10 @@ class NextHops {
   std::unique_ptr<std::array<Route, kRoutes>> routes_;
   uint32_t generation_ = 1;
   uint32_t next_victim_ = 0;
+  bool lost_ = false;
+  bool pushed_out_ = false;  // some destination that is in use may not be remembered
   std::unordered_map<HopKey, std::unique_ptr<Hop>, HashHopKey> hops_;
+  Way last_way_;
   std::vector<Held> released_;
   size_t held_packets_ = 0;
   size_t held_bytes_ = 0;

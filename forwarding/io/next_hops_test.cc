@@ -31,7 +31,7 @@ class OneGateway final : public NetworkView {
     if (!has_route) return std::nullopt;
     netlink::RouteAnswer answer;
     answer.interface_index = 2;
-    answer.gateway = kGateway;
+    if (!on_link) answer.gateway = kGateway;
     answer.preferred_source = source;
     answer.mtu = route_mtu;
     return answer;
@@ -48,6 +48,7 @@ class OneGateway final : public NetworkView {
   }
 
   bool has_route = true;
+  bool on_link = false;  // each destination is its own next hop
   Ipv4Address source{0x0a000002};
   uint32_t route_mtu = 0;
   netlink::NeighbourState state = netlink::NeighbourState::kReachable;
@@ -180,6 +181,102 @@ TEST_F(NextHopsTest, ADestinationWithoutARouteIsAskedForOnceASecond) {
 TEST_F(NextHopsTest, MoreDestinationsThanPlacesStillReachTheirNextHop) {
   for (uint32_t i = 0; i < 3 * NextHops::kRoutes; ++i) send_packet(0, {0x30000000 + i});
   EXPECT_THAT(ways_, SizeIs(3 * NextHops::kRoutes));
+}
+
+// ---- for those who send by a way that they were told once
+
+TEST_F(NextHopsTest, SendTellsTheWayThatWasTakenAndNoneWhereAPacketWaits) {
+  network_.route_mtu = 1400;
+  const Way* way = hops_.send(kClient, packet_, {}, now_, sender_);
+  ASSERT_NE(way, nullptr);
+  EXPECT_EQ(way->ifindex, 2u);
+  EXPECT_EQ(way->source, kOurs);
+  EXPECT_EQ(way->destination, kTheirs);
+  EXPECT_EQ(way->mtu, 1400u);
+  hops_.on_neighbour(OneGateway::gateway(netlink::NeighbourState::kFailed, {}), false, sender_);
+  EXPECT_EQ(hops_.send(kClient, packet_, {}, now_, sender_), nullptr) << "it waits";
+  network_.has_route = false;
+  EXPECT_EQ(hops_.send({Ipv4Address{kClient.value + 1}}, packet_, {}, now_, sender_), nullptr) << "there is no route";
+}
+
+TEST_F(NextHopsTest, ANeighbourSaysWhetherAKnownWayDoesNotHoldAnyMore) {
+  using State = netlink::NeighbourState;
+  const auto hears = [&](State state, MacAddress mac, bool removed = false) {
+    return hops_.on_neighbour(OneGateway::gateway(state, mac), removed, sender_);
+  };
+  EXPECT_FALSE(hears(State::kReachable, kTheirs)) << "nobody was ever sent there";
+  network_.state = State::kNone;
+  send_packet();
+  EXPECT_FALSE(hears(State::kFailed, {})) << "nor known";
+  EXPECT_FALSE(hears(State::kReachable, kTheirs)) << "known from now on";
+  EXPECT_FALSE(hears(State::kStale, kTheirs));
+  EXPECT_FALSE(hears(State::kReachable, kTheirs));
+  EXPECT_TRUE(hears(State::kReachable, kOther)) << "moved";
+  EXPECT_FALSE(hears(State::kReachable, kOther));
+  EXPECT_TRUE(hears(State::kFailed, {})) << "gone";
+  EXPECT_FALSE(hears(State::kFailed, {}));
+  EXPECT_FALSE(hears(State::kReachable, kTheirs)) << "nobody has a way by it";
+  EXPECT_TRUE(hears(State::kReachable, kTheirs, true)) << "removed";
+  EXPECT_FALSE(hears(State::kReachable, kTheirs, true));
+}
+
+// The same questions at the same times, whether packets are sent here or elsewhere.
+TEST_F(NextHopsTest, WaysThatOthersSendByAreConfirmedAsOftenAsSendWould) {
+  OneGateway others;
+  NextHops kept(others);
+  kept.send(kClient, packet_, {}, now_, sender_);
+  send_packet();
+  const auto hears = [&](netlink::NeighbourState state, MacAddress mac) {
+    hops_.on_neighbour(OneGateway::gateway(state, mac), false, sender_);
+    kept.on_neighbour(OneGateway::gateway(state, mac), false, sender_);
+  };
+  for (int second = 1; second <= 300; ++second) {
+    if (second == 20 || second == 150) hears(netlink::NeighbourState::kStale, kTheirs);
+    if (second == 100) hears(netlink::NeighbourState::kReachable, kTheirs);
+    now_ += 1s;
+    send_packet();
+    kept.keep_confirmed(now_);
+    ASSERT_EQ(others.asked.size(), network_.asked.size()) << second;
+  }
+  EXPECT_THAT(others.asked, SizeIs(3 + 6));  // at once, and each half a minute after
+}
+
+TEST_F(NextHopsTest, AWayIsKnownOnceAPacketWentIt) {
+  EXPECT_EQ(hops_.known_way(kClient), nullptr);
+  EXPECT_EQ(network_.routes_asked, 0);
+  send_packet();
+  ASSERT_NE(hops_.known_way(kClient), nullptr);
+  EXPECT_EQ(hops_.known_way(kClient)->destination, kTheirs);
+  EXPECT_EQ(hops_.known_way(kClient)->mtu, 1500u);
+  hops_.on_neighbour(OneGateway::gateway(netlink::NeighbourState::kFailed, {}), false, sender_);
+  EXPECT_EQ(hops_.known_way(kClient), nullptr);
+  EXPECT_EQ(network_.routes_asked, 1);
+}
+
+TEST_F(NextHopsTest, ARouteSaysWhetherItMayHaveBeenOneInUse) {
+  EXPECT_FALSE(hops_.forget_routes(*Prefix::parse("0.0.0.0/0"))) << "nobody was sent to";
+  send_packet();
+  EXPECT_FALSE(hops_.forget_routes(*Prefix::parse("203.0.113.0/24")));
+  EXPECT_TRUE(hops_.forget_routes(*Prefix::parse("192.0.2.0/24")));
+  EXPECT_FALSE(hops_.forget_routes(*Prefix::parse("192.0.2.0/24"))) << "it has been told";
+  for (uint32_t i = 0; i < 2 * NextHops::kRoutes; ++i) send_packet(0, {0x30000000 + i});
+  EXPECT_TRUE(hops_.forget_routes(*Prefix::parse("203.0.113.0/24"))) << "not all are remembered";
+}
+
+TEST_F(NextHopsTest, WhoSendsByWaysHearsWhenTheyAreNotFollowedAnyMore) {
+  network_.on_link = true;
+  for (uint32_t i = 0; i < NextHops::kHops; ++i) send_packet(0, {0x30000000 + i});
+  EXPECT_FALSE(hops_.take_lost());
+  send_packet(0, {0x40000000});
+  EXPECT_TRUE(hops_.take_lost());
+  EXPECT_FALSE(hops_.take_lost());
+}
+
+TEST_F(NextHopsTest, ANeighbourThatIsGoneIsNotAskedForUntilAPacketWantsIt) {
+  send_packet();
+  hops_.on_neighbour(OneGateway::gateway(netlink::NeighbourState::kFailed, {}), false, sender_);
+  for (int second = 1; second <= 100; ++second) hops_.keep_confirmed(now_ + std::chrono::seconds(second));
+  EXPECT_THAT(network_.asked, IsEmpty());
 }
 
 class ServerHopsTest : public testing::Test {

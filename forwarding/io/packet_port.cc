@@ -29,7 +29,8 @@ constexpr size_t kWaitingBytes = 2 << 20;
 
 class PacketSocket final : public PacketPort {
  public:
-  PacketSocket(uint32_t ifindex, loop::UniqueFd fd) : ifindex_(ifindex), fd_(std::move(fd)) {
+  PacketSocket(uint32_t ifindex, loop::UniqueFd fd, int fast_tap)
+      : ifindex_(ifindex), fd_(std::move(fd)), fast_tap_(fast_tap) {
     outgoing_.reserve(2 * FrameBatch::kFrames);
   }
   // Everything but the programs: nothing is received yet. 0, or errno.
@@ -72,6 +73,7 @@ class PacketSocket final : public PacketPort {
 
   uint32_t ifindex_;
   loop::UniqueFd fd_;
+  int fast_tap_;  // -1: none
   ReceiveRing ring_;
   std::shared_ptr<XdpSender> sender_;
   bool shares_ = false;  // is one of a fanout group
@@ -235,6 +237,7 @@ std::optional<uint16_t> PacketSocket::join(std::optional<uint16_t> group) {
 void PacketSocket::use(const TapPrograms& programs) {
   // A program is refused for want of memory alone. Of what deals frames out, the one before goes on.
   if (shares_) attach(fd(), programs.client, SOL_PACKET, PACKET_FANOUT_DATA);
+  if (fast_tap_ >= 0 && set_option(fd(), SOL_SOCKET, SO_ATTACH_BPF, fast_tap_)) return;
   const auto take = [this](const auto& program) { return attach(fd(), program, SOL_SOCKET, SO_ATTACH_FILTER); };
   if (take(programs.wanted)) return;
   // The one before knows other addresses, so it must not stay; and as long as it does it takes memory too.
@@ -253,15 +256,24 @@ std::expected<void, int> try_program(const std::vector<sock_filter>& program) {
   return {};
 }
 
+std::expected<void, int> try_fast_tap(int program) {
+  const loop::UniqueFd fd(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
+  if (!fd || !attach(fd.get(), no_frames(), SOL_SOCKET, SO_ATTACH_FILTER) ||
+      !set_option(fd.get(), SOL_SOCKET, SO_ATTACH_BPF, program))
+    return std::unexpected(errno);
+  return {};
+}
+
 std::expected<std::vector<std::unique_ptr<PacketPort>>, int> open_packet_sockets(uint32_t ifindex, size_t count,
-                                                                                 const TapPrograms& programs) {
+                                                                                 const TapPrograms& programs,
+                                                                                 int fast_tap) {
   std::vector<std::unique_ptr<PacketPort>> ports;
   std::optional<uint16_t> group;
   for (size_t i = 0; i < count; ++i) {
     // Protocol 0: nothing is received before the filter and the interface are set.
     loop::UniqueFd fd(socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (!fd) return std::unexpected(errno);
-    auto port = std::make_unique<PacketSocket>(ifindex, std::move(fd));
+    auto port = std::make_unique<PacketSocket>(ifindex, std::move(fd), fast_tap);
     if (const int why = port->prepare(); why != 0) return std::unexpected(why);
     if (count > 1 && !(group = port->join(group))) return std::unexpected(errno);
     ports.push_back(std::move(port));

@@ -65,8 +65,13 @@ class PacketPort {
 // 20,480 bytes for some 2,500 of the kernel's instructions before Linux 6.9.
 std::expected<void, int> try_program(const std::vector<sock_filter>& program);
 
-// Opens `count` AF_PACKET ports of an interface, between which its frames are divided by client. Errors: errno.
+// The same for the fast path's filter, by its descriptor.
+std::expected<void, int> try_fast_tap(int program);
+
+// Opens `count` AF_PACKET ports of an interface, between which its frames are divided by client. `fast_tap`: the fast path's filter,
+// which knows the addresses by itself and takes the classic one's place, or -1. Errors: errno.
 std::expected<std::vector<std::unique_ptr<PacketPort>>, int> open_packet_sockets(uint32_t ifindex, size_t count,
-                                                                                 const TapPrograms& programs);
+                                                                                 const TapPrograms& programs,
+                                                                                 int fast_tap = -1);
 
 }  // namespace tandem::forwarding

@@ -167,6 +167,10 @@ SendBy send_by_of(const config::Site& site) {
   return static_cast<SendBy>(site.send_by);
 }
 
+bool may_take_fast_path(const config::Site& site) {
+  return site.fast_path == config::FastPathUse::kAuto;
+}
+
 std::set<IpAddress> deaf_to_ping(const ServiceTable& services) {
   std::set<IpAddress> spoken_of, allowed;
   for (const Service* service : services.all_services()) {

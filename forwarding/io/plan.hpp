@@ -33,6 +33,7 @@ std::vector<ServiceSetting> settings_of(const config::Site& site, const Knowledg
 bool has_local_servers(const std::vector<ServiceSetting>& settings);
 
 SendBy send_by_of(const config::Site& site);
+bool may_take_fast_path(const config::Site& site);
 
 // The addresses to which pings are not answered now: a service of theirs says something about it, and none allows it.
 std::set<IpAddress> deaf_to_ping(const ServiceTable& services);

@@ -29,6 +29,13 @@ bus::ServerHealth health(bool known, bool up, uint32_t weight) {
           .weight = weight};
 }
 
+TEST(Plan, TheFastPathMayBeTakenUnlessTheSiteFileSaysOff) {
+  auto site = small_site();
+  EXPECT_TRUE(may_take_fast_path(site));
+  site.fast_path = config::FastPathUse::kOff;
+  EXPECT_FALSE(may_take_fast_path(site));
+}
+
 TEST(Plan, AServerNobodySpokeOfTakesNothingButIsNotDead) {
   const auto site = small_site();
   EXPECT_EQ(standing_of(site.services[0], site.services[0].servers[0], {}), (ServerStanding{0, true, false}));

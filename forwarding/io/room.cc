@@ -226,6 +226,7 @@ void Room::apply() {
   if (!caught_up_ || !in_force_ || stopped_) return;
   forwarder_->set_send_by(send_by_of(*in_force_->site));
   forwarder_->set_workers(in_force_->site->workers);
+  forwarder_->set_fast_path(may_take_fast_path(*in_force_->site));
   const TableChanges changes = forwarder_->apply(settings_of(*in_force_->site, knowledge_));
   for (const std::string& name : changes.refused)
     event(bus::Severity::kError, "FORWARDING_REFUSED", name,

@@ -50,8 +50,7 @@ std::string methods_of(const Service& service) {
 
 ServerTotals& ServerTotals::operator+=(const ServerTotals& more) {
   connections += more.connections;
-  traffic.packets_in += more.traffic.packets_in, traffic.bytes_in += more.traffic.bytes_in;
-  traffic.packets_out += more.traffic.packets_out, traffic.bytes_out += more.traffic.bytes_out;
+  traffic += more.traffic;
   return *this;
 }
 
@@ -174,6 +173,7 @@ void StatsTeller::tell_engine() {
   bus::EngineStats stats{.engine = "af_packet",
                          .flows = sources_.engines.flow_count(),
                          .flow_capacity = shell.flow_capacity,
+                         .fast_path = shell.fast_path,
                          .counters = {}};
   for (size_t i = 0; i < static_cast<size_t>(Counter::kCount); ++i) {
     const auto counter = static_cast<Counter>(i);
@@ -187,6 +187,9 @@ void StatsTeller::tell_engine() {
   add("port_receive_malformed", worker.ports.receive_malformed);
   add("port_sent", worker.ports.sent);
   add("port_sent_by_xdp", worker.ports.sent_by_xdp);
+  const FastPath::Frames fast = sources_.engines.fast_frames();
+  add("fast_to_servers", fast.to_servers);
+  add("fast_to_clients", fast.to_clients);
   add("port_send_retried", worker.ports.send_retried);
   add("port_send_dropped", worker.ports.send_dropped);
   add("next_hop_lookups", worker.hops.lookups);
@@ -198,7 +201,7 @@ void StatsTeller::tell_engine() {
   add("delivered_locally", worker.delivered_locally);
   add("drop_local", worker.dropped_local);
   const bool same = stats.flows == engine_said_.flows && stats.flow_capacity == engine_said_.flow_capacity &&
-                    same_counters(stats.counters, engine_said_.counters);
+                    stats.fast_path == engine_said_.fast_path && same_counters(stats.counters, engine_said_.counters);
   if (same) return;
   engine_said_ = stats;
   publish_(std::move(stats));

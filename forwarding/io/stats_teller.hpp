@@ -40,6 +40,7 @@ class TrafficMeter {
 struct ShellNumbers {
   WorkerStats workers_counted;
   uint64_t workers = 0, ports = 0;
+  bool fast_path = false;
   uint64_t flow_capacity = 0;
 };
 

@@ -191,6 +191,45 @@ TEST(StatsTeller, TellsTheShellsNumbersWithTheEngines) {
   EXPECT_EQ(of(engine.counters, "drop_no_route"), 5u);
   told.tell();
   EXPECT_TRUE(told.all<bus::EngineStats>().empty()) << "nothing changed";
+  told.shell.fast_path = true;
+  told.tell();
+  ASSERT_EQ(told.all<bus::EngineStats>().size(), 1u);
+  EXPECT_TRUE(told.all<bus::EngineStats>().at(0).fast_path);
+}
+
+// What the kernel's programs have counted, on two processors.
+struct FastCounts {
+  explicit FastCounts(uint16_t server) {
+    counts[0] = {.packets_in = 5, .bytes_in = 0, .packets_out = 3, .bytes_out = 0};  // frames
+    counts[server] = {.packets_in = 7, .bytes_in = 700, .packets_out = 40, .bytes_out = 60'000};
+    counts[TANDEM_FAST_SERVERS + server] = {.packets_in = 1, .bytes_in = 100, .packets_out = 2, .bytes_out = 3'000};
+  }
+  std::vector<tandem_fast_count> counts{size_t{2} * TANDEM_FAST_SERVERS};
+  FastPath fast{FastMemory{.flows = {}, .sequences = {}, .servers = {}, .fronts = {}, .hops = {}, .counts = counts}};
+};
+
+TEST(StatsTeller, CountsWhatWentByTheFastPathWithTheRestAndKeepsItWhenTheFastPathEnds) {
+  Told told;
+  told.send(from_client().syn());
+  const uint16_t web2 = told.services.server_slot("web", "web2");
+  for (const uint64_t times : {1, 2}) {
+    const FastCounts kernel(web2);
+    told.engines.use_fast_path(&kernel.fast);
+    for (const bool still_there : {true, false}) {
+      if (!still_there) told.engines.use_fast_path(nullptr);
+      EXPECT_EQ(told.engines.traffic(web2).packets_in, 1 + 8 * times);
+      EXPECT_EQ(told.engines.traffic(web2).bytes_out, 63'000 * times);
+      EXPECT_EQ(told.engines.counted(Counter::kToServer), 1 + 5 * times);
+      EXPECT_EQ(told.engines.counted(Counter::kToClient), 3 * times);
+      EXPECT_EQ(told.engines.counted(Counter::kFrames), 1 + 8 * times);
+    }
+  }
+  told.tell();
+  EXPECT_EQ(told.server("web2")->packets_out, 84u);
+  const auto engine = told.all<bus::EngineStats>().at(0);
+  EXPECT_EQ(of(engine.counters, "fast_to_servers"), 10u);
+  EXPECT_EQ(of(engine.counters, "fast_to_clients"), 6u);
+  EXPECT_EQ(told.engines.traffic(static_cast<uint16_t>(web2 + 1)).packets_in, 0u) << "another server's";
 }
 
 }  // namespace

@@ -26,6 +26,7 @@ constexpr uint64_t kFlowsPerStep = 2000;
 constexpr Duration kShortestSweepPause = 1ms;
 constexpr Duration kLongestSweepPause = 100ms;  // with flows; an empty table is looked at once a second
 constexpr Duration kSnapshotEvery = 100ms;
+constexpr Duration kForgetAgain = 50ms;  // the fast path's ways, where it was too soon
 // Batches of one port before the others have their turn.
 constexpr int kBatchesInARow = 4;
 // A sender that is told sends no more of them; the rest of its window is told nothing.
@@ -150,6 +151,8 @@ Worker::Worker(Engine& engine, FlowTable& flows, const ServiceTable& services, B
       hops_(*network_),
       send_([this](MutableBytes packet, const Offload& offload, const Way& way) { transmit(packet, offload, way); }) {
   TANDEM_ASSERT(epoll_ && wake_up_);
+  // Nobody follows the neighbours of ways that earlier workers told.
+  forget_fast_hops_ = settings_.fast != nullptr && settings_.sweep_slots != 0;
   epoll_event event{.events = EPOLLIN, .data = {.u32 = kWakeUp}};
   TANDEM_ASSERT(epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_up_.get(), &event) == 0);
   thread_ = std::thread([this] { run(); });
@@ -226,6 +229,8 @@ void Worker::run() {
 TimePoint Worker::next_duty() const {
   TimePoint next = settings_.sweep_slots != 0 ? next_sweep_ : now_ + kPass;
   if (snapshot_due_ || hops_.waiting()) next = std::min(next, last_snapshot_ + kSnapshotEvery);
+  // Nothing that goes by the fast path wakes this thread, and meanwhile it goes by former ways.
+  if (forget_fast_hops_) next = std::min(next, now_ + kForgetAgain);
   if (std::ranges::any_of(ports_, [](const auto& port) { return port.second->has_waiting(); }))
     next = std::min(next, now_ + Duration(1ms));
   return next;
@@ -263,13 +268,14 @@ void Worker::open(Letter& letter) {
   } else if (const auto* programs = std::get_if<Programs>(&letter)) {
     for (auto& [ifindex, port] : ports_) port->use(**programs);
   } else if (const auto* neighbour = std::get_if<netlink::NeighbourChange>(&letter)) {
-    hops_.on_neighbour(neighbour->neighbour, neighbour->removed, send_);
+    if (hops_.on_neighbour(neighbour->neighbour, neighbour->removed, send_)) forget_fast_hops();
   } else if (const auto* route = std::get_if<RouteChanged>(&letter)) {
-    hops_.forget_routes(route->destination);
+    if (hops_.forget_routes(route->destination)) forget_fast_hops();
   } else if (auto* deliver_by = std::get_if<DeliverBy>(&letter)) {
     local_ = std::move(deliver_by->local);
   } else {
     hops_.forget_all();
+    forget_fast_hops();
   }
 }
 
@@ -293,9 +299,10 @@ void Worker::serve(uint32_t ifindex) {
     }
     handle_batch(*port->second);
     port->second->release();
-    if (outcome == PacketPort::Receive::kDone) return;
+    if (outcome == PacketPort::Receive::kDone) break;
     now_ = loop::monotonic_now();
   }
+  if (settings_.fast != nullptr) offer_to_fast_path();
 }
 
 void Worker::handle_batch(PacketPort& port) {
@@ -316,11 +323,16 @@ void Worker::handle_batch(PacketPort& port) {
 void Worker::send_out(const OutPacket& out) {
   if (std::holds_alternative<ToLocal>(out.destination)) return deliver(out.packet, out.offload);
   const auto* to_server = std::get_if<ToServer>(&out.destination);
-  if (to_server == nullptr)
-    return hops_.send(std::get<ToAddress>(out.destination).address, out.packet, out.offload, now_, send_);
+  if (to_server == nullptr) {
+    const Way* way = hops_.send(std::get<ToAddress>(out.destination).address, out.packet, out.offload, now_, send_);
+    if (way != nullptr) note_way(out.answered, *way);
+    return;
+  }
   const tandem_recipe& recipe = services_.recipe(to_server->slot);
-  if ((recipe.flags & TANDEM_RECIPE_NEIGHBOUR_KNOWN) == 0)
-    return hops_.send(server_address(recipe), out.packet, out.offload, now_, send_);
+  if ((recipe.flags & TANDEM_RECIPE_NEIGHBOUR_KNOWN) == 0) {
+    hops_.send(server_address(recipe), out.packet, out.offload, now_, send_);
+    return;
+  }
   Way way{.ifindex = recipe.ifindex, .source = {}, .destination = {}, .mtu = recipe.mtu};
   std::ranges::copy(recipe.source_mac, way.source.bytes.begin());
   std::ranges::copy(recipe.destination_mac, way.destination.bytes.begin());
@@ -402,6 +414,7 @@ void Worker::tick() {
     if (port->has_waiting()) port->flush();
   if (settings_.sweep_slots != 0 && now_ >= next_sweep_) sweep();
   if (flows_.take_news()) callbacks_.flows_dirty();
+  if (settings_.fast != nullptr) look_after_fast_path();
   if (now_ - last_snapshot_ < kSnapshotEvery) return;
   if (hops_.waiting()) {
     hops_.tick(now_);

@@ -46,6 +46,7 @@ class Worker {
     std::optional<int> cpu;            // to be pinned to
     size_t sweep_slots = 0;            // of the flow table, about once a second; 0: another one sweeps
     const Engine* sweeping = nullptr;  // the engine of the one who does, which knows how many flows there are
+    FastPath* fast = nullptr;          // where there is a fast path
   };
   // Called in the worker's thread.
   struct Callbacks {
@@ -115,6 +116,12 @@ class Worker {
   void transmit(MutableBytes packet, const Offload& offload, const Way& way);
   void deliver(Bytes packet, const Offload& offload);
   void close_port(uint32_t ifindex);
+  // What was handled is sent: flows and ways to clients that were found fit for the fast path are given to it.
+  void offer_to_fast_path();
+  void forget_fast_hops();
+  void look_after_fast_path();
+  // An answer of this flow went this way.
+  void note_way(const FlowName& answered, const Way& way);
   void flush();
   void tick();
   void sweep();
@@ -148,6 +155,9 @@ class Worker {
   FrameBatch batch_;
   Outputs outputs_;
   std::vector<TooLong> too_long_;
+  std::vector<std::pair<FlowName, FastWay>> fast_hops_;  // to be offered
+  bool forget_fast_hops_ = false;                        // is still to be done
+  TimePoint confirmed_{};
   std::unordered_map<uint32_t, std::unique_ptr<PacketPort>> ports_;
   std::vector<PacketPort*> unflushed_;
   PortCounters closed_ports_;
