@@ -5,6 +5,7 @@
 #include "daemon/netlink/address_book.hpp"
 #include "daemon/netlink/macvlan.hpp"
 #include "daemon/netlink/route_book.hpp"
+#include "forwarding/io/fast_programs.hpp"
 #include "forwarding/io/silence.hpp"
 #include "vrrp/io/accept_filter.hpp"
 #include "vrrp/io/last_will.hpp"
@@ -45,6 +46,7 @@ bool announce_death(const std::filesystem::path& run_directory) {
 bool remove_filters() {
   bool all = true;
   if (const auto removed = forwarding::Silence::remove_leftovers(); !removed) all = complain(removed.error());
+  if (const auto removed = forwarding::FastPrograms::remove_leftovers(); !removed) all = complain(removed.error());
   if (const auto removed = vrrp::set_unaccepted({}); !removed) all = complain(removed.error());
   return all;
 }

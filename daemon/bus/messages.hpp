@@ -347,10 +347,12 @@ struct EngineStats {
   std::string engine;  // "af_packet"
   uint64_t flows = 0;
   uint64_t flow_capacity = 0;
+  bool fast_path = false;              // packets of established flows go on inside of the kernel
   std::vector<NamedCounter> counters;  // drops by reason and the like
   std::string key() const { return {}; }
   static auto fields(auto& m, auto&& f) {
-    f("engine", m.engine), f("flows", m.flows), f("flow_capacity", m.flow_capacity), f("counters", m.counters);
+    f("engine", m.engine), f("flows", m.flows), f("flow_capacity", m.flow_capacity);
+    f("fast_path", m.fast_path), f("counters", m.counters);
   }
 };
 

@@ -354,6 +354,7 @@ std::vector<std::string> describe_difference(const Site& before, const Site& aft
   std::vector<std::string> lines;
   Comparison(lines, "").value("site", before.name, after.name);
   Comparison(lines, "").value("send_by", before.send_by, after.send_by);
+  Comparison(lines, "").value("fast_path", before.fast_path, after.fast_path);
   Comparison(lines, "").value("workers", before.workers, after.workers);
   compare_named(lines, "directors", before.directors, after.directors,
                 [&](const std::string& path, const Director& a, const Director& b) {

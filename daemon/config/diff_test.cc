@@ -119,6 +119,7 @@ TEST(Difference, IsEmptyOnlyForEqualSites) {
   const std::function<void(Site&)> changes[] = {
       [](Site& s) { s.name = "x"; },
       [](Site& s) { s.send_by = SendBy::kPacketSocket; },
+      [](Site& s) { s.fast_path = FastPathUse::kOff; },
       [](Site& s) { s.workers = 2; },
       [](Site& s) { s.directors[0].priority = 1; },
       [](Site& s) { s.directors[0].peer_address = {}; },

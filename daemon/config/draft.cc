@@ -28,6 +28,7 @@ class DraftReader {
     for (const Entry* entry : fields.named("directors")) read_director(*entry);
     if (const Entry* entry = fields.entry("peer_link")) read_peer_link(*entry);
     take(draft_.site.send_by, fields.choice<SendBy>("send_by"));
+    take(draft_.site.fast_path, fields.choice<FastPathUse>("fast_path"));
     take(draft_.site.workers, fields.integer("workers"));
     for (const Entry* entry : fields.named("virtual_routers")) read_router(*entry);
     for (const Entry* entry : fields.named("services")) read_service(*entry);

@@ -24,6 +24,9 @@ std::span<const Key> router_keys() {
     Key{.section = kSite, .name = "send_by", .type = kChoice, .standard = "auto", .choices = send_by_choices(),
         .meaning = "The socket by which finished packets leave. AF_XDP costs half as much, passes no queueing discipline, and "
                    "what it sends tcpdump does not see on this box."},
+    Key{.section = kSite, .name = "fast_path", .type = kChoice, .standard = "auto", .choices = fast_path_choices(),
+        .meaning = "Established connections by nat and dr, of TCP and UDP, are forwarded inside of the kernel by two small eBPF "
+                   "programs (on the tap and at the tc ingress hook), without a copy to the engine."},
     Key{.section = kSite, .name = "workers", .type = kInteger, .otherwise = "one a processor, at most 4", .low = 1, .high = 64,
         .meaning = "Threads that carry packets. All packets of a client's address go by one of them, in order; each has 8 MB "
                    "for frames of each interface."},

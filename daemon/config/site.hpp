@@ -408,9 +408,13 @@ struct Service {
 // The socket that finished packets leave by. In the order of forwarding::SendBy.
 enum class SendBy : uint8_t { kAuto, kAfXdp, kPacketSocket };
 
+// Whether established flows are forwarded inside of the kernel.
+enum class FastPathUse : uint8_t { kAuto, kOff };
+
 struct Site {
   std::string name;
   SendBy send_by = SendBy::kAuto;
+  FastPathUse fast_path = FastPathUse::kAuto;
   uint32_t workers = 0;  // threads that carry packets; 0: by the processors
   std::vector<Director> directors;
   std::optional<PeerLink> peer_link;

@@ -32,6 +32,11 @@ constexpr std::array kSendBys = {
            "by AF_PACKET, through the queueing discipline and seen by tcpdump", "af_packet"},
 };
 
+constexpr std::array kFastPathUses = {
+    Choice{std::to_underlying(FastPathUse::kAuto), "auto", "where the kernel takes them", "on yes true"},
+    Choice{std::to_underlying(FastPathUse::kOff), "off", "every packet goes by the engine", "no false never none"},
+};
+
 constexpr std::array kProtocols = {
     Choice{std::to_underlying(Protocol::kTcp), "tcp", "connections with their states", ""},
     Choice{std::to_underlying(Protocol::kUdp), "udp", "a flow lives as long as it is used", ""},
@@ -170,6 +175,9 @@ std::span<const Choice> checksum_choices() {
 std::span<const Choice> send_by_choices() {
   return kSendBys;
 }
+std::span<const Choice> fast_path_choices() {
+  return kFastPathUses;
+}
 std::span<const Choice> protocol_choices() {
   return kProtocols;
 }
@@ -191,6 +199,9 @@ std::string_view word(Checksum checksum) {
 }
 std::string_view word(SendBy send_by) {
   return word_in(kSendBys, std::to_underlying(send_by));
+}
+std::string_view word(FastPathUse use) {
+  return word_in(kFastPathUses, std::to_underlying(use));
 }
 std::string_view word(Protocol protocol) {
   return word_in(kProtocols, std::to_underlying(protocol));

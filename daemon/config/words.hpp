@@ -18,6 +18,7 @@ struct Choice {
 
 std::span<const Choice> checksum_choices();
 std::span<const Choice> send_by_choices();
+std::span<const Choice> fast_path_choices();
 std::span<const Choice> protocol_choices();
 std::span<const Choice> forward_choices();
 std::span<const Choice> tunnel_choices();
@@ -42,6 +43,7 @@ std::span<const CheckTypeWord> check_type_words();
 // As it is written in the site file: "tcp", "dr", "wlc", "reject", "https".
 std::string_view word(Checksum checksum);
 std::string_view word(SendBy send_by);
+std::string_view word(FastPathUse use);
 std::string_view word(Protocol protocol);
 std::string_view word(ForwardMethod method);
 std::string_view word(TunnelType type);

@@ -145,6 +145,8 @@ void traffic(const View& view, std::string& out) {
   view.each<bus::EngineStats>([&](const auto& m) { flows.sample({}, m.flows); });
   Family capacity(out, "tandem_flows_capacity", "gauge", "Flows the table has room for.");
   view.each<bus::EngineStats>([&](const auto& m) { capacity.sample({}, m.flow_capacity); });
+  Family fast(out, "tandem_fast_path", "gauge", "1 while packets of established flows go on inside of the kernel.");
+  view.each<bus::EngineStats>([&](const auto& m) { fast.sample({}, m.fast_path); });
   Family events(out, "tandem_engine_events_total", "counter", "What the engine counted, by name.");
   view.each<bus::EngineStats>([&](const auto& m) {
     for (const auto& counter : m.counters) events.sample({{"name", counter.name}}, counter.value);

@@ -33,6 +33,22 @@ std::vector<Cell> row_of(const json::value& stats, std::string first, std::strin
   return row;
 }
 
+Number counted(const json::value& engine, std::string_view name) {
+  for (const auto& counter : list_of(engine, "counters"))
+    if (text_of(counter, "name") == name) return number_of(counter, "value");
+  return 0;
+}
+
+// Nothing where there is none and was none.
+std::string fast_path(const json::value& engine) {
+  const Number to_servers = counted(engine, "fast_to_servers"), to_clients = counted(engine, "fast_to_clients");
+  const bool on = truth_of(engine, "fast_path");
+  if (!on && to_servers == 0 && to_clients == 0) return {};
+  return std::string("\nthe fast path is ") + (on ? "on" : "off") + "; by it went " + short_number(to_servers) +
+         " of " + short_number(counted(engine, "to_server")) + " frames to servers and " + short_number(to_clients) +
+         " of " + short_number(counted(engine, "to_client")) + " to clients\n";
+}
+
 bool is_loss(std::string_view counter) {
   return counter.starts_with("drop_") || counter.ends_with("_dropped") || counter.ends_with("_malformed");
 }
@@ -75,6 +91,7 @@ std::string stats_text(const json::value& status, const StatsWish& wish, const S
   std::string text = table.render(style.colour);
   if (!drops.empty()) text += '\n' + drops.render(style.colour);
   if (!wish.service.empty()) return text;
+  for (const auto& engine : list_of(status, "EngineStats")) text += fast_path(engine);
   // Those of services are among them; the others belong to none.
   Table all({"DIRECTOR DROPPED IN ALL BECAUSE", "PACKETS"});
   for (const auto& engine : list_of(status, "EngineStats"))

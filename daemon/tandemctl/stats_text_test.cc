@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+
 #include <boost/json/parse.hpp>
 
 namespace tandem::ctl {
@@ -34,6 +36,20 @@ TEST(StatsText, TellsWhatBelongsToNoService) {
   EXPECT_TRUE(has(text, "4711")) << text;
   EXPECT_FALSE(has(text, "drop_no_route")) << "nothing was, and nothing is told";
   EXPECT_FALSE(has(text, "99999")) << "no loss";
+}
+
+TEST(StatsText, TellsHowMuchOfAllWentByTheFastPathWhereThereIsOne) {
+  const std::string counters = R"("counters":[{"name":"to_server","value":1234567},{"name":"to_client","value":2000},
+      {"name":"fast_to_servers","value":1200000},{"name":"fast_to_clients","value":0}]}]})";
+  const auto told = [&](const char* state) {
+    const std::string status = R"({"ServiceStats":[{"service":"web"}],"EngineStats":[{"fast_path":)";
+    return stats_text(boost::json::parse(status + state + "," + counters), {}, {});
+  };
+  EXPECT_TRUE(
+      has(told("true"), "the fast path is on; by it went 1.2M of 1.2M frames to servers and 0 of 2.0k to clients"))
+      << told("true");
+  EXPECT_TRUE(has(told("false"), "the fast path is off; by it went 1.2M of")) << "before it was switched off";
+  EXPECT_FALSE(has(stats_text(boost::json::parse(kStatus), {}, {}), "fast path"));
 }
 
 TEST(StatsText, TellsTotalsInPlaceOfRates) {

@@ -119,7 +119,8 @@ std::string engine(const json::value& status, const StatusStyle& style) {
   std::string text;
   for (const auto& stats : list_of(status, "EngineStats")) {
     text += "engine " + text_of(stats, "engine") + ": " + std::to_string(number_of(stats, "flows")) + " flows of " +
-            std::to_string(number_of(stats, "flow_capacity")) + '\n';
+            std::to_string(number_of(stats, "flow_capacity")) + (truth_of(stats, "fast_path") ? ", fast path" : "") +
+            '\n';
   }
   for (const auto& result : list_of(status, "ReloadResult")) {
     if (truth_of(result, "applied")) continue;

@@ -57,7 +57,7 @@ constexpr const char* kStatus = R"({
   "ServerStats": [{"service": "web", "server": "web1", "active_connections": 3, "inactive_connections": 4, "connections": 99}],
   "SyncStatus": [{"peer": "dir-b", "connected": true, "in_step": false, "since_unix_ms": 1000, "reason": "receiving"}],
   "RoomStatus": [{"room": "vrrp", "phase": "running", "pid": 42, "since_unix_ms": 1000, "restarts": 1, "reason": "killed by signal 9"}],
-  "EngineStats": [{"engine": "af_packet", "flows": 7, "flow_capacity": 100}],
+  "EngineStats": [{"engine": "af_packet", "flows": 7, "flow_capacity": 100, "fast_path": true}],
   "ReloadResult": [{"applied": false, "unix_ms": 1000, "lines": ["a.yaml:3:5: unknown key 'x'"]}]
 })";
 
@@ -83,7 +83,7 @@ TEST(StatusText, TellsWhoIsActiveWhatIsUpAndWhatIsNot) {
       "ROOM  STATE    PID  SINCE  RESTARTS  LAST END\n"
       "vrrp  running   42  60 s          1  killed by signal 9\n"
       "\n"
-      "engine af_packet: 7 flows of 100\n"
+      "engine af_packet: 7 flows of 100, fast path\n"
       "the last reload (60 s ago) was refused; the configuration before it is in force:\n"
       "  a.yaml:3:5: unknown key 'x'\n");
 }
