@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -15,10 +16,37 @@ PYTHON = "/usr/bin/python3"
 ALL = {"web1", "web2", "web3"}
 
 
-class Bench:
-    """A DualSite in which dir-a owns the VIPs by hand and runs forwarder_alone. `clients` and `servers`: 4 or 6."""
+class Running:
+    """What a forwarder_alone tells when it is asked. `process` and `log` are its own."""
 
-    def __init__(self, world, method, clients=6, servers=6, kernel_forwards=1, change=None, finished=False):
+    def _ask(self, number, answer):
+        said = self.log.count(f"{answer}\n")
+        self.process.send_signal(number)
+        wait_until(answer, lambda: self.log.count(f"{answer}\n") > said, 10, every=0.01)
+
+    def counters(self):
+        """As they are, without ending it."""
+        time.sleep(0.25)  # the worker's are as of 100 ms ago
+        self._ask(signal.SIGUSR2, "counters")
+        block = self.log.rpartition("counters\n")[0].rpartition("counters begin\n")[2]
+        return {words[0]: int(words[1]) for words in map(str.split, block.splitlines()) if len(words) == 2}
+
+    def states(self):
+        """The flows there are: states by the client's port."""
+        before = len(self.log)
+        self._ask(signal.SIGUSR1, "flows")
+        return {int(words[3]): words[6] for words in map(str.split, self.log[before:].splitlines()) if words[:1] == ["flow"]}
+
+    def reload(self):
+        self._ask(signal.SIGHUP, "reloaded")
+
+
+class Bench(Running):
+    """A DualSite in which dir-a owns the VIPs by hand and runs forwarder_alone. `clients` and `servers`: 4 or 6.
+    `before(bench)` is done before the program starts; `starter`: the words before its own."""
+
+    def __init__(self, world, method, clients=6, servers=6, kernel_forwards=1, change=None, finished=False,
+                 before=None, starter=()):
         self.world, self.method = world, method
         self.vip = of_family(clients)[0]
         self.url = f"http://{f'[{self.vip}]' if clients == 6 else self.vip}/"
@@ -62,8 +90,15 @@ class Bench:
         self.client.start("tcpdump", "-U", "--immediate-mode", "-s", "100", "-i", "eth0", "-w", self.pcap, log="tcpdump.log")
         wait_until("tcpdump listens", lambda: "listening" in (world.folder / "tcpdump.log").read_text(), 10)
         (world.folder / "alone").mkdir()
-        self.process = self.director.start(PROGRAM, self.site.file, world.folder / "alone", log="alone.log")
-        wait_until("forwarding ready", lambda: "ready\n" in self.log, 10, every=0.01)
+        self.process, self.starter = None, starter
+        if before:
+            before(self)
+        self.start()
+
+    def start(self):
+        ready = self.log.count("ready\n") if self.process else 0
+        self.process = self.director.start(*self.starter, PROGRAM, self.site.file, self.world.folder / "alone", log="alone.log")
+        wait_until("forwarding ready", lambda: self.log.count("ready\n") > ready, 10, every=0.01)
 
     @property
     def log(self):

@@ -8,11 +8,16 @@ import threading
 from world import entered
 
 ALL_FRAMES = 3
+SO_RCVBUFFORCE = 33
+
+
+def family_of(address):
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
 
 
 def listen(host, port, address="0.0.0.0", seconds=10):
     with entered(host.ns):
-        plug = socket.create_server((address, port), backlog=64)
+        plug = socket.create_server((address, port), family=family_of(address), backlog=64)
     plug.settimeout(seconds)
     return plug
 
@@ -24,7 +29,7 @@ def connect(host, address, port, seconds=10, source=None):
 
 def datagrams(host, address="0.0.0.0", port=0, seconds=10):
     with entered(host.ns):
-        plug = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        plug = socket.socket(family_of(address), socket.SOCK_DGRAM)
     plug.bind((address, port))
     plug.settimeout(seconds)
     return plug
@@ -45,6 +50,13 @@ def frames(host, interface, kind=0):
     with entered(host.ns):
         plug = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(kind))
         plug.bind((interface, kind))
+    return plug
+
+
+def deep_ear(host, interface="eth0"):
+    """All frames that pass it; many may wait to be read."""
+    plug = frames(host, interface, ALL_FRAMES)
+    plug.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 64 << 20)
     return plug
 
 

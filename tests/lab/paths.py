@@ -17,17 +17,16 @@ import hashlib
 import json
 import os
 import re
-import signal
 import socket
 import struct
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
 import yaml
 
+from alone import Running
 from frames import ICMP6, icmp6, ipv6
 from topology import NGINX, listen_on, write_pattern
 from world import World, entered, wait_until
@@ -88,7 +87,7 @@ WAYS = [Way(method, server, family, family, number) for family in FAMILIES for n
 WAY = {str(way): way for way in WAYS}
 
 
-class Paths:
+class Paths(Running):
     def __init__(self, world: World, programs):
         self.world, self.program = world, Path(programs) / "forwarder_alone"
         os.chmod(world.folder, 0o755)
@@ -185,15 +184,6 @@ class Paths:
         ready = self.log.count("ready\n") if self.process else 0
         self.process = self.world.hosts["director"].start(self.program, self.file, self.world.folder / "alone", log="alone.log")
         wait_until("forwarding ready", lambda: self.log.count("ready\n") > ready, 10, every=0.002)
-
-    def counters(self):
-        """The counters as they are, without ending it."""
-        done = self.log.count("counters\n")
-        time.sleep(0.25)  # the worker's are as of 100 ms ago
-        self.process.send_signal(signal.SIGUSR2)
-        wait_until("counters", lambda: self.log.count("counters\n") > done, 5, every=0.01)
-        block = self.log.rpartition("counters\n")[0].rpartition("counters begin\n")[2]
-        return {words[0]: int(words[1]) for words in map(str.split, block.splitlines()) if len(words) == 2}
 
     # What clients do
 

@@ -11,6 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from alone import Running  # noqa: E402
 from topology import GATEWAY, SOURCE, VIP, Site  # noqa: E402
 from world import require_root, run, wait_until  # noqa: E402
 
@@ -20,12 +21,13 @@ BULK = Path(__file__).parent / "bulk.py"
 PYTHON = "/usr/bin/python3"
 
 
-class Bench:
+class Bench(Running):
     """A Site in which dir-a owns the VIP by hand and runs forwarder_alone."""
 
-    def __init__(self, world, method, kernel_forwards=1):
+    def __init__(self, world, method, kernel_forwards=1, fast_path="auto"):
         def more_services(document):
             del document["peer_link"]
+            document["fast_path"] = fast_path
             servers = document["services"]["web"]["servers"]
             port = lambda number: {name: {**server, "port": number} for name, server in servers.items()}  # noqa: E731
             translates = method in ("nat", "fullnat")
@@ -92,8 +94,9 @@ class Bench:
         time.sleep(0.3)  # what is on its way to the file
         return run("tcpdump", "-n", "-r", self.pcap, expression).splitlines()
 
-    def no_kernel_interference(self):
-        resets = self.seen("tcp[tcpflags] & tcp-rst != 0")
+    def no_kernel_interference(self, client_gave_up=False):
+        # A client that gave up resets what is answered to it later.
+        resets = self.seen("tcp[tcpflags] & tcp-rst != 0" + (f" and src host {VIP}" if client_gave_up else ""))
         assert resets == []
         if self.method in ("nat", "fullnat"):
             assert self.seen("src net 10.0.1.0/24") == []
@@ -190,7 +193,7 @@ def test_an_interface_that_goes_and_comes_back_is_served_again(world):
     bench.director.ip("addr", "add", f"{VIP}/24", "dev", "eth0")
     bench.client.ip("neigh", "flush", "all")
     wait_until("served again", lambda: bench.client.run("curl", "-s", "-m", "1", f"http://{VIP}/who", check=False), 5)
-    bench.no_kernel_interference()
+    bench.no_kernel_interference(client_gave_up=True)
 
 
 def test_a_reload_that_takes_a_service_away_gives_its_port_back(world):
@@ -220,7 +223,7 @@ def counted(bench):
 
 @pytest.mark.parametrize("method", ["nat", "dr", "tun"])
 def test_finished_frames_leave_by_af_xdp(world, method):
-    bench = Bench(world, method)
+    bench = Bench(world, method, fast_path="off")
     finished_frames(bench)
     assert bench.log.count("finished frames leave by AF_XDP") == 2
     bench.fetch(5 << 20, 5 << 20)
@@ -234,7 +237,7 @@ def test_finished_frames_leave_by_af_xdp(world, method):
 
 def test_super_packets_between_finished_frames_stay_in_order(world):
     """The client sends super-packets with unfilled checksums, the servers finished frames: one director sends by both sockets."""
-    bench = Bench(world, "nat")
+    bench = Bench(world, "nat", fast_path="off")
     for server in bench.site.servers.values():
         server.host.run("ethtool", "-K", "eth0", "tx", "off", "tso", "off", "gso", "off", "gro", "off")
     bench.fetch(20 << 20, 20 << 20)
@@ -244,7 +247,7 @@ def test_super_packets_between_finished_frames_stay_in_order(world):
 
 
 def test_the_site_file_may_want_the_packet_socket_and_change_its_mind(world):
-    bench = Bench(world, "nat")
+    bench = Bench(world, "nat", fast_path="off")
     finished_frames(bench)
     bench.site.document["send_by"] = "packet_socket"
     bench.site.write()
@@ -260,6 +263,31 @@ def test_the_site_file_may_want_the_packet_socket_and_change_its_mind(world):
     assert counted(bench)["port_sent_by_xdp"] > 0
 
 
+def test_the_site_file_may_switch_the_fast_path_off_and_on_under_a_connection_and_no_count_goes_back(world):
+    bench = Bench(world, "nat")
+    counts = [bench.counters()]
+    assert counts[0]["fast_path"] == 1
+    download = bench.client.start(*bench.fetching(1000, 200 << 20), log="download.log")
+    wait_until("it is fast", lambda: bench.counters()["fast_to_clients"] > counts[0]["fast_to_clients"], 10)
+    for wish in ("off", "auto", "off"):
+        counts.append(bench.counters())
+        bench.site.document["fast_path"] = wish
+        bench.site.write()
+        bench.reload()
+        counts.append(bench.counters())
+        assert counts[-1]["fast_path"] == (wish == "auto")
+        assert bench.get("who")
+    assert download.wait(timeout=60) == 0, (world.folder / "download.log").read_text()
+    bench.fetch(1 << 20, 1 << 20)
+    counts.append(bench.counters())
+    for before, after in zip(counts, counts[1:]):
+        for name in ("frames", "to_server", "to_client", "fast_to_servers", "fast_to_clients"):
+            assert before.get(name, 0) <= after.get(name, 0), (name, counts)
+    assert counts[-1]["fast_to_clients"] == counts[-2]["fast_to_clients"], "off"
+    assert "clsact" not in bench.director.run("tc", "qdisc", "show")
+    bench.no_kernel_interference()
+
+
 def test_a_shaper_is_not_passed_by(world):
     bench = Bench(world, "nat")
     finished_frames(bench)
@@ -272,7 +300,7 @@ def test_a_shaper_is_not_passed_by(world):
 
 
 def test_af_xdp_is_used_again_after_the_interface_was_down_and_its_mtu_changed(world):
-    bench = Bench(world, "nat")
+    bench = Bench(world, "nat", fast_path="off")
     finished_frames(bench)
     opened = bench.log.count("eth1: Packets of this interface are served; finished frames leave by AF_XDP")
     bench.director.ip("link", "set", "eth1", "down")

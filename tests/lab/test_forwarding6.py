@@ -38,7 +38,7 @@ def test_every_byte_arrives_and_the_kernel_keeps_silent(world, method, clients, 
 
 @pytest.mark.parametrize("method,clients,servers", WAYS)
 def test_finished_frames_leave_by_af_xdp(world, method, clients, servers):
-    bench = Bench(world, method, clients, servers, finished=True)
+    bench = Bench(world, method, clients, servers, finished=True, change=lambda document: document.update(fast_path="off"))
     bench.fetch(5 << 20, 5 << 20)
     assert bench.echo("x" * 1400) == "x" * 1400
     bench.no_kernel_interference()

@@ -22,9 +22,13 @@ CLONE_NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
+# Seconds for a command. In a guest whose clock runs while it waits for this machine a second may be none.
+PATIENCE = float(os.environ.get("TANDEM_LAB_PATIENCE", 60))
+
+
 def run(*words, check=True, **more):
     """Runs a command to its end and returns its output; its complaint becomes the exception's text."""
-    done = subprocess.run([str(w) for w in words], capture_output=True, text=True, timeout=60, **more)
+    done = subprocess.run([str(w) for w in words], capture_output=True, text=True, timeout=PATIENCE, **more)
     if check and done.returncode != 0:
         raise RuntimeError(f"{' '.join(map(str, words))}: exit {done.returncode}: {(done.stderr or done.stdout).strip()}")
     return done.stdout
