@@ -217,25 +217,37 @@ void expiry(const std::vector<uint32_t>& counts) {
   }
 }
 
-void memory(const std::vector<uint32_t>& counts) {
-  for (const uint32_t count : counts)
-    for (const bool six : {false, true}) {
-      Site site(TANDEM_NAT);
-      for (uint32_t i = 0; i < count; ++i) {
-        IpAddress client = Ipv4Address{0x0a400001 + i / kPortsOfAnAddress};
-        if (six) {
-          Ipv6Address address;
-          address.bytes = {0x20, 0x01, 0x0d, 0xb8};
-          std::memcpy(&address.bytes[8], &client.v4.value, 4);
-          client = address;
-        }
-        const auto port = static_cast<uint16_t>(10000 + i % kPortsOfAnAddress);
-        const auto put = site.flows.insert(kTcp, client, port, 1, tandem_flow_value(1, 1, 0, tick_of(site.now)));
-        site.flows.mark_dirty(put.flow.index);
-      }
-      std::printf("%8u IPv%c flows: %.1f bytes a flow\n", count, six ? '6' : '4',
-                  static_cast<double>(site.memory.resident()) / count);
+// The fast path's copies and sequence numbers are memory of the kernel, all of it there from the beginning.
+void memory_of(uint32_t count, bool six, bool fast) {
+  Site site(TANDEM_NAT);
+  std::vector<tandem_fast_bucket> copies(fast ? kBuckets : 0);
+  std::vector<tandem_fast_sequences> sequences(fast ? kBuckets : 0);
+  if (fast) site.flows.use_fast_path(FastFlows(copies), sequences);
+  uint32_t pushed_out = 0;
+  for (uint32_t i = 0; i < count; ++i) {
+    IpAddress client = Ipv4Address{0x0a400001 + i / kPortsOfAnAddress};
+    if (six) {
+      Ipv6Address address;
+      address.bytes = {0x20, 0x01, 0x0d, 0xb8};
+      std::memcpy(&address.bytes[8], &client.v4.value, 4);
+      client = address;
     }
+    const auto port = static_cast<uint16_t>(10000 + i % kPortsOfAnAddress);
+    const auto put = site.flows.insert(kTcp, client, port, 1, tandem_flow_value(1, 1, 0, tick_of(site.now)));
+    if (put.evicted.key != TANDEM_KEY_EMPTY) ++pushed_out;
+    site.flows.set_sequences(put.flow, {.client = 1, .server = 1});
+    site.flows.mark_dirty(put.flow.index);
+  }
+  const size_t bytes =
+      site.memory.resident() + copies.size() * sizeof copies[0] + sequences.size() * sizeof sequences[0];
+  std::printf("%8u IPv%c flows, %s fast path: %.1f bytes a flow, %u pushed out\n", count, six ? '6' : '4',
+              fast ? "with" : "without", static_cast<double>(bytes) / count, pushed_out);
+}
+
+void memory(uint32_t count) {
+  for (const uint32_t flows : {count, count * 3 / 2})
+    for (const bool six : {false, true})
+      for (const bool fast : {false, true}) memory_of(flows, six, fast);
 }
 
 void workers(uint32_t flows) {
@@ -277,7 +289,7 @@ int main(int argc, char** argv) {
   else if (what == "expiry")
     expiry({counts.back()});
   else if (what == "memory")
-    memory({counts.back()});
+    memory(counts.back());
   else if (what == "workers")
     for (const uint32_t count : {counts.front(), counts[counts.size() - 1] / 10}) workers(count);
   else

@@ -175,6 +175,13 @@ class Tandem:
         return (self.track.world.folder / f"{self.track.name}.log").read_text()
 
 
+class Engine(Tandem):
+    title = "its engine alone"
+
+    def __init__(self, track):
+        super().__init__(track, more={"fast_path": "off"})
+
+
 def received(host, interface):
     """Packets that have come in there."""
     for line in host.run("cat", "/proc/self/net/dev").splitlines():
