@@ -50,8 +50,9 @@ class FastPrograms {
   tandem_fast_control& control() { return control_.front(); }
   unsigned processors() const { return processors_; }  // that the kernel may come to have
 
-  // The socket filter, for SO_ATTACH_BPF.
+  // The socket filter, for SO_ATTACH_BPF, and the program of the hook.
   int tap() const { return tap_; }
+  int forward() const { return forward_; }
 
   // Hangs the other program on the interface's ingress hook, in place of a former one of ours.
   Outcome attach(uint32_t ifindex);
