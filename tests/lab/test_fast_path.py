@@ -17,7 +17,8 @@ from world import World, require_root, wait_until  # noqa: E402
 
 require_root()
 SO_NO_CHECK = 11
-both = pytest.mark.parametrize("method,family", [("nat", 4), ("nat", 6), ("dr", 4), ("dr", 6)])
+# Every value of each, not every pair: what the programs do to a packet is compared with the engine elsewhere (fast_agreement_test).
+both = pytest.mark.parametrize("method,family", [("nat", 4), ("dr", 6)])
 
 
 @pytest.fixture
@@ -28,8 +29,7 @@ def world():
 
 # What takes it
 
-@both
-@pytest.mark.parametrize("finished", [False, True])
+@pytest.mark.parametrize("method,family,finished", [("nat", 4, False), ("nat", 6, True), ("dr", 4, True), ("dr", 6, False)])
 def test_bulk_arrives_byte_for_byte_and_nearly_all_of_it_by_the_fast_path(world, method, family, finished):
     bench = FastBench(world, method, family, finished=finished)
     assert bench.who() == ALL
@@ -101,8 +101,7 @@ def seen_at(bench, plugs, do):
     return [at[plug] for plug in plugs]
 
 
-@both
-@pytest.mark.parametrize("finished_by", ["ends", "director"])
+@pytest.mark.parametrize("method,family,finished_by", [("nat", 4, "ends"), ("nat", 6, "director"), ("nat", 4, "director"), ("dr", 6, "ends")])
 def test_what_leaves_is_right_on_the_wire(world, method, family, finished_by):
     bench = FastBench(world, method, family)
     finish_where(bench, finished_by)

@@ -1,6 +1,7 @@
 """Forwarding while its surroundings change under a download, in both families: several uplinks; neighbours, routes and interfaces."""
 
 import json
+import re
 import sys
 import time
 from pathlib import Path
@@ -135,6 +136,8 @@ def rename(paths, interface):
     for now, then in ((interface, "lan7"), ("lan7", interface)):
         director.ip("link", "set", now, "down")
         director.ip("link", "set", now, "name", then)
+        # The filters go by names. Until they know the new one the kernel would answer there.
+        wait_until("the filters know it", lambda: re.search(rf"\b{then}\b", director.run("nft", "list", "chains", "netdev")), 5)
         director.ip("link", "set", then, "up")
         paths.restore_routes("director")
         time.sleep(0.4)
