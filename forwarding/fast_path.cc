@@ -12,16 +12,6 @@ constexpr Duration kForgetEvery = 1s;
 // All numbers used up: a look at every flow's copy, which is a few milliseconds.
 constexpr Duration kBeginAgainEvery = 10s;
 
-void put(const IpAddress& address, uint8_t (&place)[16]) {
-  if (address.is_v4()) {
-    std::memset(place, 0, 10);
-    place[10] = place[11] = 0xff;
-    const be32 four = be32(address.v4.value);
-    std::memcpy(place + 12, &four, sizeof four);
-  } else {
-    std::ranges::copy(address.v6.bytes, place);
-  }
-}
 void put(const MacAddress& address, uint8_t (&place)[6]) {
   std::ranges::copy(address.bytes, place);
 }
@@ -42,6 +32,17 @@ void write(Record& record, Write write) {
 
 }  // namespace
 
+void put_fast_address(const IpAddress& address, uint8_t (&place)[16]) {
+  if (address.is_v4()) {
+    std::memset(place, 0, 10);
+    place[10] = place[11] = 0xff;
+    const be32 four = be32(address.v4.value);
+    std::memcpy(place + 12, &four, sizeof four);
+  } else {
+    std::ranges::copy(address.v6.bytes, place);
+  }
+}
+
 FastPath::FastPath(const FastMemory& memory) : memory_(memory), flows_(memory.flows) {}
 
 void FastPath::set_server(uint16_t server, const ServerRecord& wanted) {
@@ -57,7 +58,7 @@ void FastPath::set_server(uint16_t server, const ServerRecord& wanted) {
     put(wanted.port, record.port);
     put(wanted.way.source, record.source_mac);
     put(wanted.way.destination, record.destination_mac);
-    put(wanted.address, record.address);
+    put_fast_address(wanted.address, record.address);
   });
 }
 
@@ -73,7 +74,7 @@ void FastPath::set_front(uint16_t front, uint8_t protocol, const IpAddress& addr
     record.usable = 1;
     record.protocol = protocol;
     put(port, record.port);
-    put(address, record.address);
+    put_fast_address(address, record.address);
   });
 }
 

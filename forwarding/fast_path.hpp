@@ -22,6 +22,9 @@
 
 namespace tandem::forwarding {
 
+// An address as the shared records have it.
+void put_fast_address(const IpAddress& address, uint8_t (&place)[16]);
+
 struct FastMemory {
   std::span<tandem_fast_bucket> flows;         // as many as the flow table has
   std::span<tandem_fast_sequences> sequences;  // as many

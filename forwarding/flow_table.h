@@ -87,7 +87,10 @@ struct tandem_client6 {
   uint64_t words[2];
 };
 
-/* The next sequence number of each side; 0: not known. */
+/* The next sequence number of each side; 0: not known. It is remembered anew when it has gone on by the step, and not when by more
+ * than the leap (tcp_window.hpp). */
+#define TANDEM_SEQUENCE_STEP (32 * 1024)
+#define TANDEM_SEQUENCE_LEAP (64 * 1024 * 1024)
 struct tandem_sequences {
   uint32_t client;
   uint32_t server;

@@ -13,6 +13,8 @@
 
 #include <cstdint>
 
+#include "forwarding/flow_table.h"
+
 namespace tandem::forwarding {
 
 // The next sequence number of each side as last remembered; 0: nothing is known (a number that happens to be 0 is kept as 1).
@@ -31,9 +33,9 @@ struct TcpSegment {
 };
 
 namespace tcp_window {
-inline constexpr uint32_t kStep = 32 * 1024;
-inline constexpr uint32_t kTolerance = 128 * 1024;   // before and after what is remembered
-inline constexpr uint32_t kLeap = 64 * 1024 * 1024;  // what is further ahead is nobody's next segment
+inline constexpr uint32_t kStep = TANDEM_SEQUENCE_STEP;  // the fast path's too
+inline constexpr uint32_t kTolerance = 128 * 1024;       // before and after what is remembered
+inline constexpr uint32_t kLeap = TANDEM_SEQUENCE_LEAP;  // what is further ahead is nobody's next segment
 }  // namespace tcp_window
 
 // Whether the segment may move its flow's state. Always true without RST and FIN, and while nothing is known.

@@ -9,7 +9,8 @@
 static always_inline void go_on(uint32_t* remembered, uint32_t next) {
   const uint32_t before = read_once(*remembered);
   const __s32 distance = (__s32)(next - before);
-  if (before == 0 || (distance >= 32 * 1024 && distance <= 64 * 1024 * 1024)) *remembered = next == 0 ? 1 : next;
+  if (before == 0 || (distance >= TANDEM_SEQUENCE_STEP && distance <= TANDEM_SEQUENCE_LEAP))
+    *remembered = next == 0 ? 1 : next;
 }
 
 static always_inline void remember(const struct frame* frame, struct found* found, int is_answer) {
@@ -33,7 +34,9 @@ static always_inline void remember(const struct frame* frame, struct found* foun
 
 static always_inline void count(const struct __sk_buff* skb, const struct frame* frame, uint32_t server,
                                 int is_answer) {
-  uint32_t place = bpf_get_smp_processor_id() * TANDEM_FAST_SERVERS + server;
+  // No server has the number 0: its place counts frames.
+  uint32_t own = bpf_get_smp_processor_id() * TANDEM_FAST_SERVERS;
+  uint32_t place = own + server;
   struct tandem_fast_count* const counted = bpf_map_lookup_elem(&fast_counts, &place);
   if (counted == NULL) return;
   uint64_t packets = 1, bytes = frame->ip_length;
@@ -43,8 +46,6 @@ static always_inline void count(const struct __sk_buff* skb, const struct frame*
     if (packets == 0) packets = 1;
     bytes += (packets - 1) * frame->headers;
   }
-  // No server has the number 0: its place counts frames.
-  uint32_t own = bpf_get_smp_processor_id() * TANDEM_FAST_SERVERS;
   struct tandem_fast_count* const frames = bpf_map_lookup_elem(&fast_counts, &own);
   if (frames == NULL) return;
   if (is_answer) {

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "forwarding/fast_path.hpp"
 #include "forwarding/io/fast_hook.hpp"
 #include "forwarding/io/libbpf_words.hpp"
 
@@ -27,19 +28,9 @@ constexpr bool kStandAsInArrays = ((sizeof(Records) % 8 == 0) && ...);
 static_assert(kStandAsInArrays<tandem_fast_bucket, tandem_fast_sequences, tandem_fast_server, tandem_fast_front,
                                tandem_fast_hop, tandem_fast_count, tandem_fast_control>);
 
-void write_address(const IpAddress& address, uint8_t (&bytes)[16]) {
-  if (address.is_v4()) {
-    bytes[10] = bytes[11] = 0xff;
-    const uint32_t wire = htonl(address.v4.value);
-    std::memcpy(bytes + 12, &wire, sizeof wire);
-  } else {
-    std::ranges::copy(address.v6.bytes, bytes);
-  }
-}
-
 tandem_fast_endpoint key_of(const Endpoint& endpoint) {
   tandem_fast_endpoint key{};
-  write_address(endpoint.address, key.address);
+  put_fast_address(endpoint.address, key.address);
   key.port = htons(endpoint.port);
   key.protocol = endpoint.protocol;
   return key;
@@ -193,7 +184,7 @@ Outcome FastPrograms::set_addresses(const TapAddresses& addresses) {
   const auto add = [&wanted](const std::set<IpAddress>& some, uint32_t bit) {
     for (const IpAddress& address : some) {
       uint8_t bytes[16]{};
-      write_address(address, bytes);
+      put_fast_address(address, bytes);
       wanted[std::bit_cast<AddressKey>(bytes)] |= bit;
     }
   };

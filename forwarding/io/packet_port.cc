@@ -245,23 +245,23 @@ void PacketSocket::use(const TapPrograms& programs) {
   if (!take(programs.wanted)) take(programs.any);
 }
 
-}  // namespace
-
-std::expected<void, int> try_program(const std::vector<sock_filter>& program) {
+// Whether a socket takes what `attach_to(fd)` does, that has a program already, as a port's.
+template <class AttachTo>
+std::expected<void, int> try_on_a_socket(AttachTo attach_to) {
   const loop::UniqueFd fd(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
-  // As in a port, which has a program already.
-  if (!fd || !attach(fd.get(), no_frames(), SOL_SOCKET, SO_ATTACH_FILTER) ||
-      !attach(fd.get(), program, SOL_SOCKET, SO_ATTACH_FILTER))
+  if (!fd || !attach(fd.get(), no_frames(), SOL_SOCKET, SO_ATTACH_FILTER) || !attach_to(fd.get()))
     return std::unexpected(errno);
   return {};
 }
 
+}  // namespace
+
+std::expected<void, int> try_program(const std::vector<sock_filter>& program) {
+  return try_on_a_socket([&](int fd) { return attach(fd, program, SOL_SOCKET, SO_ATTACH_FILTER); });
+}
+
 std::expected<void, int> try_fast_tap(int program) {
-  const loop::UniqueFd fd(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
-  if (!fd || !attach(fd.get(), no_frames(), SOL_SOCKET, SO_ATTACH_FILTER) ||
-      !set_option(fd.get(), SOL_SOCKET, SO_ATTACH_BPF, program))
-    return std::unexpected(errno);
-  return {};
+  return try_on_a_socket([&](int fd) { return set_option(fd, SOL_SOCKET, SO_ATTACH_BPF, program); });
 }
 
 std::expected<std::vector<std::unique_ptr<PacketPort>>, int> open_packet_sockets(uint32_t ifindex, size_t count,
