@@ -8,7 +8,8 @@
 // they change. Flows that others write (the peer link, XDP, an earlier process) are found by the
 // sweep over the table: it counts afresh while it goes, and what a worker changes meanwhile behind
 // the sweep is counted twice, once in each. At the end of a pass the fresh counts replace the old
-// ones, so whatever went wrong is right again a pass later.
+// ones, so whatever went wrong is right again a pass later. What can go wrong is one flow, which is changed in the very moment
+// in which the sweep looks at it.
 #pragma once
 
 #include <algorithm>
@@ -115,6 +116,8 @@ struct Server {
   std::atomic<int64_t> fresh_active = 0;  // of the sweep under way
   std::atomic<int64_t> fresh_inactive = 0;
   std::atomic<uint64_t> connections = 0;  // ever
+  // Picks of it that are being dealt (dealer.hpp): to the scheduler, connections it has.
+  std::atomic<int64_t> dealt = 0;
   // Of a watched service (witness.hpp); taken by whoever tells them.
   std::atomic<uint64_t> unanswered = 0, refused = 0;
   std::atomic<uint64_t> failed_clients = 0;  // their marks
@@ -168,13 +171,16 @@ class FlowCounts {
   }
   // The sweep: a flow met, everything below `index` done, and the end of a pass for one server.
   void met(Server& server, Load load) { add(server.fresh_active, server.fresh_inactive, Load::kNone, load); }
-  void swept_below(size_t index) { swept_.store(index, std::memory_order_relaxed); }
+  void swept_below(size_t index) { swept_.store(index, std::memory_order_release); }
+  // What workers change meanwhile is in both counts, so only the difference is made good.
   static void replace(Server& server) {
-    server.active.store(server.fresh_active.exchange(0));
-    server.inactive.store(server.fresh_inactive.exchange(0));
+    server.active.fetch_add(server.fresh_active.load() - server.active.load());
+    server.inactive.fetch_add(server.fresh_inactive.load() - server.inactive.load());
     server.judge_after_fewer();
     server.judge_after_more();
   }
+  // Of the next pass. REQUIRES: after swept_below(0).
+  static void begin(Server& server) { server.fresh_active = server.fresh_inactive = 0; }
 
  private:
   static void add(std::atomic<int64_t>& active, std::atomic<int64_t>& inactive, Load from, Load to) {

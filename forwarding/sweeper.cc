@@ -28,11 +28,16 @@ bool Sweeper::step(TimePoint now, size_t slots, size_t most) {
   const size_t end = flows_.sweep(next_, slots, most, [&](const Flow& flow) {
     visit(flow, now_tick);
     ++visited;
+    // At once, not when the step is done: a connection that another worker ends meanwhile would be counted as it was.
+    services_.counts().swept_below(flow.index + 1);
+    services_.client_limits().swept_below(flow.index + 1);
   });
   next_ = end;
-  services_.counts().swept_below(end == 0 ? 0 : end);
+  if (end != 0)
+    services_.counts().swept_below(end);
+  else
+    end_pass();
   services_.client_limits().swept_below(end);
-  if (end == 0) end_pass();
   return visited < most;
 }
 
@@ -47,7 +52,10 @@ void Sweeper::begin_pass() {
 }
 
 void Sweeper::end_pass() {
-  for (const Server* server : services_.all_servers()) FlowCounts::replace(*services_.server(server->slot));
+  const auto servers = services_.all_servers();
+  for (const Server* server : servers) FlowCounts::replace(*services_.server(server->slot));
+  services_.counts().swept_below(0);
+  for (const Server* server : servers) FlowCounts::begin(*services_.server(server->slot));
   services_.numbering().sweep_ended(services_named_, servers_named_);
   services_.client_limits().end_pass();
   flow_count_.store(met_, std::memory_order_relaxed);

@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include "forwarding/tcp_state.hpp"
 #include "forwarding/testing/fast_memory.hpp"
@@ -79,6 +82,57 @@ TEST(Sweep, MiscountsNothingThatHappensWhileItIsUnderWay) {
     ASSERT_EQ(one.active + two.active, active);
     ASSERT_EQ(one.inactive + two.inactive, inactive);
   }
+}
+
+// Another worker ends and begins connections while one step goes over all of the table. Only the flow that is looked at in that very
+// moment may be miscounted, one in two thousand here; it was more than half of the time when a step told what it had met only at its end.
+TEST(Sweep, MiscountsNothingThatAnotherWorkerDoesWhileAStepIsUnderWay) {
+  Director director(1024);
+  director.apply({web()});
+  const auto service = director.services.service_slot("web");
+  Server& server = *director.services.server(director.services.server_slot("web", "web1"));
+  const auto value = [&](FlowState state) {
+    return tandem_flow_value(server.slot, static_cast<uint8_t>(state), 0, tick_of(director.now));
+  };
+  std::vector<Flow> flows;
+  for (uint32_t i = 0; i < 2000; ++i)
+    flows.push_back(
+        director.flows.insert(kTcp, tandem_flow_key(0x0a010000 + i, 1000, service), value(FlowState::kEstablished))
+            .flow);
+  director.sweep();
+  ASSERT_EQ(server.active, 2000);
+
+  std::atomic<uint64_t> passes = 0;
+  std::atomic<bool> done = false;
+  std::thread sweeping([&] {
+    while (!done) {
+      director.sweep();
+      ++passes;
+    }
+  });
+  const auto await_pass = [&passes] {
+    for (const uint64_t before = passes; passes == before;) std::this_thread::yield();
+  };
+  constexpr size_t kRounds = 400;
+  int64_t active = 2000;
+  size_t wrong = 0, spent = 0;
+  for (size_t round = 0; round < kRounds; ++round) {
+    Flow& flow = flows[round * 7919 % flows.size()];
+    const bool was_active = static_cast<FlowState>(flow.state()) == FlowState::kEstablished;
+    await_pass();
+    for (size_t wait = round * 7919 % 60000; wait > 0; --wait) spent += passes.load() & 1;  // somewhere in the next one
+    ASSERT_TRUE(director.flows.update(flow, value(was_active ? FlowState::kTimeWait : FlowState::kEstablished)));
+    director.services.counts().change(server, flow.index, was_active ? Load::kActive : Load::kInactive,
+                                      was_active ? Load::kInactive : Load::kActive);
+    active += was_active ? -1 : 1;
+    await_pass();
+    wrong += server.active != active ? 1 : 0;
+    await_pass();  // which puts it right in any case
+  }
+  done = true;
+  sweeping.join();
+  EXPECT_LE(wrong * 20, kRounds) << wrong << " of " << kRounds << ' ' << spent;
+  EXPECT_EQ(server.active, active);
 }
 
 TEST(Sweep, RemovesFlowsOfARemovedServerAndThenFreesItsNumber) {
