@@ -1,10 +1,11 @@
 // A packet generator for the bench: small frames of many flows, sent as fast as asked (or as can be) by AF_PACKET.
 //
 //   load --interface c --to-mac MAC --from ADDRESS --flows N --to ADDRESS:PORT --protocol tcp|udp
-//        [--what open|data|connections|answers] [--rate PACKETS_A_SECOND] [--seconds S]
+//        [--what open|data|connections|answers] [--rate PACKETS_A_SECOND] [--seconds S] [--apart CONNECTIONS]
 //
 // open: SYN and ACK of every flow, once. data: packets of established flows, every flow in turn, in an order that no cache can guess. connections: every flow is
-// new: SYN, ACK, request, FIN, ACK. answers: data from --to to the clients, as a NAT server sends it.
+// new: SYN, ACK, request, FIN, ACK, and between two of them others have their turn (--apart, 512), as a client waits for its answer. answers: data
+// from --to to the clients, as a NAT server sends it.
 // Prints how many frames (and connections) were sent in how many seconds.
 #include <arpa/inet.h>
 #include <linux/if_ether.h>
@@ -16,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdint>
@@ -77,6 +79,7 @@ class Load {
 
     std::vector<Frame> frames;
     const bool opening = what == "open";
+    const uint64_t apart = opening ? 1 : std::max(1UL, std::strtoul(word("apart", "512").c_str(), nullptr, 10));
     const size_t each = opening ? 2 : kConnection.size();
     const uint64_t limit = opening ? (2 * flows + kBatch - 1) / kBatch * kBatch : UINT64_MAX;
     if (what == "data" || what == "answers") {
@@ -99,7 +102,8 @@ class Load {
       }
       for (size_t i = 0; i < kBatch; ++i, ++next) {
         if (frames.empty()) {
-          fresh[i] = make(client(next / each % flows), kConnection[next % each], false);
+          const uint64_t group = next / (each * apart), flow = group * apart + next % apart;
+          fresh[i] = make(client(flow % flows), kConnection[next / apart % each], false);
           parts_[i].iov_base = fresh[i].data();
         } else {
           parts_[i].iov_base = frames[next % flows].data();
