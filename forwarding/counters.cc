@@ -16,6 +16,8 @@ std::string_view name_of(Counter counter) {
       return "to_client";
     case Counter::kNewFlows:
       return "new_flows";
+    case Counter::kFastNewFlows:
+      return "fast_new_flows";
     case Counter::kRescheduled:
       return "rescheduled";
     case Counter::kExpired:

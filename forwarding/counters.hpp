@@ -27,8 +27,9 @@ enum class Counter : uint8_t {
   kToServer,
   kToClient,
   kNewFlows,
-  kRescheduled,  // a flow moved to another server in place
-  kExpired,      // timed out
+  kFastNewFlows,  // of them: placed by the fast path
+  kRescheduled,   // a flow moved to another server in place
+  kExpired,       // timed out
   kExpiredTemplates,
   kEndedByDown,    // flows marked to be reset, because their server went down
   kOrphaned,       // removed because its service or server is gone

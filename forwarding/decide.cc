@@ -16,9 +16,13 @@ namespace {
 // Of flows for the fast path at once: a worker's batches are far smaller.
 constexpr size_t kMostOffers = 4096;
 
+bool opens_tcp(uint8_t flags) {
+  return (flags & (kSyn | kAck | kRst | kFin)) == kSyn;
+}
+
 // A packet that may open a connection.
 bool opens(const Packet& packet) {
-  if (packet.protocol == kTcp) return (packet.tcp_flags & (kSyn | kAck | kRst | kFin)) == kSyn;
+  if (packet.protocol == kTcp) return opens_tcp(packet.tcp_flags);
   if (packet.protocol == kSctp) return packet.sctp_chunk == sctp::kInit;
   return true;
 }
@@ -30,7 +34,9 @@ bool ends(const Packet& packet) {
          packet.sctp_chunk == sctp::kCookieAck || packet.sctp_chunk == sctp::kError;
 }
 
-FlowState next_state(FlowState state, TcpDirection direction, const Packet& packet) {
+// Of a Packet, or of what is seen in one.
+template <class Some>
+FlowState next_state(FlowState state, TcpDirection direction, const Some& packet) {
   if (packet.protocol == kTcp) return next_tcp_state(state, direction, packet.tcp_flags);
   if (packet.protocol == kSctp) return next_sctp_state(state, direction, packet.sctp_chunk);
   return state;
@@ -197,7 +203,9 @@ Decision Decider::unknown(const Packet& packet, const Facet& facet, Flow* former
   const bool accepts = service.setting.out_of_state == OutOfState::kAccept && packet.protocol == kTcp && !ends(packet);
   if (!opens(packet) && !(accepts && service.setting.active)) {
     if (service.setting.out_of_state == OutOfState::kDrop) return drop(Counter::kDropOutOfState, facet.slot);
-    const bool told = service.setting.active && now - service.active_since >= kGrace;
+    // Nor what the fast path may have placed, which is heard of in a moment.
+    const bool told = service.setting.active && now - service.active_since >= kGrace &&
+                      !flows_.may_be_put(packet.protocol, packet.source, packet.source_port, facet.slot);
     if (!told || ends(packet)) return drop(Counter::kDropOutOfState, facet.slot);
     return {Step::kReset, Counter::kDropOutOfState, 0, facet.slot};
   }
@@ -299,9 +307,7 @@ Decision Decider::place(const Packet& packet, const Facet& facet, Flow* former, 
     counters_.add(Counter::kNewFlows);
     placed = inserted.flow;
   }
-  if (packet.protocol == kTcp) flows_.set_sequences(placed, remember({}, segment_of(packet, true)));
-  server->connections.fetch_add(1, std::memory_order_relaxed);
-  weigh(*server, placed, packet.source, Load::kNone, load_of(state));
+  begin(placed, *server, packet.source, seen_in(packet, true));
   if (server->method != TANDEM_FULLNAT) {
     services_.sources().drop(placed);
   } else if (!services_.sources().allocate(placed, service.pool_for(packet.source),
@@ -310,7 +316,30 @@ Decision Decider::place(const Packet& packet, const Facet& facet, Flow* former, 
     return drop(Counter::kDropNoSource, facet.slot);
   }
   flows_.mark_dirty(placed.index);
+  if (packet.protocol == kTcp) offer(placed, *server);
   return with_end({step_to(*server), Counter::kToServer, server->slot, facet.slot}, *server, packet, source_of(placed));
+}
+
+void Decider::begin(const Flow& flow, Server& server, const IpAddress& client, const Seen& seen) {
+  if (seen.protocol == kTcp) flows_.set_sequences(flow, remember({}, seen.segment));
+  server.connections.fetch_add(1, std::memory_order_relaxed);
+  weigh(server, flow, client, Load::kNone, load_of(static_cast<FlowState>(flow.state())));
+}
+
+void Decider::offer(const Flow& flow, const Server& server) {
+  // All that it could get it has.
+  if (flows_.fast() && flows_.fast().has(flow.index, flow.key) &&
+      (server.method == TANDEM_DR || flows_.fast().hop(flow.index) != 0))
+    return;
+  if (flows_.fast() && offers_.size() < kMostOffers && may_go_fast(flow, server)) offers_.push_back(flow);
+}
+
+Decider::Seen Decider::seen_in(const Packet& packet, bool from_client) {
+  return {.protocol = packet.protocol,
+          .tcp_flags = packet.tcp_flags,
+          .sctp_chunk = packet.sctp_chunk,
+          .from_client = from_client,
+          .segment = packet.protocol == kTcp ? segment_of(packet, from_client) : TcpSegment{}};
 }
 
 bool Decider::is_watched(const Flow& flow) const {
@@ -319,8 +348,6 @@ bool Decider::is_watched(const Flow& flow) const {
 }
 
 bool Decider::may_go_fast(const Flow& flow, const Server& server) const {
-  const auto state = static_cast<FlowState>(flow.state());
-  if (state != FlowState::kEstablished && state != FlowState::kUdpFlow) return false;
   if ((flow.flags() & ~TANDEM_FLOW_SETTLED) != 0) return false;
   // A witness wants to see the first answer.
   if (is_watched(flow) && (flow.flags() & TANDEM_FLOW_SETTLED) == 0) return false;
@@ -328,21 +355,21 @@ bool Decider::may_go_fast(const Flow& flow, const Server& server) const {
 }
 
 // Remembers where the sides are; false for an end that nobody at either of them can have sent.
-bool Decider::is_believed(const Flow& flow, const Packet& packet, bool from_client) {
-  const TcpSegment segment = segment_of(packet, from_client);
+bool Decider::is_believed(const Flow& flow, const Seen& packet) {
   SeenSequences seen = flows_.sequences_of(flow);
   const SeenSequences before = seen;
   // The client begins anew before anything was answered.
-  if (from_client && opens(packet) && static_cast<FlowState>(flow.state()) == FlowState::kSynRecv) seen = {};
-  if (!may_end(seen, segment)) return false;
-  seen = remember(seen, segment);
+  if (packet.from_client && opens_tcp(packet.tcp_flags) && static_cast<FlowState>(flow.state()) == FlowState::kSynRecv)
+    seen = {};
+  if (!may_end(seen, packet.segment)) return false;
+  seen = remember(seen, packet.segment);
   if (seen != before) flows_.set_sequences(flow, seen);
   return true;
 }
 
-void Decider::follow(Flow flow, Server& server, const Packet& packet, bool from_client, TimePoint now) {
+void Decider::follow(Flow flow, Server& server, const Seen& seen, TimePoint now) {
   const uint32_t now_tick = tick_of(now);
-  if (packet.protocol == kTcp && !is_believed(flow, packet, from_client)) {
+  if (seen.protocol == kTcp && !is_believed(flow, seen)) {
     counters_.add(Counter::kEndsNotBelieved);
     return;
   }
@@ -350,8 +377,8 @@ void Decider::follow(Flow flow, Server& server, const Packet& packet, bool from_
   for (int attempt = 0; attempt < 4; ++attempt) {
     const auto state = static_cast<FlowState>(flow.state());
     FlowState next = state;
-    if (has_ports(packet.protocol))
-      next = next_state(state, from_client ? client_direction(server) : TcpDirection::kOutput, packet);
+    if (has_ports(seen.protocol))
+      next = next_state(state, seen.from_client ? client_direction(server) : TcpDirection::kOutput, seen);
     // A flow a peer told becomes this box's own with the first packet seen here, and the peers are to know.
     const bool learnt = (flow.flags() & TANDEM_FLOW_LEARNT) != 0;
     if (next == state && !learnt && age_of(flow.last_seen(), now_tick) < kRefreshTicks) return;
@@ -361,16 +388,12 @@ void Decider::follow(Flow flow, Server& server, const Packet& packet, bool from_
     if (learnt && next == FlowState::kEstablished && is_watched(flow)) flags |= TANDEM_FLOW_SETTLED;
     const uint64_t value = tandem_flow_value(flow.server(), static_cast<uint8_t>(next), flags, now_tick);
     if (flows_.update(flow, value)) {
-      // What a fullnat server answers to is ours.
-      const bool full = !from_client && server.method == TANDEM_FULLNAT;
-      const IpAddress client = full          ? flows_.client_of(flow).value_or(IpAddress{})
-                               : from_client ? packet.source
-                                             : packet.destination;
-      weigh(server, flow, client, load_of(state), load_of(next));
+      const Load load = load_of(state), then = load_of(next);
+      if (load != then) weigh(server, flow, flows_.client_of(flow).value_or(IpAddress{}), load, then);
       if (learnt || next != state ||
           begins_a_quarter(before, now_tick, flows_.timeout_of(flow.service(), static_cast<uint8_t>(next))))
         flows_.mark_dirty(flow.index);
-      if (flows_.fast() && offers_.size() < kMostOffers && may_go_fast(flow, server)) offers_.push_back(flow);
+      offer(flow, server);
       return;
     }
     const auto now_there = flows_.at(flow.index);

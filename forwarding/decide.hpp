@@ -71,6 +71,8 @@ class Decider {
   // Flows whose packets may take the fast path from now on, as they were when that was found; the caller empties it, once the packets
   // that came before are on their way.
   std::vector<Flow>& offers() { return offers_; }
+  // What the fast path's programs have sent on and tell of: a packet of a flow, or of one that they have placed.
+  void told(const tandem_fast_event& event, TimePoint now);
   // The number of the server whose answer this is, as it leaves for the client.
   std::optional<uint16_t> server_that_sent(const Packet& answer) const;
 
@@ -106,7 +108,20 @@ class Decider {
   };
   // The flow it is an answer of. `ours` says whether a NAT server of that address and port is in force at all.
   std::optional<Flow> find_answered(const Answer& answer, bool& ours) const;
-  bool is_believed(const Flow& flow, const Packet& packet, bool from_client);
+  // What of a packet moves its flow.
+  struct Seen {
+    uint8_t protocol = 0;
+    uint8_t tcp_flags = 0;
+    uint8_t sctp_chunk = 0;
+    bool from_client = true;
+    TcpSegment segment;  // of TCP
+  };
+  static Seen seen_in(const Packet& packet, bool from_client);
+  static Seen seen_in(const tandem_fast_event& event);
+  bool is_believed(const Flow& flow, const Seen& seen);
+  void take_up(const tandem_fast_event& event, TimePoint now);
+  // A new connection has its place. `seen`: the packet that began it.
+  void begin(const Flow& flow, Server& server, const IpAddress& client, const Seen& seen);
   // Of fullnat: the answer's client is the source with this number.
   std::optional<Flow> find_sourced(const Answer& answer, uint16_t number) const;
   // The other end of a fullnat flow, as its server sees it and as it is.
@@ -115,7 +130,11 @@ class Decider {
   // The decision with that end, where the server's method is fullnat.
   Decision with_end(Decision decision, const Server& server, const Packet& packet,
                     const std::optional<EndPoint>& end) const;
-  void follow(Flow flow, Server& server, const Packet& packet, bool from_client, TimePoint now);
+  void follow(Flow flow, Server& server, const Packet& packet, bool from_client, TimePoint now) {
+    follow(flow, server, seen_in(packet, from_client), now);
+  }
+  void follow(Flow flow, Server& server, const Seen& seen, TimePoint now);
+  void offer(const Flow& flow, const Server& server);
   // What the fast path's programs would do for the flow is all that is to be done.
   bool is_watched(const Flow& flow) const;
   bool may_go_fast(const Flow& flow, const Server& server) const;

@@ -48,6 +48,11 @@ class Engine {
   // server is told. As handle(), with what was to be sent in `frame`.
   void too_long(const FrameIn& frame, uint16_t mtu, TimePoint now, Outputs& outputs);
 
+  // What the fast path's programs have sent on and tell of.
+  void told(const tandem_fast_event& event, TimePoint now) { decider_.told(event, now); }
+  // As expect(), of told().
+  void expect(const tandem_fast_event& event) const { flows_.prefetch(event.index); }
+
   // Says that handle() will be called with this frame a little later. Changes nothing; with a table that is larger than the
   // processor's caches the packets of a batch wait for memory together then, not one after another.
   void expect(const FrameIn& frame) const;

@@ -6,6 +6,9 @@
 //
 // One at a time writes in a copy's place, which has a key meanwhile that is no flow's; who finds it so writes another time. Taking
 // away waits for nobody: the one who writes is left word, and ends it.
+//
+// Tags say which places of the table are taken (fast_path.h). While there is a fast path, the flow table takes a place by its tag and
+// then by its key, and gives it back in the other order; what the programs have taken, and nobody has taken up, has a tag alone.
 #pragma once
 
 #include <cstddef>
@@ -19,11 +22,47 @@ namespace tandem::forwarding {
 class FastFlows {
  public:
   FastFlows() = default;
-  explicit FastFlows(std::span<tandem_fast_bucket> buckets) : buckets_(buckets) {}
+  // A word of tags for two buckets.
+  FastFlows(std::span<tandem_fast_bucket> buckets, std::span<tandem_fast_tags> tags) : buckets_(buckets), tags_(tags) {}
   explicit operator bool() const { return !buckets_.empty(); }
   size_t slots() const { return buckets_.size() * TANDEM_BUCKET_FLOWS; }
 
   // REQUIRES of all: index < slots().
+
+  // False when somebody has the place. REQUIRES: tag is 1-255.
+  bool take(size_t index, uint64_t tag) {
+    uint64_t there = __atomic_load_n(&tags(index), __ATOMIC_RELAXED);
+    while ((there & mask(index)) == 0)
+      if (__atomic_compare_exchange_n(&tags(index), &there, there | tag << shift(index), false, __ATOMIC_SEQ_CST,
+                                      __ATOMIC_RELAXED))
+        return true;
+    return false;
+  }
+  // Another flow has the place from now on; tag 0: nobody.
+  void hand_over(size_t index, uint64_t tag) {
+    uint64_t there = __atomic_load_n(&tags(index), __ATOMIC_RELAXED);
+    while (!__atomic_compare_exchange_n(&tags(index), &there, (there & ~mask(index)) | tag << shift(index), false,
+                                        __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
+    }
+  }
+  // Nobody has the place any more, unless it was handed over since.
+  void give_back(size_t index, uint64_t tag) {
+    uint64_t there = __atomic_load_n(&tags(index), __ATOMIC_RELAXED);
+    while ((there & mask(index)) == tag << shift(index))
+      if (__atomic_compare_exchange_n(&tags(index), &there, there & ~mask(index), false, __ATOMIC_SEQ_CST,
+                                      __ATOMIC_RELAXED))
+        return;
+  }
+  // REQUIRES: nobody takes a place meanwhile.
+  void forget_tags() {
+    for (tandem_fast_tags& each : tags_)
+      if (each != 0) each = 0;
+  }
+  uint64_t tag(size_t index) const {
+    return (__atomic_load_n(&tags(index), __ATOMIC_ACQUIRE) & mask(index)) >> shift(index);
+  }
+
+  void prefetch(size_t index) const { __builtin_prefetch(&at(index)); }
   bool has(size_t index, uint64_t key) const { return __atomic_load_n(&at(index).key, __ATOMIC_ACQUIRE) == key; }
   void withdraw(size_t index) {
     uint64_t* const key = &at(index).key;
@@ -32,15 +71,28 @@ class FastFlows {
       if (replace(key, there, there == kWriting ? kTaken : 0)) return;
   }
   // False when somebody else writes there just now, or took it away meanwhile.
-  bool put(size_t index, uint64_t key, uint16_t server, uint16_t check) {
+  // `tell`: of each of its packets.
+  bool put(size_t index, uint64_t key, uint16_t server, bool tell, uint16_t check) {
     tandem_fast_flow& flow = at(index);
     if (!begin(flow, __atomic_load_n(&flow.key, __ATOMIC_RELAXED))) return false;
-    __atomic_store_n(&flow.server, server, __ATOMIC_RELAXED);
+    __atomic_store_n(&flow.server, with_tell(server, tell), __ATOMIC_RELAXED);
     __atomic_store_n(&flow.check, check, __ATOMIC_RELAXED);
     __atomic_store_n(&flow.hop, uint16_t{0}, __ATOMIC_RELAXED);
     __atomic_store_n(&flow.client_sent, uint8_t{0}, __ATOMIC_RELAXED);
     __atomic_store_n(&flow.server_sent, uint8_t{0}, __ATOMIC_RELAXED);
     return finish(flow, key);
+  }
+  // Whether each of the flow's packets is to be told, by tell(), which is asked while nobody else writes there. A copy that cannot be
+  // written is taken away.
+  template <class Tell>
+  void set_tell(size_t index, uint64_t key, Tell tell) {
+    tandem_fast_flow& flow = at(index);
+    const uint64_t there = __atomic_load_n(&flow.key, __ATOMIC_SEQ_CST);
+    if (there != key && there != kWriting) return;
+    if (there == kWriting || !begin(flow, key)) return withdraw(index);
+    const auto server = static_cast<uint16_t>(__atomic_load_n(&flow.server, __ATOMIC_RELAXED) & ~TANDEM_FAST_TELL);
+    __atomic_store_n(&flow.server, with_tell(server, tell()), __ATOMIC_RELAXED);
+    finish(flow, key);
   }
   // The number of the way to its client; 0: none yet.
   uint16_t hop(size_t index) const { return __atomic_load_n(&at(index).hop, __ATOMIC_RELAXED); }
@@ -78,6 +130,9 @@ class FastFlows {
   static bool replace(uint64_t* key, uint64_t& there, uint64_t by) {
     return __atomic_compare_exchange_n(key, &there, by, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
   }
+  static uint16_t with_tell(uint16_t server, bool tell) {
+    return static_cast<uint16_t>(tell ? server | TANDEM_FAST_TELL : server);
+  }
   static bool begin(tandem_fast_flow& flow, uint64_t there) {
     if (there == kWriting || there == kTaken || !replace(&flow.key, there, kWriting)) return false;
     __atomic_thread_fence(__ATOMIC_RELEASE);
@@ -92,7 +147,12 @@ class FastFlows {
   tandem_fast_flow& at(size_t index) const {
     return buckets_[index / TANDEM_BUCKET_FLOWS].flows[index % TANDEM_BUCKET_FLOWS];
   }
+  static unsigned shift(size_t index) { return index % sizeof(tandem_fast_tags) * 8; }
+  static uint64_t mask(size_t index) { return uint64_t{0xff} << shift(index); }
+  tandem_fast_tags& tags(size_t index) const { return tags_[index / sizeof(tandem_fast_tags)]; }
+
   std::span<tandem_fast_bucket> buckets_;
+  std::span<tandem_fast_tags> tags_;
 };
 
 }  // namespace tandem::forwarding

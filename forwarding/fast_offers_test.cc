@@ -27,6 +27,7 @@ struct FastTest : ::testing::Test {
     director.handle(from_client(port).ack());
   }
   bool is_fast(uint16_t port = 40000) { return director.is_fast(kTcp, kClient, port, "web"); }
+  bool is_told(uint16_t port = 40000) { return director.is_told(kTcp, kClient, port, "web"); }
   Flow flow(uint16_t port = 40000) { return director.flow_of(kTcp, kClient, port, "web").value(); }
   FlowState state(uint16_t port = 40000) { return static_cast<FlowState>(flow(port).state()); }
   void set_flags(uint8_t flags) {
@@ -37,24 +38,26 @@ struct FastTest : ::testing::Test {
   FastDirector director;
 };
 
-TEST_F(FastTest, ANatConnectionAfterItsHandshake) {
+TEST_F(FastTest, ANatConnectionIsToldUntilItsHandshakeIsDone) {
   apply({web()});
   director.handle(from_client().syn());
   EXPECT_EQ(state(), FlowState::kSynRecv);
-  EXPECT_FALSE(is_fast());
+  EXPECT_TRUE(is_fast() && is_told());
   director.handle(answer().syn().ack());
-  EXPECT_FALSE(is_fast());
+  EXPECT_TRUE(is_fast() && is_told());
   director.handle(from_client().ack());
   EXPECT_TRUE(is_fast());
+  EXPECT_FALSE(is_told());
   EXPECT_EQ(director.vectors.flow(flow().index).server, director.server("web", "web2").slot);
 }
 
 TEST_F(FastTest, ADirectConnectionWhoseAnswersNobodySees) {
   apply({web(TANDEM_DR)});
   director.handle(from_client().syn());
-  EXPECT_FALSE(is_fast());
+  EXPECT_TRUE(is_fast() && is_told());
   director.handle(from_client().ack());
   EXPECT_TRUE(is_fast());
+  EXPECT_FALSE(is_told());
 }
 
 TEST_F(FastTest, AnIpv6Connection) {
@@ -72,15 +75,13 @@ TEST_F(FastTest, AnIpv6Connection) {
 
 TEST_F(FastTest, OnlyWhenWhatCameBeforeIsSent) {
   apply({web()});
-  director.handle(from_client().syn());
-  director.handle(answer().syn().ack());
-  director.send(from_client().ack());
+  director.send(from_client().syn());
   EXPECT_FALSE(is_fast());
   director.offer_flows();
   EXPECT_TRUE(is_fast());
 }
 
-TEST_F(FastTest, NotWhatEndedInTheSameBatch) {
+TEST_F(FastTest, WhatBeginsAndEndsInOneBatchIsTold) {
   apply({web()});
   director.handle(from_client().syn());
   director.handle(answer().syn().ack());
@@ -88,28 +89,28 @@ TEST_F(FastTest, NotWhatEndedInTheSameBatch) {
   director.send(from_client().fin().ack());
   director.offer_flows();
   EXPECT_NE(state(), FlowState::kEstablished);
-  EXPECT_FALSE(director.fast.flows().has(flow().index, flow().key));
+  EXPECT_TRUE(is_fast() && is_told());
 }
 
-TEST_F(FastTest, AFinEndsIt) {
+TEST_F(FastTest, AFinHasAllThatFollowsTold) {
   for (const bool by_client : {true, false}) {
     const uint16_t port = by_client ? 40000 : 40002;
     if (by_client) apply({web()});
     establish(port, by_client ? "10.0.0.2" : "10.0.0.1");
-    ASSERT_TRUE(is_fast(port));
+    ASSERT_TRUE(is_fast(port) && !is_told(port));
     director.handle(by_client ? from_client(port).fin().ack() : answer("10.0.0.1", port).fin().ack());
-    EXPECT_FALSE(is_fast(port));
+    EXPECT_TRUE(is_fast(port) && is_told(port));
     director.pass(2s);
     director.handle(from_client(port).ack());
-    EXPECT_FALSE(is_fast(port)) << "nor does it come back: " << name_of(state(port));
+    EXPECT_TRUE(is_fast(port) && is_told(port)) << name_of(state(port));
   }
 }
 
-TEST_F(FastTest, AResetEndsIt) {
+TEST_F(FastTest, AResetHasAllThatFollowsTold) {
   apply({web()});
   establish();
   director.handle(answer().rst());
-  EXPECT_FALSE(is_fast());
+  EXPECT_TRUE(is_fast() && is_told());
 }
 
 TEST_F(FastTest, AFinThatIsNotBelievedEndsNothing) {
@@ -119,6 +120,7 @@ TEST_F(FastTest, AFinThatIsNotBelievedEndsNothing) {
   director.handle(from_client().seq(1001).ack(5001));
   director.handle(from_client().seq(900'000'000).fin().ack(5001));
   EXPECT_TRUE(is_fast());
+  EXPECT_FALSE(is_told());
 }
 
 // The programs write how far the sides are, and the engine goes by it.
@@ -129,7 +131,7 @@ TEST_F(FastTest, AFinFarOnIsBelievedWhenTheFastPathSawTheWayThere) {
   director.handle(from_client().seq(1001).ack(5001));
   director.vectors.sequences_of(flow().index) = {900'000'000, 5001};
   director.handle(from_client().seq(900'000'000).fin().ack(5001));
-  EXPECT_FALSE(is_fast());
+  EXPECT_TRUE(is_told());
 }
 
 TEST_F(FastTest, AUdpFlowFromItsSecondSecondOn) {
@@ -232,7 +234,9 @@ TEST_F(FastTest, AFlowOfAServerThatWentDownGoesToTheNextOne) {
   director.handle(from_client().ack());
   EXPECT_EQ(flow().server(), director.server("web", "web1").slot);
   director.services.set_standing("web", "web2", {.weight = 1, .up = true, .in_rotation = true});
-  EXPECT_FALSE(is_fast()) << "the former server's copy is gone";
+  EXPECT_TRUE(is_fast());
+  EXPECT_EQ(director.vectors.flow(flow().index).server & ~TANDEM_FAST_TELL, flow().server())
+      << "the former server's copy is gone";
 }
 
 TEST_F(FastTest, NothingOfAServerThatIsGone) {
@@ -309,7 +313,8 @@ TEST_F(FastTest, TheClientsNextConnectionFromOnePortIsAnother) {
   director.handle(from_client().rst());
   director.handle(from_client().syn());
   EXPECT_EQ(state(), FlowState::kSynRecv);
-  EXPECT_FALSE(is_fast());
+  EXPECT_TRUE(is_fast() && is_told());
+  EXPECT_EQ(director.vectors.flow(flow().index).server, flow().server() | TANDEM_FAST_TELL);
 }
 
 TEST_F(FastTest, AFrontWithOnePortIsToldAndARangeIsNot) {

@@ -43,7 +43,20 @@ void put_fast_address(const IpAddress& address, uint8_t (&place)[16]) {
   }
 }
 
-FastPath::FastPath(const FastMemory& memory) : memory_(memory), flows_(memory.flows) {}
+IpAddress fast_address(const uint8_t (&bytes)[16]) {
+  uint8_t prefix[16];
+  put_fast_address(Ipv4Address{}, prefix);
+  if (std::memcmp(bytes, prefix, 12) == 0) {
+    be32 four;
+    std::memcpy(&four, bytes + 12, sizeof four);
+    return Ipv4Address{four};
+  }
+  Ipv6Address six;
+  std::ranges::copy(bytes, six.bytes.begin());
+  return six;
+}
+
+FastPath::FastPath(const FastMemory& memory) : memory_(memory), flows_(memory.flows, memory.tags) {}
 
 void FastPath::set_server(uint16_t server, const ServerRecord& wanted) {
   if (server >= memory_.servers.size()) return;
@@ -67,20 +80,22 @@ void FastPath::forget_server(uint16_t server) {
   write(memory_.servers[server], [&] { memory_.servers[server].usable = 0; });
 }
 
-void FastPath::set_front(uint16_t front, uint8_t protocol, const IpAddress& address, uint16_t port) {
+void FastPath::set_front(uint16_t front, const FrontRecord& wanted) {
   if (front >= memory_.fronts.size()) return;
   tandem_fast_front& record = memory_.fronts[front];
   write(record, [&] {
     record.usable = 1;
-    record.protocol = protocol;
-    put(port, record.port);
-    put_fast_address(address, record.address);
+    record.protocol = wanted.protocol;
+    put(wanted.port, record.port);
+    put_fast_address(wanted.address, record.address);
+    record.deck = wanted.service < memory_.decks.size() ? wanted.service : uint16_t{0};
+    record.clamps = static_cast<uint8_t>(wanted.clamps);
   });
 }
 
 void FastPath::forget_front(uint16_t front) {
   if (front >= memory_.fronts.size() || memory_.fronts[front].usable == 0) return;
-  write(memory_.fronts[front], [&] { memory_.fronts[front].usable = 0; });
+  write(memory_.fronts[front], [&] { memory_.fronts[front].usable = 0, memory_.fronts[front].deck = 0; });
 }
 
 // ---- ways to clients
@@ -135,6 +150,48 @@ bool FastPath::forget_hops(TimePoint now) {
     __atomic_store_n(&memory_.hops[number].usable, uint8_t{0}, __ATOMIC_SEQ_CST);
   numbers_.clear();
   return true;
+}
+
+// ---- picks
+
+namespace {
+
+// Of the word `taken`.
+uint32_t round_of(uint64_t taken) {
+  return static_cast<uint32_t>(taken >> 32);
+}
+
+}  // namespace
+
+FastPath::Dealt FastPath::said_by(const tandem_fast_deck& deck, uint64_t taken) {
+  const uint32_t picks = __atomic_load_n(&deck.dealt[round_of(taken) % 2], __ATOMIC_RELAXED);
+  return {.picks = picks, .taken = std::min(static_cast<uint32_t>(taken), picks)};
+}
+
+FastPath::Dealt FastPath::dealt(uint16_t service) const {
+  if (service >= memory_.decks.size()) return {};
+  const tandem_fast_deck& deck = memory_.decks[service];
+  return said_by(deck, __atomic_load_n(&deck.taken, __ATOMIC_ACQUIRE));
+}
+
+// Another round, of which nothing is dealt: whoever took a pick of the one before may still be reading it, so it stays as it is.
+FastPath::Dealt FastPath::take_back(uint16_t service) {
+  if (service >= memory_.decks.size()) return {};
+  tandem_fast_deck& deck = memory_.decks[service];
+  const uint32_t next = round_of(__atomic_load_n(&deck.taken, __ATOMIC_RELAXED)) + 1;
+  __atomic_store_n(&deck.dealt[next % 2], 0U, __ATOMIC_SEQ_CST);
+  return said_by(deck, __atomic_exchange_n(&deck.taken, uint64_t{next} << 32, __ATOMIC_SEQ_CST));
+}
+
+void FastPath::deal(uint16_t service, std::span<const uint16_t> servers) {
+  if (service >= memory_.decks.size() || servers.size() > TANDEM_FAST_PICKS) return;
+  tandem_fast_deck& deck = memory_.decks[service];
+  const uint32_t next = round_of(__atomic_load_n(&deck.taken, __ATOMIC_RELAXED)) + 1;
+  const size_t first = (size_t{service} * 2 + next % 2) * TANDEM_FAST_PICKS;
+  for (size_t i = 0; i < servers.size(); ++i)
+    __atomic_store_n(&memory_.picks[(first + i) / 4].servers[i % 4], servers[i], __ATOMIC_RELAXED);
+  __atomic_store_n(&deck.dealt[next % 2], static_cast<uint32_t>(servers.size()), __ATOMIC_SEQ_CST);
+  __atomic_store_n(&deck.taken, uint64_t{next} << 32, __ATOMIC_SEQ_CST);
 }
 
 // ---- counts

@@ -7,10 +7,16 @@
  * ingress hook of the same interface, right behind, and does what the word says. They run on one processor, one after the other,
  * so the word is one record a processor.
  *
- * The engine stays the one that decides. The programs read, and never write, what it made; of the flow table they see a copy:
- * a flow's place has one here while its packets may take the fast path, written by the engine when it handles a packet of the flow, and taken
- * away before anything about the flow changes. What they tell back: that a side has sent (the sweep takes it for the flow's time), sequence
- * numbers (tcp_window.hpp), and counts.
+ * The engine stays the one that decides. Of the flow table the programs see a copy: a flow's place has one here while its packets may take
+ * the fast path, written by the engine when it has handled a packet of the flow, and taken away before the flow gets another server or
+ * ends. What they tell back: that a side has sent (the sweep takes it for the flow's time), sequence numbers (tcp_window.hpp), counts, and
+ * events: of each packet of a TCP flow that is not established, and of each that may change an established one, what the engine has to know to
+ * follow the connection. Such a packet is on its way when the engine hears of it.
+ *
+ * New connections. Where many come in, the engine deals picks of a service's scheduler in advance (dealer.hpp), and the programs take one for
+ * each SYN that is of no flow, put the flow's copy down themselves, and tell the engine, which takes it up into the table. That no flow has
+ * the SYN's client is known by tags: a byte for each place of the table, not 0 where a flow is or is being put, and of its client's
+ * hash. Engine and programs take a place by its tag first. Where anything is in doubt, a tag that is alike or no room, the SYN goes up.
  *
  * Records that are more than a word carry a version, which is odd while they are being written (a seqlock).
  *
@@ -24,10 +30,12 @@
 #define TANDEM_FAST_SERVERS 16384u /* servers with greater numbers are served by the engine alone */
 #define TANDEM_FAST_HOPS 4096u     /* ways to clients; 0 means "not known" */
 
+#define TANDEM_FAST_TELL 0x8000u   /* beside a copy's server: the engine is told of each packet */
+
 /* A flow's copy, in the same place of the same bucket as the flow itself. */
 struct tandem_fast_flow {
   uint64_t key;        /* the flow's; 0: none. Written last, and taken away first */
-  uint16_t server;
+  uint16_t server;     /* and TANDEM_FAST_TELL */
   uint16_t hop;        /* by which its answers leave */
   uint8_t client_sent; /* since the sweep looked last; written by the programs */
   uint8_t server_sent;
@@ -41,6 +49,38 @@ struct tandem_fast_bucket {
 /* The sequence numbers of a bucket's flows: the very ones the engine uses while there is a fast path. */
 struct tandem_fast_sequences {
   struct tandem_sequences flows[TANDEM_BUCKET_FLOWS];
+};
+
+/* The tags of two buckets' places, the first one's in the lowest byte; 0: nobody has the place. Changed by compare-and-swap. */
+typedef uint64_t tandem_fast_tags;
+static inline uint64_t tandem_fast_tag(uint64_t flow_hash, uint16_t service) {
+  const uint64_t tag = ((flow_hash >> 24) ^ service * 0x9dULL) & 0xff;
+  return tag != 0 ? tag : 1;
+}
+
+/* What the engine has to know of a packet that went by. */
+struct tandem_fast_event {
+  uint64_t key;            /* the flow's, and */
+  uint32_t index;          /* its place */
+  uint32_t sequence, acknowledgment;
+  uint32_t payload;        /* bytes */
+  uint16_t server;         /* of a flow that was put there by the programs; 0: it was known */
+  uint8_t flags;           /* TCP's */
+  uint8_t from_client;
+  uint8_t reserved[4];
+  uint8_t client[16];      /* of a new flow: its address */
+};
+
+/* Picks that were dealt to a service, by its number, in two halves: the programs take from one while the other is written. */
+#define TANDEM_FAST_DECKS 1024u /* services with greater numbers are placed by the engine alone */
+#define TANDEM_FAST_PICKS 256u  /* of a half */
+struct tandem_fast_deck {
+  uint64_t taken;    /* round << 32 | picks that were taken in it, or wished for. A round has the half of its lowest bit */
+  uint32_t dealt[2];
+};
+/* Four of them; those of a half are at [(deck * 2 + half) * TANDEM_FAST_PICKS / 4]. */
+struct tandem_fast_picks {
+  uint16_t servers[4];
 };
 
 /* A server, by its number. */
@@ -66,7 +106,9 @@ struct tandem_fast_front {
   uint8_t protocol;
   uint16_t port;
   uint8_t address[16];
-  uint8_t reserved[8];
+  uint16_t deck;  /* its service's; 0: none */
+  uint8_t clamps; /* what a SYN says of segments may be made smaller */
+  uint8_t reserved[5];
 };
 
 /* A way to clients. A number stands for one way and never for another, until all are forgotten together. */

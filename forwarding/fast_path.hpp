@@ -24,14 +24,18 @@ namespace tandem::forwarding {
 
 // An address as the shared records have it.
 void put_fast_address(const IpAddress& address, uint8_t (&place)[16]);
+IpAddress fast_address(const uint8_t (&bytes)[16]);
 
 struct FastMemory {
   std::span<tandem_fast_bucket> flows;         // as many as the flow table has
+  std::span<tandem_fast_tags> tags;            // half as many
   std::span<tandem_fast_sequences> sequences;  // as many
   std::span<tandem_fast_server> servers;       // TANDEM_FAST_SERVERS
   std::span<tandem_fast_front> fronts;         // TANDEM_SERVICE_SLOTS
   std::span<tandem_fast_hop> hops;             // TANDEM_FAST_HOPS
   std::span<const tandem_fast_count> counts;   // TANDEM_FAST_SERVERS for each processor
+  std::span<tandem_fast_deck> decks;           // TANDEM_FAST_DECKS
+  std::span<tandem_fast_picks> picks;          // of them
 };
 
 // By which interface and to whom a packet for a client leaves.
@@ -63,7 +67,14 @@ class FastPath {
   bool is_usable(uint16_t server) const {
     return server < memory_.servers.size() && memory_.servers[server].usable != 0;
   }
-  void set_front(uint16_t front, uint8_t protocol, const IpAddress& address, uint16_t port);
+  struct FrontRecord {
+    uint8_t protocol = 0;
+    IpAddress address;
+    uint16_t port = 0;
+    uint16_t service = 0;  // its number; 0: its new connections are the engine's alone
+    bool clamps = false;   // what SYNs say of segments
+  };
+  void set_front(uint16_t front, const FrontRecord& record);
   void forget_front(uint16_t front);
 
   // Whether the flow's copy has no way to its client that holds.
@@ -73,6 +84,17 @@ class FastPath {
   // Ways may have changed: every flow's is to be told anew. What comes of it costs every flow an answer by the engine, so where routes
   // change all the time it is done once a second: false says that it is still to be done, and this is to be called again.
   bool forget_hops(TimePoint now);
+
+  // ---- picks that the programs take for new connections, of a service by its number; one writes at a time
+  struct Dealt {
+    uint32_t picks = 0, taken = 0;
+  };
+  // How many were dealt last, and how many of them are taken.
+  Dealt dealt(uint16_t service) const;
+  // Nothing is taken from now on. How it was with what was dealt last.
+  Dealt take_back(uint16_t service);
+  // REQUIRES: taken back before; at most TANDEM_FAST_PICKS.
+  void deal(uint16_t service, std::span<const uint16_t> servers);
 
   // Of one server, all processors together; packets as on the wire, bytes of IP.
   ServerTraffic traffic(uint16_t server) const;
@@ -87,6 +109,7 @@ class FastPath {
     size_t operator()(const FastWay& way) const;
   };
   uint16_t number_of(const FastWay& way, TimePoint now);
+  static Dealt said_by(const tandem_fast_deck& deck, uint64_t taken);
 
   FastMemory memory_;
   FastFlows flows_;

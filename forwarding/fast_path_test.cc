@@ -46,7 +46,7 @@ FastPath::ServerRecord record(std::string_view address, uint16_t port = 8080) {
 struct Fast : FastVectors {
   explicit Fast(size_t processors = 1) : FastVectors(1024, processors), fast(memory()) {}
   // As the flow table does, without one.
-  void put(size_t index, uint64_t key) { EXPECT_TRUE(fast.flows().put(index, key, 1, 0)); }
+  void put(size_t index, uint64_t key) { EXPECT_TRUE(fast.flows().put(index, key, 1, false, 0)); }
   bool is_usable(uint16_t hop) const { return hops[hop].usable != 0; }
   FastPath fast;
 };
@@ -95,12 +95,12 @@ TEST(FastPath, NothingIsLeftOfAFormerAddress) {
 
 TEST(FastPath, AFrontIsWrittenAsItStandsInPackets) {
   Fast fast;
-  fast.fast.set_front(9, kUdp, any_ip("198.51.100.10"), 53);
+  fast.fast.set_front(9, {.protocol = kUdp, .address = any_ip("198.51.100.10"), .port = 53});
   EXPECT_EQ(fast.fronts[9].usable, 1);
   EXPECT_EQ(fast.fronts[9].protocol, 17);
   EXPECT_EQ(hex(fast.fronts[9].port), "0035");
   EXPECT_EQ(hex(fast.fronts[9].address), "00000000000000000000ffffc633640a");
-  fast.fast.set_front(9, kTcp, any_ip("2001:db8::10"), 443);
+  fast.fast.set_front(9, {.protocol = kTcp, .address = any_ip("2001:db8::10"), .port = 443});
   EXPECT_EQ(hex(fast.fronts[9].port), "01bb");
   EXPECT_EQ(hex(fast.fronts[9].address), "20010db8000000000000000000000010");
 }
@@ -120,7 +120,7 @@ TEST(FastPath, ARecordThatIsWrittenHasAnotherVersionThatIsEven) {
   fast.fast.forget_server(7);
   EXPECT_TRUE(has_gone_on(fast.servers[7].version));
   before = 0;
-  fast.fast.set_front(9, kTcp, any_ip("198.51.100.10"), 80);
+  fast.fast.set_front(9, {.protocol = kTcp, .address = any_ip("198.51.100.10"), .port = 80});
   EXPECT_TRUE(has_gone_on(fast.fronts[9].version));
   fast.fast.forget_front(9);
   EXPECT_TRUE(has_gone_on(fast.fronts[9].version));
@@ -137,7 +137,7 @@ TEST(FastPath, WhatIsForgottenIsNotUsable) {
   Fast fast;
   EXPECT_FALSE(fast.fast.is_usable(7));
   fast.fast.set_server(7, record("10.1.2.3"));
-  fast.fast.set_front(9, kTcp, any_ip("198.51.100.10"), 80);
+  fast.fast.set_front(9, {.protocol = kTcp, .address = any_ip("198.51.100.10"), .port = 80});
   EXPECT_TRUE(fast.fast.is_usable(7));
   fast.fast.forget_server(7);
   fast.fast.forget_front(9);
@@ -354,6 +354,60 @@ TEST(FastPath, TrafficIsTheSumOfAllProcessors) {
   EXPECT_EQ(fast.fast.traffic(9), ServerTraffic{});
   EXPECT_EQ(fast.fast.frames().to_servers, 60u);
   EXPECT_EQ(fast.fast.frames().to_clients, 120u);
+}
+
+// ---- picks
+
+TEST(FastPath, PicksAreDealtInRoundsThatBeginWithNothingTaken) {
+  Fast fast;
+  EXPECT_EQ(fast.fast.dealt(5).picks, 0u);
+  const std::vector<uint16_t> picks{3, 1, 4, 1, 5};
+  (void)fast.fast.take_back(5);
+  fast.fast.deal(5, picks);
+  tandem_fast_deck& deck = fast.decks[5];
+  const uint64_t half = deck.taken >> 32 & 1;
+  for (size_t i = 0; i < picks.size(); ++i)
+    EXPECT_EQ(fast.picks[(10 + half) * TANDEM_FAST_PICKS / 4 + i / 4].servers[i % 4], picks[i]);
+  deck.taken += 2;
+  EXPECT_EQ(fast.fast.dealt(5).picks, 5u);
+  EXPECT_EQ(fast.fast.dealt(5).taken, 2u);
+  deck.taken += 10;  // wished for
+  EXPECT_EQ(fast.fast.dealt(5).taken, 5u);
+  const FastPath::Dealt was = fast.fast.take_back(5);
+  EXPECT_EQ(was.picks, 5u);
+  EXPECT_EQ(was.taken, 5u);
+  EXPECT_EQ(fast.fast.dealt(5).picks, 0u);
+}
+
+TEST(FastPath, AServiceBeyondTheDecksIsDealtNothing) {
+  Fast fast;
+  const std::vector<uint16_t> picks(4, 1), too_many(TANDEM_FAST_PICKS + 1, 1);
+  fast.fast.deal(TANDEM_FAST_DECKS, picks);
+  EXPECT_EQ(fast.fast.dealt(TANDEM_FAST_DECKS).picks, 0u);
+  EXPECT_EQ(fast.fast.take_back(TANDEM_FAST_DECKS).picks, 0u);
+  fast.fast.deal(1, too_many);
+  EXPECT_EQ(fast.fast.dealt(1).picks, 0u);
+  fast.fast.set_front(9,
+                      {.protocol = kTcp, .address = any_ip("198.51.100.10"), .port = 80, .service = TANDEM_FAST_DECKS});
+  EXPECT_EQ(fast.fronts[9].deck, 0);
+}
+
+TEST(FastPath, AFrontThatIsForgottenBeginsNothing) {
+  Fast fast;
+  fast.fast.set_front(9,
+                      {.protocol = kTcp, .address = any_ip("198.51.100.10"), .port = 80, .service = 7, .clamps = true});
+  EXPECT_EQ(fast.fronts[9].deck, 7);
+  EXPECT_EQ(fast.fronts[9].clamps, 1);
+  fast.fast.forget_front(9);
+  EXPECT_EQ(fast.fronts[9].deck, 0);
+}
+
+TEST(FastPath, AnAddressIsReadAsItWasWritten) {
+  for (const char* text : {"192.0.2.7", "0.0.0.0", "2001:db8::1", "::1", "::"}) {
+    uint8_t bytes[16];
+    put_fast_address(any_ip(text), bytes);
+    EXPECT_EQ(fast_address(bytes), any_ip(text));
+  }
 }
 
 }  // namespace

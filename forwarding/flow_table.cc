@@ -150,20 +150,30 @@ std::optional<Flow> FlowTable::find(uint8_t protocol, const IpAddress& client, u
                  [&](const Flow& flow) { return flow.service() == service && flow.is_template() == template_wanted; });
 }
 
-// Takes an empty slot of the bucket: key 0 -> BUSY, the value, the key.
+// Takes an empty slot: key 0 -> BUSY, the value, the key. False when somebody has it.
+bool FlowTable::fill(size_t index, const Place& place, uint64_t key, uint64_t value) {
+  tandem_flow& room = *slot(index);
+  uint64_t empty = TANDEM_KEY_EMPTY;
+  if (!__atomic_compare_exchange_n(&room.key, &empty, TANDEM_KEY_BUSY, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+    return false;
+  prepare(index, place);
+  __atomic_store_n(&room.value, value, __ATOMIC_RELAXED);
+  __atomic_store_n(&room.key, key, __ATOMIC_SEQ_CST);
+  mark_occupied(index);
+  return true;
+}
+
 std::optional<Flow> FlowTable::claim(size_t bucket, const Place& place, uint64_t key, uint64_t value) {
   for (size_t i = 0; i < TANDEM_BUCKET_FLOWS; ++i) {
-    tandem_flow& room = buckets_[bucket].flows[i];
-    uint64_t empty = TANDEM_KEY_EMPTY;
-    if (__atomic_load_n(&room.key, __ATOMIC_RELAXED) != TANDEM_KEY_EMPTY) continue;
-    if (!__atomic_compare_exchange_n(&room.key, &empty, TANDEM_KEY_BUSY, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
-      continue;
     const size_t index = bucket * TANDEM_BUCKET_FLOWS + i;
-    prepare(index, place);
-    __atomic_store_n(&room.value, value, __ATOMIC_RELAXED);
-    __atomic_store_n(&room.key, key, __ATOMIC_SEQ_CST);
-    mark_occupied(index);
-    return Flow{index, key, value};
+    if (__atomic_load_n(&slot(index)->key, __ATOMIC_RELAXED) != TANDEM_KEY_EMPTY) continue;
+    if (fast_) {
+      // The programs may have taken it a moment ago.
+      if (!fast_.take(index, tag_of(place, key))) continue;
+      fast_.withdraw(index);
+    }
+    // Otherwise it is somebody's who needed it more (evict).
+    if (fill(index, place, key, value)) return Flow{index, key, value};
   }
   return std::nullopt;
 }
@@ -187,11 +197,25 @@ std::optional<Flow> FlowTable::evict(size_t first, size_t second, const Place& p
       victim = *flow;
     }
   }
-  if (!found) return std::nullopt;
+  if (!found) {
+    // All that is there was put there by the programs, and is not taken up yet.
+    for (size_t i = 0; fast_ && i < 2 * size_t{TANDEM_BUCKET_FLOWS}; ++i) {
+      const size_t index = (i < TANDEM_BUCKET_FLOWS ? first : second) * TANDEM_BUCKET_FLOWS + i % TANDEM_BUCKET_FLOWS;
+      if (!fill(index, place, key, value)) continue;
+      fast_.hand_over(index, tag_of(place, key));
+      fast_.withdraw(index);
+      return Flow{index, key, value};
+    }
+    return std::nullopt;
+  }
   tandem_flow* room = slot(victim.index);
   uint64_t expected = victim.key;
   if (!__atomic_compare_exchange_n(&room->key, &expected, TANDEM_KEY_BUSY, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
     return std::nullopt;
+  if (fast_) {
+    fast_.hand_over(victim.index, tag_of(place, key));
+    fast_.withdraw(victim.index);
+  }
   prepare(victim.index, place);
   victim.value = __atomic_exchange_n(&room->value, value, __ATOMIC_RELAXED);
   evicted = victim;
@@ -202,18 +226,18 @@ std::optional<Flow> FlowTable::evict(size_t first, size_t second, const Place& p
 // Another slot with this flow's key. Two threads may have put the same key in at the same moment. Both look at the whole
 // of both buckets after writing, so at least the one that wrote last sees the other. Neither can know whether it was seen:
 // whoever sees a twin takes its own flow back and begins again.
-bool FlowTable::has_twin(size_t first, size_t second, const Place& place, const Flow& flow) const {
+std::optional<Flow> FlowTable::twin_of(size_t first, size_t second, const Place& place, const Flow& flow) const {
   for (const size_t bucket : {first, second}) {
     for (size_t i = 0; i < TANDEM_BUCKET_FLOWS; ++i) {
       const size_t index = bucket * TANDEM_BUCKET_FLOWS + i;
       if (index == flow.index || __atomic_load_n(&slot(index)->key, __ATOMIC_SEQ_CST) != flow.key) continue;
       if (!is_of({.index = index, .key = flow.key}, place)) continue;  // another address with one hash
+      const Flow twin{index, flow.key, load(slot(index)->value)};
       // A template and a flow from port 0 may have one key.
-      const bool is_template = tandem_value_state(load(slot(index)->value)) == TANDEM_STATE_TEMPLATE;
-      if (is_template == flow.is_template()) return true;
+      if (twin.is_template() == flow.is_template()) return twin;
     }
   }
-  return false;
+  return std::nullopt;
 }
 
 FlowTable::Inserted FlowTable::insert(uint8_t protocol, const IpAddress& client, uint16_t client_port, uint16_t service,
@@ -242,7 +266,7 @@ FlowTable::Inserted FlowTable::insert(uint8_t protocol, const IpAddress& client,
     result.outcome = flow ? Outcome::kInserted : Outcome::kEvicted;
     if (!flow) flow = evict(first, second, where, key, value, result.evicted);
     if (!flow) continue;  // the buckets changed under us: look again
-    if (has_twin(first, second, where, *flow)) {
+    if (twin_of(first, second, where, *flow)) {
       remove(*flow);
       continue;
     }
@@ -275,51 +299,23 @@ bool FlowTable::update(Flow& flow, uint64_t value) {
   if (!__atomic_compare_exchange_n(&place->value, &expected, value, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
     return false;
   // The time alone makes no difference to the fast path.
-  if (fast_ && static_cast<uint32_t>(flow.value ^ value) != 0) fast_.withdraw(flow.index);
+  if (fast_ && static_cast<uint32_t>(flow.value ^ value) != 0) tell_fast_path(flow, value);
   flow.value = value;
   return true;
 }
 
 bool FlowTable::remove(const Flow& flow) {
+  const uint64_t tag = fast_ ? fast_.tag(flow.index) : 0;
   uint64_t expected = flow.key;
   if (!__atomic_compare_exchange_n(&slot(flow.index)->key, &expected, TANDEM_KEY_EMPTY, false, __ATOMIC_SEQ_CST,
                                    __ATOMIC_RELAXED))
     return false;
-  if (fast_) fast_.withdraw(flow.index);
-  return true;
-}
-
-// ---- the fast path
-
-void FlowTable::use_fast_path(FastFlows flows, std::span<tandem_fast_sequences> sequences) {
-  TANDEM_ASSERT(!flows || (flows.slots() == slots() && sequences.size() == header_->bucket_count));
-  fast_ = flows;
-  uint64_t* const before = sequences_;
-  uint64_t* const own = reinterpret_cast<uint64_t*>(base_ + header_->sequences_offset);
-  sequences_ = flows ? reinterpret_cast<uint64_t*>(sequences.data()) : own;
-  if (sequences_ == before) return;
-  // What stands there is a former flow's, or as old as the change before this one: no end would be believed. Where there is
-  // nothing to say, nothing is written: the pages stay untouched.
-  scan(0, slots(), [&](const Flow& flow) {
-    if (sequences_[flow.index] != before[flow.index]) sequences_[flow.index] = before[flow.index];
-  });
-}
-
-void FlowTable::offer(const Flow& flow) {
-  const auto is_as_read = [&] {
-    const auto now = at(flow.index);
-    return now && now->key == flow.key && static_cast<uint32_t>(now->value ^ flow.value) == 0;
-  };
-  if (!fast_ || fast_.has(flow.index, flow.key) || !is_as_read()) return;
-  uint16_t check = 0;
-  if (flow.is_ipv6()) {
-    const tandem_client6 client = client6_at(flow.index);
-    check = static_cast<uint16_t>(tandem_client6_hash(header_->seed, client.words));
+  // The tag last: until then nobody takes the slot.
+  if (fast_) {
+    fast_.withdraw(flow.index);
+    fast_.give_back(flow.index, tag);
   }
-  if (!fast_.put(flow.index, flow.key, flow.server(), check)) return;
-  // Whoever changed the flow meanwhile may have looked for a copy before there was one.
-  __atomic_thread_fence(__ATOMIC_SEQ_CST);
-  if (!is_as_read()) fast_.withdraw(flow.index);
+  return true;
 }
 
 std::optional<Flow> FlowTable::at(size_t index) const {

@@ -119,6 +119,15 @@ class FlowTable {
     __asm__ volatile("" : : "r"(hash));
   }
 
+  // The same of a flow's place.
+  void prefetch(size_t index) const {
+    if (index >= slots()) return;
+    __builtin_prefetch(slot(index));
+    __builtin_prefetch(sequences(index));
+    if (fast_) fast_.prefetch(index);
+    __asm__ volatile("" : : "r"(index));
+  }
+
   // The flow of this client side that `accept(const Flow&)` takes: how an answer, which does not
   // name its service, is matched.
   template <class Accept>
@@ -154,8 +163,13 @@ class FlowTable {
   // REQUIRES: as many buckets as the table has; nobody else uses the table meanwhile.
   void use_fast_path(FastFlows flows, std::span<tandem_fast_sequences> sequences);
   FastFlows& fast() { return fast_; }
+  // The fast path's programs may have put a flow of this client there that nobody has taken up yet.
+  bool may_be_put(uint8_t protocol, const IpAddress& client, uint16_t client_port, uint16_t service) const;
   // Gives the fast path a copy of the flow, if the flow is still as it was read.
   void offer(const Flow& flow);
+  // Takes up a flow that the fast path's programs have put there. Nothing: it is in the table already, or cannot be there; then its
+  // place is given back, and its copy taken away. What a peer has told of it goes: this box has seen a packet.
+  std::optional<Flow> adopt(size_t index, uint8_t protocol, const IpAddress& client, uint64_t key, uint64_t value);
 
   // Of a TCP flow. A new flow's are not known.
   SeenSequences sequences_of(const Flow& flow) const;
@@ -281,7 +295,6 @@ class FlowTable {
   }
   // What stands beside the slot. REQUIRES: its key is BUSY.
   void prepare(size_t index, const Place& place) {
-    if (fast_) fast_.withdraw(index);
     if (place.tcp) __atomic_store_n(sequences(index), 0, __ATOMIC_RELAXED);
     forget_source(index);
     if (!place.six) return;
@@ -292,10 +305,17 @@ class FlowTable {
   void forget_source(size_t index) {
     if (has_sources()) __atomic_store_n(&sources_[index], 0u, __ATOMIC_RELAXED);
   }
+  static uint64_t tag_of(const Place& place, uint64_t key) {
+    return tandem_fast_tag(place.hash, tandem_key_service(key));
+  }
+  void tell_fast_path(const Flow& flow, uint64_t value);
+  void tag_all();
+  // REQUIRES: the slot is this process's alone, by its tag where there is a fast path.
+  bool fill(size_t index, const Place& place, uint64_t key, uint64_t value);
   std::optional<Flow> claim(size_t bucket, const Place& place, uint64_t key, uint64_t value);
   std::optional<Flow> evict(size_t first, size_t second, const Place& place, uint64_t key, uint64_t value,
                             Flow& evicted);
-  bool has_twin(size_t first, size_t second, const Place& place, const Flow& flow) const;
+  std::optional<Flow> twin_of(size_t first, size_t second, const Place& place, const Flow& flow) const;
 
   std::byte* base_ = nullptr;
   tandem_flows_header* header_ = nullptr;

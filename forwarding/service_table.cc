@@ -91,6 +91,7 @@ TableChanges ServiceTable::apply(const std::vector<ServiceSetting>& settings, Ti
 }
 
 void ServiceTable::apply_service(Service& service, const ServiceSetting& wanted, TimePoint now, TableChanges& changes) {
+  edited(service);  // nothing is placed by what was, while it changes
   if (wanted.active && !service.setting.active) service.active_since = now;
   const bool other_scheduler = wanted.scheduler != service.setting.scheduler;
   const bool other_fronts = wanted.fronts() != service.setting.fronts();
@@ -127,6 +128,7 @@ void ServiceTable::apply_service(Service& service, const ServiceSetting& wanted,
   }
   in_order_of(wanted, service);
   service.scheduler->settled(service.rotation);
+  edited(service);
 }
 
 // Puts the servers, which a reload may have moved about, in the order of the configuration.
@@ -219,6 +221,7 @@ void ServiceTable::join_rotation(Service& service, Server& server) {
 
 // The caller takes it out of by_name_.
 void ServiceTable::remove_service(Service& service, TableChanges& changes) {
+  edited(service);
   while (!service.servers.empty()) remove_server(service, service.servers.size() - 1, changes);
   changes.services_removed.push_back(service.setting.name);
   const uint16_t slot = service.slot;
@@ -303,6 +306,7 @@ bool ServiceTable::set_standing(std::string_view service_name, std::string_view 
   if (server == nullptr) return false;
   Service& service = *services_[server->service_slot];
   if (take_standing(service, *server, standing)) service.scheduler->settled(service.rotation);
+  edited(service);
   return true;
 }
 
@@ -329,6 +333,7 @@ bool ServiceTable::set_active(std::string_view service_name, bool active, TimePo
   if (service == nullptr) return false;
   if (active && !service->setting.active) service->active_since = now;
   service->setting.active = active;
+  edited(*service);
   return true;
 }
 
@@ -383,7 +388,16 @@ void ServiceTable::tell_fast_path(const Facet& facet) {
   if (facet.front.is_range())
     fast_->forget_front(facet.slot);
   else
-    fast_->set_front(facet.slot, facet.service->setting.protocol, facet.front.address, facet.front.first_port);
+    fast_->set_front(facet.slot, {.protocol = facet.service->setting.protocol,
+                                  .address = facet.front.address,
+                                  .port = facet.front.first_port,
+                                  .service = facet.service->slot,
+                                  .clamps = facet.service->setting.clamp_mss != 0});
+}
+
+void ServiceTable::edited(Service& service) {
+  service.edits = ++edits_;
+  if (fast_ != nullptr) (void)fast_->take_back(service.slot);
 }
 
 void ServiceTable::set_own_addresses(std::vector<IpAddress> addresses) {

@@ -143,6 +143,7 @@ struct Service {
   ServerList servers;                 // the last of the configuration first
   std::vector<uint16_t> pool, pool6;  // numbers of its source addresses
   ServerList rotation;                // those of them in rotation, in the same order: what the scheduler knows
+  uint64_t edits = 0;                 // whatever was picked in advance before the last of them is void
 
   const std::vector<uint16_t>& pool_for(const IpAddress& client) const { return client.is_v4() ? pool : pool6; }
 };
@@ -256,6 +257,8 @@ class ServiceTable {
   void write_recipe(const Service& service, const Server& server);
   void tell_fast_path(const Server& server);
   void tell_fast_path(const Facet& facet);
+  // What was picked in advance holds no longer.
+  void edited(Service& service);
   void index_again();
 
   uint64_t seed_of(uint16_t service_slot) const;
@@ -283,6 +286,7 @@ class ServiceTable {
   bool has_servers_of_any_port_ = false;
   std::vector<IpAddress> own_addresses_;  // sorted
   FastPath* fast_ = nullptr;
+  uint64_t edits_ = 0;
 };
 
 }  // namespace tandem::forwarding

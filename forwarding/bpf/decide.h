@@ -2,7 +2,7 @@
 #ifndef TANDEM_FORWARDING_BPF_DECIDE_H
 #define TANDEM_FORWARDING_BPF_DECIDE_H
 
-#include "forwarding/bpf/find.h"
+#include "forwarding/bpf/begin.h"
 
 // ---- what is told back (tcp_window.cc has the same)
 
@@ -107,10 +107,60 @@ static always_inline int decide(const struct __sk_buff* skb, const struct frame*
   return read_once(server->version) == version;
 }
 
+// ---- what the engine is told
+
+static always_inline void fill_event(struct tandem_fast_event* event, const struct frame* frame, uint64_t key,
+                                     uint32_t index, uint16_t new_server, int is_answer) {
+  event->key = key;
+  event->index = index;
+  event->sequence = frame->sequence;
+  event->acknowledgment = frame->acknowledgment;
+  event->payload = frame->ip_length - frame->headers;
+  event->server = new_server;
+  event->flags = frame->flags;
+  event->from_client = !is_answer;
+  __builtin_memset(event->reserved, 0, sizeof event->reserved);
+  __builtin_memcpy(event->client, &frame->source, sizeof event->client);
+}
+
+static always_inline void leave_word(const struct __sk_buff* skb, const struct frame* frame, struct word* word) {
+  word->ifindex = skb->ifindex;
+  word->length = skb->len;
+  word->begin[0] = frame->begin[0];
+  word->begin[1] = frame->begin[1];
+  word->pending = 1;
+}
+
+// A SYN. Nonzero: it begins a connection, and goes on to the server that was picked.
+static never_inline int begins(struct __sk_buff* skb, const struct frame* frame, uint32_t service,
+                               struct tandem_fast_control* control, struct word* word) {
+  uint32_t number = service;
+  const struct tandem_fast_front* const front = bpf_map_lookup_elem(&fast_fronts, &number);
+  if (front == NULL || !front->usable || front->deck == 0 || !can_be_client(frame)) return 0;
+  // The number may be another front's by now.
+  if (front->port != frame->destination_port || !same_address(&frame->destination, front->address)) return 0;
+  struct wanted wanted;
+  want(control, frame, (uint16_t)service, 0, &wanted);
+  struct room room;
+  if (!is_unknown(control, &wanted, (uint16_t)service, &room)) return 0;
+  struct found found = {.server_number = take_pick(front->deck)};
+  if (found.server_number == 0) return 0;
+  found.server = server_of(found.server_number);
+  if (found.server == NULL || !decide(skb, frame, &found, 0, word)) return 0;
+  struct begun begun;
+  if (!begin(&room, &begun)) return 0;
+  put_copy_at(begun.bucket, begun.place, &wanted, found.server_number);
+  fill_event(begun.event, frame, wanted.key, begun.bucket * TANDEM_BUCKET_FLOWS + begun.place,
+             (uint16_t)found.server_number, 0);
+  bpf_ringbuf_submit(begun.event, 0);
+  leave_word(skb, frame, word);
+  count(skb, frame, found.server_number, 0);
+  return 1;
+}
+
 // Nonzero: the frame is the other program's.
 static always_inline int goes_on(struct __sk_buff* skb, const struct frame* frame, int is_answer,
                                  struct tandem_fast_control* control) {
-  struct found found = {0};
   uint16_t service = 0;
   if (!is_answer) {
     struct tandem_fast_endpoint front = {.port = frame->destination_port, .protocol = frame->protocol};
@@ -119,7 +169,6 @@ static always_inline int goes_on(struct __sk_buff* skb, const struct frame* fram
     if (number == NULL) return 0;
     service = (uint16_t)*number;
   }
-  if (!find(control, frame, service, is_answer, &found)) return 0;
   uint32_t first = 0;
   struct word* const word = bpf_map_lookup_elem(&fast_words, &first);
   if (word == NULL) return 0;
@@ -135,13 +184,25 @@ static always_inline int goes_on(struct __sk_buff* skb, const struct frame* fram
     control->on = 0;
     return 0;
   }
+  if (frame->protocol == TCP && (frame->flags & (FLAG_SYN | FLAG_ACK)) == FLAG_SYN)
+    return !is_answer && begins(skb, frame, service, control, word);
+  struct wanted wanted;
+  want(control, frame, service, is_answer, &wanted);
+  struct found found = {0};
+  if (!find(control, frame, &wanted, is_answer, &found)) return 0;
+  if (frame->protocol == TCP && (frame->flags & FLAG_SYN) != 0 &&
+      (!is_answer || found.front == NULL || found.front->clamps))
+    return 0;
   if (!decide(skb, frame, &found, is_answer, word)) return 0;
-  word->ifindex = skb->ifindex;
-  word->length = skb->len;
-  word->begin[0] = frame->begin[0];
-  word->begin[1] = frame->begin[1];
-  word->pending = 1;
-  remember(frame, &found, is_answer);
+  if (frame->protocol == TCP && (found.tell != 0 || frame->flags != FLAG_ACK)) {
+    struct tandem_fast_event* const event = bpf_ringbuf_reserve(&fast_events, sizeof *event, 0);
+    if (event == NULL) return 0;
+    fill_event(event, frame, found.key, found.index, 0, is_answer);
+    bpf_ringbuf_submit(event, 0);
+  } else {
+    remember(frame, &found, is_answer);
+  }
+  leave_word(skb, frame, word);
   count(skb, frame, found.server_number, is_answer);
   return 1;
 }

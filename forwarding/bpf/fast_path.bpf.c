@@ -2,7 +2,8 @@
 //
 // fast_tap is the filter of the room's packet sockets. It says first whether a frame may be for the engine at all, by the
 // same rules as the classic program (../io/tap_filter.hpp), and then whether it may go on without it: everything that the engine would look
-// at is looked at here too, and whatever is not as it should be goes up. Nothing is dropped here.
+// at is looked at here too, and whatever is not as it should be goes up. Nothing is dropped here. What the engine has to know of it is told
+// to it; and a SYN of nobody's flow goes to the server that was dealt for it.
 //
 // fast_forward stands at the ingress hook and carries out the word that fast_tap left a moment ago on this processor. It trusts the word only
 // as far as the frame before it is the one that is meant.

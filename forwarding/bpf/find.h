@@ -28,8 +28,17 @@ struct found {
   struct tandem_sequences* sequences;
   struct tandem_fast_server* server;
   struct tandem_fast_front* front;  // of an answer
+  uint64_t key;
+  uint32_t index;
   uint32_t server_number;
   uint32_t hop;
+  uint32_t tell;  // nonzero: of each packet
+};
+
+// Where the flow of a client may be, and what its copy has.
+struct wanted {
+  uint64_t hash, key;
+  uint16_t check;
 };
 
 static always_inline int same_address(const struct address* a, const uint8_t* b) {
@@ -50,7 +59,11 @@ static always_inline int is_at(struct tandem_fast_bucket* places, const uint32_t
   if (is_answer ? (there & ~(uint64_t)(TANDEM_KEY_IPV6 - 1)) != key : there != key) return 0;
   in_order();
   if (read_once(flow->check) != check) return 0;
-  found->server_number = read_once(flow->server);
+  const uint32_t number_and_tell = read_once(flow->server);
+  found->server_number = number_and_tell & ~TANDEM_FAST_TELL;
+  found->tell = number_and_tell & TANDEM_FAST_TELL;
+  found->key = there;
+  found->index = bucket * TANDEM_BUCKET_FLOWS + i;
   found->hop = read_once(flow->hop);
   struct tandem_fast_server* const server = server_of(found->server_number);
   if (server == NULL) return 0;
@@ -83,24 +96,30 @@ static always_inline int find_in(uint32_t bucket, uint64_t key, uint16_t check, 
          is_at(places, 3, bucket, key, check, frame, is_answer, found);
 }
 
-static always_inline int find(const struct tandem_fast_control* control, const struct frame* frame, uint16_t service,
-                              int is_answer, struct found* found) {
+// `service`: 0 where any will do.
+static always_inline void want(const struct tandem_fast_control* control, const struct frame* frame, uint16_t service,
+                               int is_answer, struct wanted* wanted) {
   const struct address* const client = is_answer ? &frame->destination : &frame->source;
   const uint16_t port = bpf_ntohs(is_answer ? frame->destination_port : frame->source_port);
-  uint64_t hash, key;
-  uint16_t check = 0;
   if (frame->is_ipv6) {
     const uint64_t of_client = tandem_client6_hash(control->seed, (const uint64_t*)client->bytes);
-    hash = tandem_flow_hash6(control->seed, frame->protocol, of_client, port);
-    key = tandem_flow_key((uint32_t)(of_client >> 32), port, TANDEM_KEY_IPV6 | service);
-    check = (uint16_t)of_client;
+    wanted->hash = tandem_flow_hash6(control->seed, frame->protocol, of_client, port);
+    wanted->key = tandem_flow_key((uint32_t)(of_client >> 32), port, TANDEM_KEY_IPV6 | service);
+    wanted->check = (uint16_t)of_client;
   } else {
     const uint32_t address = bpf_ntohl(four_of(client));
-    hash = tandem_flow_hash(control->seed, frame->protocol, address, port);
-    key = tandem_flow_key(address, port, service);
+    wanted->hash = tandem_flow_hash(control->seed, frame->protocol, address, port);
+    wanted->key = tandem_flow_key(address, port, service);
+    wanted->check = 0;
   }
-  return find_in(tandem_first_bucket(hash, control->bucket_count), key, check, frame, is_answer, found) ||
-         find_in(tandem_second_bucket(hash, control->bucket_count), key, check, frame, is_answer, found);
+}
+
+static always_inline int find(const struct tandem_fast_control* control, const struct frame* frame,
+                              const struct wanted* wanted, int is_answer, struct found* found) {
+  return find_in(tandem_first_bucket(wanted->hash, control->bucket_count), wanted->key, wanted->check, frame, is_answer,
+                 found) ||
+         find_in(tandem_second_bucket(wanted->hash, control->bucket_count), wanted->key, wanted->check, frame,
+                 is_answer, found);
 }
 
 #endif

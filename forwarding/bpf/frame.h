@@ -39,6 +39,7 @@ struct frame {
   uint32_t sequence, acknowledgment;
   uint16_t source_port, destination_port;  // as on the wire
   uint8_t is_ipv6, protocol;
+  uint8_t flags;  // TCP's SYN, FIN, RST and ACK
 };
 
 // An IPv4 address as the shared records have it.
@@ -68,6 +69,12 @@ static always_inline int is_whole(const struct ipv4* ip) {
   return sum == 0xffff;
 }
 
+// What a connection is made of.
+static always_inline int is_usual(uint8_t flags) {
+  return flags == FLAG_ACK || flags == FLAG_SYN || flags == (FLAG_SYN | FLAG_ACK) || flags == (FLAG_FIN | FLAG_ACK) ||
+         flags == FLAG_RST || flags == (FLAG_RST | FLAG_ACK);
+}
+
 // Nonzero where all that stands behind the IP header is as it should be. REQUIRES: `ip_at` < 60.
 static always_inline int read_transport(struct __sk_buff* skb, struct frame* frame, uint32_t ip_bytes) {
   if (frame->protocol == TCP) {
@@ -76,7 +83,8 @@ static always_inline int read_transport(struct __sk_buff* skb, struct frame* fra
     const uint32_t tcp_bytes = (tcp.offset >> 4) * 4;
     frame->headers = ip_bytes + tcp_bytes;
     if (tcp_bytes < sizeof tcp || frame->headers > frame->ip_length) return 0;
-    if ((tcp.flags & (FLAG_SYN | FLAG_FIN | FLAG_RST | FLAG_ACK)) != FLAG_ACK) return 0;
+    frame->flags = tcp.flags & (FLAG_SYN | FLAG_FIN | FLAG_RST | FLAG_ACK);
+    if (!is_usual(frame->flags)) return 0;
     frame->source_port = tcp.source;
     frame->destination_port = tcp.destination;
     frame->sequence = bpf_ntohl(tcp.sequence);

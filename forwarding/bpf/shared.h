@@ -25,6 +25,8 @@
 #define FLAG_ACK 0x10
 
 #define always_inline inline __attribute__((always_inline))
+// What is called seldom, and would crowd the registers of what is not.
+#define never_inline __attribute__((noinline))
 #define read_once(place) (*(const volatile __typeof__(place)*)&(place))
 #define in_order() __asm__ volatile("" ::: "memory")
 // Keeps the compiler from making one of what unrolled rounds of a loop have alike: a pointer to which one instruction adds another number on each way
@@ -43,12 +45,20 @@
   } name SEC(".maps")
 
 SHARED(fast_flows, struct tandem_fast_bucket, 2);         // as many as the table has
+SHARED(fast_tags, tandem_fast_tags, 1);                   // half as many
 SHARED(fast_sequences, struct tandem_fast_sequences, 2);  // as many as the table has
 SHARED(fast_servers, struct tandem_fast_server, TANDEM_FAST_SERVERS);
 SHARED(fast_fronts, struct tandem_fast_front, TANDEM_SERVICE_SLOTS);
 SHARED(fast_hops, struct tandem_fast_hop, TANDEM_FAST_HOPS);
 SHARED(fast_counts, struct tandem_fast_count, TANDEM_FAST_SERVERS);  // for each processor
+SHARED(fast_decks, struct tandem_fast_deck, TANDEM_FAST_DECKS);
+SHARED(fast_picks, struct tandem_fast_picks, TANDEM_FAST_DECKS * 2 * TANDEM_FAST_PICKS / 4);
 SHARED(fast_control, struct tandem_fast_control, 1);
+
+struct {
+  __uint(type, BPF_MAP_TYPE_RINGBUF);
+  __uint(max_entries, 1 << 20);
+} fast_events SEC(".maps");
 
 struct address {
   uint8_t bytes[16];

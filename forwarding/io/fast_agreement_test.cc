@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "forwarding/io/fast_events.hpp"
 #include "forwarding/io/fast_programs.hpp"
 #include "forwarding/testing/director.hpp"
 
@@ -48,12 +49,10 @@ struct Agreement : ::testing::TestWithParam<Case> {
     CPU_ZERO(&here);
     CPU_SET(static_cast<size_t>(sched_getcpu()), &here);
     ASSERT_EQ(sched_setaffinity(0, sizeof here, &here), 0);
-    fast.emplace(FastMemory{.flows = programs->flows(),
-                            .sequences = programs->sequences(),
-                            .servers = programs->servers(),
-                            .fronts = programs->fronts(),
-                            .hops = programs->hops(),
-                            .counts = programs->counts()});
+    auto ring = FastEvents::open(programs->map("fast_events"));
+    ASSERT_TRUE(ring) << ring.error();
+    events = std::move(*ring);
+    fast.emplace(programs->memory());
     director.flows.use_fast_path(fast->flows(), fast->sequences());
     director.services.use_fast_path(&*fast);
     tandem_fast_control& control = programs->control();
@@ -157,6 +156,12 @@ struct Agreement : ::testing::TestWithParam<Case> {
     return true;
   }
 
+  std::vector<tandem_fast_event> hear() {
+    std::vector<tandem_fast_event> all;
+    events->hear([&](std::span<const tandem_fast_event> heard) { all.assign(heard.begin(), heard.end()); });
+    return all;
+  }
+
   struct Talking : Director {
     using Director::Director;
     void handle_all(const std::vector<PacketBuilder>& all, tandem_method method) {
@@ -170,6 +175,7 @@ struct Agreement : ::testing::TestWithParam<Case> {
   };
   Talking director{kBuckets};
   std::unique_ptr<FastPrograms> programs;
+  std::unique_ptr<FastEvents> events;
   std::optional<FastPath> fast;
   IpAddress vip;
   std::mt19937 dice{17};
@@ -215,9 +221,10 @@ TEST_P(Agreement, NoChangedByteMakesAnythingElseOfIt) {
 
 TEST_P(Agreement, WhatChangesAnythingIsTheEngines) {
   if (tcp()) {
-    EXPECT_FALSE(agree(of_client(kSyn).build(), false));
-    EXPECT_FALSE(agree(of_client(kAck).fin().build(), false));
-    EXPECT_FALSE(agree(of_client(kAck).rst().build(), false));
+    EXPECT_FALSE(agree(of_client(kSyn).build(), false)) << "its flow is known";
+    EXPECT_FALSE(agree(of_client(kSyn | kAck).build(), false)) << "by a client";
+    EXPECT_FALSE(agree(of_client(kSyn).fin().build(), false));
+    EXPECT_FALSE(agree(of_client(0).fin().build(), false));
     EXPECT_FALSE(agree(of_client(0).payload(10).build(), false)) << "no ACK";
   }
   EXPECT_FALSE(agree(of_client(kAck).ttl(1).build(), false));
@@ -231,6 +238,136 @@ TEST_P(Agreement, WhatChangesAnythingIsTheEngines) {
   }
   director.services.set_up("web", "web2", false);
   EXPECT_FALSE(agree(of_client(kAck).build(), false)) << "its server is down";
+}
+
+// ---- what is told
+
+TEST_P(Agreement, WhatMovesAConnectionGoesOnAndIsTold) {
+  if (!tcp()) GTEST_SKIP() << "of TCP alone";
+  const auto flow = director.flows.find(kTcp, any_ip(client()), 40000, 1).value();
+  EXPECT_TRUE(agree(of_client(kAck).seq(1).payload(5).build(), false));
+  EXPECT_TRUE(hear().empty()) << "the flow is established";
+  EXPECT_TRUE(agree(of_client(kAck).fin().seq(77).payload(5).build(), false));
+  EXPECT_TRUE(agree(of_client(kAck).rst().seq(78).build(), false));
+  EXPECT_TRUE(agree(of_client(0).rst().seq(79).build(), false));
+  auto told = hear();
+  ASSERT_EQ(told.size(), 3U);
+  EXPECT_EQ(told[0].key, flow.key);
+  EXPECT_EQ(told[0].index, flow.index);
+  EXPECT_EQ(told[0].server, 0);
+  EXPECT_EQ(told[0].sequence, 77U);
+  EXPECT_EQ(told[0].payload, 5U);
+  EXPECT_EQ(told[0].flags, kFin | kAck);
+  EXPECT_EQ(told[0].from_client, 1);
+  EXPECT_EQ(told[1].flags, kRst | kAck);
+  EXPECT_EQ(told[2].flags, kRst);
+  if (GetParam().method == TANDEM_NAT) {
+    EXPECT_TRUE(agree(of_server(kSyn | kAck).seq(99).build(), true));
+    told = hear();
+    ASSERT_EQ(told.size(), 1U);
+    EXPECT_EQ(told[0].flags, kSyn | kAck);
+    EXPECT_EQ(told[0].from_client, 0);
+    EXPECT_EQ(told[0].sequence, 99U);
+  }
+  // The engine saw the same packets, and its flow has ended.
+  EXPECT_TRUE(agree(of_client(kAck).build(), false));
+  EXPECT_EQ(hear().size(), 1U) << "no flow that is not established is left in the dark";
+}
+
+TEST_P(Agreement, ASynPassesUntouchedWhereItsSizeMayBeClamped) {
+  if (!tcp() || GetParam().method != TANDEM_NAT) GTEST_SKIP() << "of answers alone";
+  ServiceSetting setting = director.services.find("web")->setting;
+  setting.clamp_mss = 1000;
+  director.apply({setting});
+  EXPECT_FALSE(agree(of_server(kSyn | kAck).build(), true));
+  EXPECT_TRUE(agree(of_server(kAck).build(), true));
+}
+
+// ---- new connections
+
+TEST_P(Agreement, ANewConnectionGoesToTheServerThatWasDealt) {
+  if (!tcp()) GTEST_SKIP() << "of TCP alone";
+  const uint16_t number = director.services.find("web")->slot;
+  const uint16_t web1 = director.services.server_slot("web", "web1");
+  director.services.set_weight("web", "web2", 0);  // so that the engine has no choice either
+  const auto from = [&](uint16_t port, unsigned flags) {
+    return between(client(), port, vip.text(), 80, flags).seq(500).payload(3);
+  };
+  EXPECT_FALSE(agree(from(41000, kSyn).build(), false)) << "nothing was dealt";
+  const std::vector<uint16_t> picks(TANDEM_FAST_PICKS, web1);
+  fast->deal(number, picks);
+  size_t placed = 0;
+  for (uint16_t port = 42000; port < 42040; ++port) {
+    Frame frame = from(port, kSyn).build();
+    const auto out = by_fast_path({frame.ip().begin(), frame.ip().end()}, 0);
+    if (!out) continue;  // no room, or a tag that is alike
+    ++placed;
+    const auto told = hear();
+    ASSERT_EQ(told.size(), 1U);
+    EXPECT_EQ(told[0].server, web1);
+    EXPECT_EQ(told[0].flags, kSyn);
+    EXPECT_EQ(told[0].sequence, 500U);
+    EXPECT_EQ(fast_address(told[0].client), any_ip(client()));
+    ASSERT_FALSE(director.flows.find(kTcp, any_ip(client()), port, number));
+    // What comes before the engine has heard goes on, and a second SYN is the engine's.
+    EXPECT_TRUE(by_fast_path(from(port, kAck).build().ip(), 0));
+    ASSERT_EQ(hear().size(), 1U);
+    EXPECT_FALSE(by_fast_path(frame.ip(), 0));
+    director.engine.told(told[0], director.now);
+    const auto flow = director.flows.find(kTcp, any_ip(client()), port, number);
+    ASSERT_TRUE(flow);
+    EXPECT_EQ(flow->index, told[0].index);
+    EXPECT_EQ(flow->key, told[0].key);
+    EXPECT_EQ(flow->server(), web1);
+    // Sent as the engine sends what it knows.
+    const auto sent = director.send(frame);
+    ASSERT_EQ(sent.size(), 1U);
+    const Bytes want = sent[0].frame.ip();
+    EXPECT_TRUE(std::ranges::equal(Bytes(*out).subspan(ETH_HLEN, want.size()), want));
+  }
+  EXPECT_GT(placed, 30U);
+  EXPECT_EQ(fast->dealt(number).taken, placed) << "a pick is taken for what is placed alone";
+}
+
+TEST_P(Agreement, WhatNobodyCanHaveSentBeginsNothing) {
+  if (!tcp()) GTEST_SKIP() << "of TCP alone";
+  const uint16_t number = director.services.find("web")->slot;
+  fast->deal(number, std::vector<uint16_t>(16, director.services.server_slot("web", "web1")));
+  const std::vector<const char*> four{"127.0.0.1", "0.1.2.3", "224.0.0.1", "255.255.255.255", "198.51.100.10"};
+  const std::vector<const char*> six{"::1", "::", "ff02::1", "::ffff:1.2.3.4", "2001:db8::10"};
+  for (const char* source : GetParam().six ? six : four)
+    EXPECT_FALSE(by_fast_path(between(source, 43000, vip.text(), 80, kSyn).build().ip(), 0)) << source;
+  EXPECT_TRUE(by_fast_path(between(client(), 43001, vip.text(), 80, kSyn).build().ip(), 0));
+  // The number has become another front's, of which the list of endpoints does not tell yet.
+  fast->set_front(number, {.protocol = kTcp, .address = vip, .port = 81, .service = number});
+  EXPECT_FALSE(by_fast_path(between(client(), 43003, vip.text(), 80, kSyn).build().ip(), 0));
+  fast->set_front(number, {.protocol = kTcp, .address = any_ip("198.51.100.99"), .port = 80, .service = number});
+  EXPECT_FALSE(by_fast_path(between(client(), 43004, vip.text(), 80, kSyn).build().ip(), 0));
+  fast->set_front(number, {.protocol = kTcp, .address = vip, .port = 80, .service = number});
+  EXPECT_TRUE(by_fast_path(between(client(), 43005, vip.text(), 80, kSyn).build().ip(), 0));
+  (void)fast->take_back(number);
+  EXPECT_FALSE(by_fast_path(between(client(), 43002, vip.text(), 80, kSyn).build().ip(), 0));
+}
+
+TEST_P(Agreement, AFullTableIsTheEnginesToMakeRoomIn) {
+  if (!tcp()) GTEST_SKIP() << "of TCP alone";
+  const uint16_t number = director.services.find("web")->slot;
+  size_t placed = 0;
+  for (uint32_t port = 1; port < 2000; ++port) {
+    if (port % 100 == 1) {
+      (void)fast->take_back(number);
+      fast->deal(number, std::vector<uint16_t>(TANDEM_FAST_PICKS, director.services.server_slot("web", "web1")));
+    }
+    Frame frame = between(client(), static_cast<uint16_t>(port), vip.text(), 80, kSyn).build();
+    placed += by_fast_path(frame.ip(), 0) ? 1 : 0;
+  }
+  const auto told = hear();
+  EXPECT_EQ(told.size(), placed);
+  EXPECT_LE(placed, director.flows.slots());
+  EXPECT_GT(placed, director.flows.slots() / 2);
+  for (const tandem_fast_event& each : told) director.engine.told(each, director.now);
+  for (size_t index = 0; index < director.flows.slots(); ++index)
+    EXPECT_EQ(fast->flows().tag(index) != 0, director.flows.at(index).has_value()) << index;
 }
 
 INSTANTIATE_TEST_SUITE_P(

@@ -7,6 +7,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "daemon/loop/clock.hpp"
 #include "forwarding/io/packet_port.hpp"
 
 namespace tandem::forwarding {
@@ -60,12 +61,15 @@ void FastPathKeeper::begin(const TapAddresses& addresses) {
     return say_(bus::Severity::kNotice, kEvent, "",
                 "There is no fast path, so every packet goes by the engine, which costs more: " + refusal_);
   }
-  fast_ = std::make_unique<FastPath>(FastMemory{.flows = programs_->flows(),
-                                                .sequences = programs_->sequences(),
-                                                .servers = programs_->servers(),
-                                                .fronts = programs_->fronts(),
-                                                .hops = programs_->hops(),
-                                                .counts = programs_->counts()});
+  auto events = FastEvents::open(programs_->map("fast_events"));
+  if (!events) {
+    refusal_ = events.error();
+    programs_.reset();
+    return begin(addresses);
+  }
+  events_ = std::move(*events);
+  fast_ = std::make_unique<FastPath>(programs_->memory());
+  dealer_ = std::make_unique<Dealer>(services_, *fast_);
   complained_ = false;
   repairs_ = quiet_seconds_ = 0;
   tandem_fast_control& control = programs_->control();
@@ -84,6 +88,13 @@ void FastPathKeeper::begin(const TapAddresses& addresses) {
 void FastPathKeeper::end() {
   if (fast_) {
     __atomic_store_n(&programs_->control().on, 0U, __ATOMIC_SEQ_CST);
+    dealer_.reset();
+    // What is on its way is not forgotten.
+    while (events_->hear([this](std::span<const tandem_fast_event> events) {
+      for (const tandem_fast_event& event : events) engines_.at(0).told(event, loop::monotonic_now());
+    }) != 0) {
+    }
+    events_.reset();
     engines_.use_fast_path(nullptr);
     services_.use_fast_path(nullptr);
     flows_.use_fast_path({}, {});

@@ -13,8 +13,10 @@
 #include <string>
 
 #include "daemon/bus/messages.hpp"
+#include "forwarding/dealer.hpp"
 #include "forwarding/fast_path.hpp"
 #include "forwarding/io/engines.hpp"
+#include "forwarding/io/fast_events.hpp"
 #include "forwarding/io/fast_programs.hpp"
 #include "forwarding/io/tap_filter.hpp"
 #include "forwarding/service_table.hpp"
@@ -40,6 +42,8 @@ class FastPathKeeper {
 
   // Nothing: there is no fast path.
   FastPath* fast() { return fast_.get(); }
+  FastEvents* events() { return events_.get(); }
+  Dealer* dealer() { return dealer_.get(); }
   // Packets take it now: it has begun, and was not switched off for frames that were lost.
   bool is_on() const;
   // The filter for taps of interfaces where attach() succeeded.
@@ -64,6 +68,8 @@ class FastPathKeeper {
   Say say_;
   std::unique_ptr<FastPrograms> programs_;
   std::unique_ptr<FastPath> fast_;
+  std::unique_ptr<FastEvents> events_;
+  std::unique_ptr<Dealer> dealer_;
   std::map<uint32_t, std::string> interfaces_;
   std::string refusal_;
   bool refusal_said_ = false;

@@ -25,8 +25,9 @@ using Outcome = FastPrograms::Outcome;
 // The kernel puts the records of an array at multiples of eight bytes.
 template <class... Records>
 constexpr bool kStandAsInArrays = ((sizeof(Records) % 8 == 0) && ...);
-static_assert(kStandAsInArrays<tandem_fast_bucket, tandem_fast_sequences, tandem_fast_server, tandem_fast_front,
-                               tandem_fast_hop, tandem_fast_count, tandem_fast_control>);
+static_assert(
+    kStandAsInArrays<tandem_fast_bucket, tandem_fast_tags, tandem_fast_deck, tandem_fast_picks, tandem_fast_sequences,
+                     tandem_fast_server, tandem_fast_front, tandem_fast_hop, tandem_fast_count, tandem_fast_control>);
 
 tandem_fast_endpoint key_of(const Endpoint& endpoint) {
   tandem_fast_endpoint key{};
@@ -55,14 +56,29 @@ std::expected<std::unique_ptr<FastPrograms>, std::string> FastPrograms::load(uin
   if (const auto loaded = programs->load_programs(bucket_count); !loaded) return std::unexpected(loaded.error());
   const size_t counts = size_t{TANDEM_FAST_SERVERS} * programs->processors_;
   Outcome shared = programs->share("fast_flows", bucket_count, programs->flows_);
+  if (shared) shared = programs->share("fast_tags", bucket_count / 2, programs->tags_);
   if (shared) shared = programs->share("fast_sequences", bucket_count, programs->sequences_);
   if (shared) shared = programs->share("fast_servers", TANDEM_FAST_SERVERS, programs->servers_);
   if (shared) shared = programs->share("fast_fronts", TANDEM_SERVICE_SLOTS, programs->fronts_);
   if (shared) shared = programs->share("fast_hops", TANDEM_FAST_HOPS, programs->hops_);
   if (shared) shared = programs->share("fast_counts", counts, programs->counts_);
+  if (shared) shared = programs->share("fast_decks", TANDEM_FAST_DECKS, programs->decks_);
+  if (shared) shared = programs->share("fast_picks", TANDEM_FAST_DECKS * 2 * TANDEM_FAST_PICKS / 4, programs->picks_);
   if (shared) shared = programs->share("fast_control", 1, programs->control_);
   if (!shared) return std::unexpected(shared.error());
   return programs;
+}
+
+FastMemory FastPrograms::memory() {
+  return {.flows = flows_,
+          .tags = tags_,
+          .sequences = sequences_,
+          .servers = servers_,
+          .fronts = fronts_,
+          .hops = hops_,
+          .counts = counts_,
+          .decks = decks_,
+          .picks = picks_};
 }
 
 FastPrograms::~FastPrograms() {
@@ -91,6 +107,7 @@ Outcome FastPrograms::load_programs(uint32_t bucket_count) {
     return map == nullptr ? -ENOENT : bpf_map__set_max_entries(map, places);
   };
   int error = resize("fast_flows", bucket_count);
+  if (error == 0) error = resize("fast_tags", bucket_count / 2);
   if (error == 0) error = resize("fast_sequences", bucket_count);
   if (error == 0) error = resize("fast_counts", TANDEM_FAST_SERVERS * processors_);
   if (error == 0) error = bpf_object__load(object_.get());

@@ -18,7 +18,7 @@
 #include <vector>
 
 #include "daemon/base/bytes.hpp"
-#include "forwarding/fast_path.h"
+#include "forwarding/fast_path.hpp"
 #include "forwarding/io/silence.hpp"
 #include "forwarding/io/tap_filter.hpp"
 
@@ -33,7 +33,7 @@ class FastPrograms {
  public:
   using Outcome = std::expected<void, std::string>;  // one line, for an Event
 
-  // The copies and the sequence numbers of a flow table of so many buckets need 96 bytes of kernel memory a bucket. Errors: the
+  // The copies and the sequence numbers of a flow table of so many buckets need 100 bytes of kernel memory a bucket. Errors: the
   // kernel cannot, this process may not (it needs CAP_BPF and CAP_NET_ADMIN), or the programs are refused.
   static std::expected<std::unique_ptr<FastPrograms>, std::string> load(uint32_t bucket_count);
   ~FastPrograms();
@@ -42,12 +42,15 @@ class FastPrograms {
 
   // Shared with the programs, and all zero at first.
   std::span<tandem_fast_bucket> flows() { return flows_; }
+  std::span<tandem_fast_tags> tags() { return tags_; }  // half as many
   std::span<tandem_fast_sequences> sequences() { return sequences_; }
   std::span<tandem_fast_server> servers() { return servers_; }
   std::span<tandem_fast_front> fronts() { return fronts_; }
   std::span<tandem_fast_hop> hops() { return hops_; }
   std::span<tandem_fast_count> counts() { return counts_; }  // TANDEM_FAST_SERVERS of each processor
   tandem_fast_control& control() { return control_.front(); }
+  // All of it, for the engine's side.
+  FastMemory memory();
   unsigned processors() const { return processors_; }  // that the kernel may come to have
 
   // The socket filter, for SO_ATTACH_BPF, and the program of the hook.
@@ -100,11 +103,14 @@ class FastPrograms {
   uint32_t forward_id_ = 0;
   std::vector<std::unique_ptr<void, Unmap>> mappings_;
   std::span<tandem_fast_bucket> flows_;
+  std::span<tandem_fast_tags> tags_;
   std::span<tandem_fast_sequences> sequences_;
   std::span<tandem_fast_server> servers_;
   std::span<tandem_fast_front> fronts_;
   std::span<tandem_fast_hop> hops_;
   std::span<tandem_fast_count> counts_;
+  std::span<tandem_fast_deck> decks_;
+  std::span<tandem_fast_picks> picks_;
   std::span<tandem_fast_control> control_;
   List<AddressKey> addresses_;
   List<EndpointKey> endpoints_;

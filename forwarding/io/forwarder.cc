@@ -152,7 +152,9 @@ void Forwarder::start_workers() {
     const Worker::Settings settings{.cpu = std::nullopt,
                                     .sweep_slots = i == 0 ? flows().slots() : 0,
                                     .sweeping = &engines_.at(0),
-                                    .fast = fast_path_.fast()};
+                                    .fast = fast_path_.fast(),
+                                    .events = fast_path_.events(),
+                                    .dealer = i == 0 ? fast_path_.dealer() : nullptr};
     workers_.push_back(std::make_unique<Worker>(engines_.at(i), flows(), services_, gate_,
                                                 std::make_unique<KernelNetwork>(std::move(*network)), settings,
                                                 callbacks));

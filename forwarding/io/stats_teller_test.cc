@@ -205,7 +205,15 @@ struct FastCounts {
     counts[TANDEM_FAST_SERVERS + server] = {.packets_in = 1, .bytes_in = 100, .packets_out = 2, .bytes_out = 3'000};
   }
   std::vector<tandem_fast_count> counts{size_t{2} * TANDEM_FAST_SERVERS};
-  FastPath fast{FastMemory{.flows = {}, .sequences = {}, .servers = {}, .fronts = {}, .hops = {}, .counts = counts}};
+  FastPath fast{FastMemory{.flows = {},
+                           .tags = {},
+                           .sequences = {},
+                           .servers = {},
+                           .fronts = {},
+                           .hops = {},
+                           .counts = counts,
+                           .decks = {},
+                           .picks = {}}};
 };
 
 TEST(StatsTeller, CountsWhatWentByTheFastPathWithTheRestAndKeepsItWhenTheFastPathEnds) {

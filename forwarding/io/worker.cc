@@ -37,7 +37,11 @@ constexpr uint64_t kFlowsInCaches = 8192;
 // would otherwise spend half of its time, or more, on frames that find the ring full. With this they stay in the card. Less than
 // what must be punctual; a processor that is busy with packets still has a tenth for others.
 constexpr int kNice = -10;
-constexpr uint32_t kWakeUp = 0;  // no interface has index 0
+// No interface has such an index.
+constexpr uint32_t kWakeUp = 0;
+constexpr uint32_t kFastEvents = UINT32_MAX;
+// The connections that the fast path tells of go on meanwhile, and a hundred events cost hardly more than one.
+constexpr Duration kHearWithin = 2ms;
 
 struct EthernetHeader {
   std::array<uint8_t, 6> destination;
@@ -155,6 +159,11 @@ Worker::Worker(Engine& engine, FlowTable& flows, const ServiceTable& services, B
   forget_fast_hops_ = settings_.fast != nullptr && settings_.sweep_slots != 0;
   epoll_event event{.events = EPOLLIN, .data = {.u32 = kWakeUp}};
   TANDEM_ASSERT(epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_up_.get(), &event) == 0);
+  if (settings_.dealer != nullptr) {
+    // Once for each time that the ring was empty before.
+    epoll_event told{.events = EPOLLIN | EPOLLET, .data = {.u32 = kFastEvents}};
+    TANDEM_ASSERT(epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, settings_.events->fd(), &told) == 0);
+  }
   thread_ = std::thread([this] { run(); });
 }
 
@@ -218,6 +227,8 @@ void Worker::run() {
     for (int i = 0; i < count; ++i) {
       if (events[i].data.u32 == kWakeUp)
         read_mail();
+      else if (events[i].data.u32 == kFastEvents)
+        hear_next_ = hear_next_.value_or(now_ + kHearWithin);
       else
         serve(events[i].data.u32);
     }
@@ -229,6 +240,8 @@ void Worker::run() {
 TimePoint Worker::next_duty() const {
   TimePoint next = settings_.sweep_slots != 0 ? next_sweep_ : now_ + kPass;
   if (snapshot_due_ || hops_.waiting()) next = std::min(next, last_snapshot_ + kSnapshotEvery);
+  if (hear_next_) next = std::min(next, *hear_next_);
+  if (settings_.dealer != nullptr && settings_.dealer->is_dealing()) next = std::min(next, now_ + Dealer::kLookEvery);
   // Nothing that goes by the fast path wakes this thread, and meanwhile it goes by former ways.
   if (forget_fast_hops_) next = std::min(next, now_ + kForgetAgain);
   if (std::ranges::any_of(ports_, [](const auto& port) { return port.second->has_waiting(); }))
@@ -310,6 +323,8 @@ void Worker::handle_batch(PacketPort& port) {
   {
     const std::shared_lock pass(gate_);
     const uint32_t ifindex = port.ifindex();
+    // What the engine decides is decided by what is true now.
+    if (settings_.events != nullptr) hear_fast_path();
     if (settings_.sweeping->flow_count() > kFlowsInCaches)
       for (const FrameBatch::Frame& frame : batch_.frames()) engine_.expect(as_input(frame, ifindex));
     for (const FrameBatch::Frame& frame : batch_.frames()) engine_.handle(as_input(frame, ifindex), now_, outputs_);

@@ -22,8 +22,10 @@
 
 #include "daemon/loop/fd.hpp"
 #include "daemon/netlink/monitor.hpp"
+#include "forwarding/dealer.hpp"
 #include "forwarding/engine.hpp"
 #include "forwarding/io/batch_gate.hpp"
+#include "forwarding/io/fast_events.hpp"
 #include "forwarding/io/local_stack.hpp"
 #include "forwarding/io/next_hops.hpp"
 #include "forwarding/io/packet_port.hpp"
@@ -47,6 +49,8 @@ class Worker {
     size_t sweep_slots = 0;            // of the flow table, about once a second; 0: another one sweeps
     const Engine* sweeping = nullptr;  // the engine of the one who does, which knows how many flows there are
     FastPath* fast = nullptr;          // where there is a fast path
+    FastEvents* events = nullptr;      // and what it tells
+    Dealer* dealer = nullptr;          // of the one who deals to it
   };
   // Called in the worker's thread.
   struct Callbacks {
@@ -118,6 +122,8 @@ class Worker {
   void close_port(uint32_t ifindex);
   // What was handled is sent: flows and ways to clients that were found fit for the fast path are given to it.
   void offer_to_fast_path();
+  // What the fast path has told. REQUIRES: the gate is passed.
+  void hear_fast_path();
   void forget_fast_hops();
   void look_after_fast_path();
   // An answer of this flow went this way.
@@ -158,6 +164,8 @@ class Worker {
   std::vector<std::pair<FlowName, FastWay>> fast_hops_;  // to be offered
   bool forget_fast_hops_ = false;                        // is still to be done
   TimePoint confirmed_{};
+  TimePoint heard_{};
+  std::optional<TimePoint> hear_next_;  // when what is in the ring is to be heard
   std::unordered_map<uint32_t, std::unique_ptr<PacketPort>> ports_;
   std::vector<PacketPort*> unflushed_;
   PortCounters closed_ports_;

@@ -2,6 +2,8 @@
 // they may not hold any more.
 #include <mutex>
 #include <shared_mutex>
+#include <span>
+#include <utility>
 
 #include "forwarding/io/worker.hpp"
 
@@ -9,6 +11,9 @@ namespace tandem::forwarding {
 namespace {
 
 constexpr Duration kConfirmEvery = 1s;  // looks at the next hops
+constexpr Duration kHearAnyway = 100ms;
+constexpr size_t kAhead = 8;    // events whose flows are brought near
+constexpr int kMostRounds = 8;  // of FastEvents::kMost: more than the ring holds
 
 FastWay fast_way(const Way& way) {
   return {.ifindex = way.ifindex,
@@ -46,7 +51,34 @@ void Worker::forget_fast_hops() {
   forget_fast_hops_ = !settings_.fast->forget_hops(now_);
 }
 
+void Worker::hear_fast_path() {
+  // Under the ring's lock: of one flow nothing may be heard in another order than it was told.
+  const auto heard = [this](std::span<const tandem_fast_event> events) {
+    for (size_t i = 0; i < events.size(); ++i) {
+      if (i + kAhead < events.size()) engine_.expect(events[i + kAhead]);
+      engine_.told(events[i], now_);
+    }
+  };
+  // All that is there, or as good as all.
+  for (int round = 0; round < kMostRounds && settings_.events->hear(heard) >= FastEvents::kMost; ++round) {
+  }
+  hear_next_.reset();
+  heard_ = now_;
+}
+
 void Worker::look_after_fast_path() {
+  // Should the kernel's word that there is something be missed, it is heard with the next duty of this thread.
+  if ((hear_next_ && now_ >= *hear_next_) || now_ - heard_ >= kHearAnyway) {
+    {
+      const std::shared_lock pass(gate_);
+      hear_fast_path();
+    }
+    offer_to_fast_path();
+  }
+  if (settings_.dealer != nullptr) {
+    const std::shared_lock pass(gate_);
+    settings_.dealer->deal(now_, settings_.events->take_heard());
+  }
   if (hops_.take_lost() || forget_fast_hops_) forget_fast_hops();
   if (now_ - confirmed_ < kConfirmEvery) return;
   confirmed_ = now_;

@@ -27,7 +27,7 @@ class Stateless : public Copyable<Self> {
 };
 
 inline int64_t active_of(const Server& server) {
-  return server.active.load(std::memory_order_relaxed);
+  return server.active.load(std::memory_order_relaxed) + server.dealt.load(std::memory_order_relaxed);
 }
 
 // An active connection costs as much as 256 inactive ones (ip_vs_dest_conn_overhead).

@@ -12,11 +12,18 @@ namespace tandem::forwarding::testing {
 
 struct FastVectors {
   explicit FastVectors(uint32_t buckets, size_t processors = 1)
-      : flows(buckets), sequences(buckets), counts(processors * TANDEM_FAST_SERVERS) {}
+      : flows(buckets), tags(buckets / 2), sequences(buckets), counts(processors * TANDEM_FAST_SERVERS) {}
 
   FastMemory memory() {
-    return {
-        .flows = flows, .sequences = sequences, .servers = servers, .fronts = fronts, .hops = hops, .counts = counts};
+    return {.flows = flows,
+            .tags = tags,
+            .sequences = sequences,
+            .servers = servers,
+            .fronts = fronts,
+            .hops = hops,
+            .counts = counts,
+            .decks = decks,
+            .picks = picks};
   }
   tandem_fast_flow& flow(size_t index) { return flows[index / TANDEM_BUCKET_FLOWS].flows[index % TANDEM_BUCKET_FLOWS]; }
   tandem_sequences& sequences_of(size_t index) {
@@ -24,11 +31,14 @@ struct FastVectors {
   }
 
   std::vector<tandem_fast_bucket> flows;
+  std::vector<tandem_fast_tags> tags;
   std::vector<tandem_fast_sequences> sequences;
   std::vector<tandem_fast_server> servers = std::vector<tandem_fast_server>(TANDEM_FAST_SERVERS);
   std::vector<tandem_fast_front> fronts = std::vector<tandem_fast_front>(TANDEM_SERVICE_SLOTS);
   std::vector<tandem_fast_hop> hops = std::vector<tandem_fast_hop>(TANDEM_FAST_HOPS);
   std::vector<tandem_fast_count> counts;
+  std::vector<tandem_fast_deck> decks = std::vector<tandem_fast_deck>(TANDEM_FAST_DECKS);
+  std::vector<tandem_fast_picks> picks = std::vector<tandem_fast_picks>(TANDEM_FAST_DECKS * 2 * TANDEM_FAST_PICKS / 4);
 };
 
 // A director that has a fast path.
@@ -63,7 +73,12 @@ struct FastDirector : Director {
   // Whether packets of this client's flow would go on in the kernel.
   bool is_fast(uint8_t protocol, std::string_view client, uint16_t port, std::string_view service) {
     const auto flow = flow_of(protocol, client, port, service);
-    return flow && fast.flows().has(flow->index, flow->key) && fast.is_usable(vectors.flow(flow->index).server);
+    return flow && fast.flows().has(flow->index, flow->key) &&
+           fast.is_usable(vectors.flow(flow->index).server & static_cast<uint16_t>(~TANDEM_FAST_TELL));
+  }
+  // Whether the engine is told of each of them. REQUIRES: is_fast().
+  bool is_told(uint8_t protocol, std::string_view client, uint16_t port, std::string_view service) {
+    return (vectors.flow(flow_of(protocol, client, port, service).value().index).server & TANDEM_FAST_TELL) != 0;
   }
 
   FastVectors vectors;

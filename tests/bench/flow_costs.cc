@@ -217,12 +217,13 @@ void expiry(const std::vector<uint32_t>& counts) {
   }
 }
 
-// The fast path's copies and sequence numbers are memory of the kernel, all of it there from the beginning.
+// The fast path's copies, tags and sequence numbers are memory of the kernel, all of it there from the beginning.
 void memory_of(uint32_t count, bool six, bool fast) {
   Site site(TANDEM_NAT);
   std::vector<tandem_fast_bucket> copies(fast ? kBuckets : 0);
   std::vector<tandem_fast_sequences> sequences(fast ? kBuckets : 0);
-  if (fast) site.flows.use_fast_path(FastFlows(copies), sequences);
+  std::vector<tandem_fast_tags> tags(fast ? kBuckets / 2 : 0);
+  if (fast) site.flows.use_fast_path(FastFlows(copies, tags), sequences);
   uint32_t pushed_out = 0;
   for (uint32_t i = 0; i < count; ++i) {
     IpAddress client = Ipv4Address{0x0a400001 + i / kPortsOfAnAddress};
@@ -238,8 +239,8 @@ void memory_of(uint32_t count, bool six, bool fast) {
     site.flows.set_sequences(put.flow, {.client = 1, .server = 1});
     site.flows.mark_dirty(put.flow.index);
   }
-  const size_t bytes =
-      site.memory.resident() + copies.size() * sizeof copies[0] + sequences.size() * sizeof sequences[0];
+  const size_t bytes = site.memory.resident() + copies.size() * sizeof copies[0] + tags.size() * sizeof tags[0] +
+                       sequences.size() * sizeof sequences[0];
   std::printf("%8u IPv%c flows, %s fast path: %.1f bytes a flow, %u pushed out\n", count, six ? '6' : '4',
               fast ? "with" : "without", static_cast<double>(bytes) / count, pushed_out);
 }

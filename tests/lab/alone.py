@@ -31,11 +31,15 @@ class Running:
         block = self.log.rpartition("counters\n")[0].rpartition("counters begin\n")[2]
         return {words[0]: int(words[1]) for words in map(str.split, block.splitlines()) if len(words) == 2}
 
-    def states(self):
-        """The flows there are: states by the client's port."""
+    def flow_lines(self):
+        """The flows there are, as words."""
         before = len(self.log)
         self._ask(signal.SIGUSR1, "flows")
-        return {int(words[3]): words[6] for words in map(str.split, self.log[before:].splitlines()) if words[:1] == ["flow"]}
+        return [words for words in map(str.split, self.log[before:].splitlines()) if words[:1] == ["flow"]]
+
+    def states(self):
+        """Of the flows there are, by the client's port."""
+        return {int(words[3]): words[6] for words in self.flow_lines()}
 
     def reload(self):
         self._ask(signal.SIGHUP, "reloaded")
