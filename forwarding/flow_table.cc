@@ -38,7 +38,8 @@ tandem_flows_header layout_of(uint32_t bucket_count) {
   layout.dirty_words = (uint64_t{bucket_count} * TANDEM_BUCKET_FLOWS + 63) / 64;
   layout.dirty_offset = place(layout.dirty_words * sizeof(uint64_t) * TANDEM_MAX_PEERS);
   const uint64_t slots = uint64_t{bucket_count} * TANDEM_BUCKET_FLOWS;
-  layout.occupied_words = (slots + 64 * TANDEM_CHUNK_FLOWS - 1) / (64 * TANDEM_CHUNK_FLOWS);
+  constexpr uint64_t kFlowsOfAWord = uint64_t{64} * TANDEM_CHUNK_FLOWS;
+  layout.occupied_words = (slots + kFlowsOfAWord - 1) / kFlowsOfAWord;
   layout.occupied_offset = place(layout.occupied_words * sizeof(uint64_t));
   layout.addresses_offset = place(slots * sizeof(tandem_client6));
   layout.sequences_offset = place(slots * sizeof(tandem_sequences));

@@ -63,7 +63,7 @@ class Outputs {
   void clear();
 
  private:
-  static constexpr size_t kChunkBytes = 128 * 1024;
+  static constexpr size_t kChunkBytes = size_t{128} * 1024;
   static constexpr size_t kMaxChunks = 64;  // 8 MB: a full batch of super-packets in segments
 
   std::vector<OutPacket> packets_;

@@ -37,7 +37,8 @@ FastPathKeeper::~FastPathKeeper() {
 
 void FastPathKeeper::load() {
   // Of a process that was killed; those of interfaces that are served again would be replaced, others would keep their memory.
-  (void)FastPrograms::remove_leftovers();
+  const auto removed = FastPrograms::remove_leftovers();
+  static_cast<void>(removed);  // whoever attaches says what stands in its way
   try_to_load();
   give_up_rights();
 }
@@ -146,7 +147,10 @@ bool FastPathKeeper::attach(uint32_t ifindex, const std::string& name) {
 }
 
 void FastPathKeeper::detach(uint32_t ifindex) {
-  if (programs_ && interfaces_.erase(ifindex) != 0) (void)programs_->detach(ifindex);
+  if (!programs_ || interfaces_.erase(ifindex) == 0) return;
+  // What cannot be taken away is the cleaner's.
+  const auto detached = programs_->detach(ifindex);
+  static_cast<void>(detached);
 }
 
 void FastPathKeeper::every_second() {

@@ -61,7 +61,7 @@ class FrameBatch {
 
  private:
   // Not a multiple of 4096: the first lines of all places would otherwise compete for the same few cache sets.
-  static constexpr size_t kStride = kHeadroom + kRoom + 9 * 64;
+  static constexpr size_t kStride = kHeadroom + kRoom + size_t{9} * 64;
   std::unique_ptr<std::byte[]> memory_;
   std::array<Frame, kFrames> frames_;
   size_t count_ = 0;

@@ -93,7 +93,7 @@ class Load {
     std::array<Frame, kBatch> fresh;
     uint64_t sent = 0, refused = 0;
     const double begin = now(), end = begin + seconds;
-    double at = begin;
+    double at;
     for (uint64_t next = 0; (at = now()) < end && next < limit;) {
       if (rate > 0 && static_cast<double>(sent) > (at - begin) * rate) {
         const timespec pause{0, 100'000};
@@ -140,11 +140,9 @@ class Load {
     std::strncpy(request.ifr_name, word("interface").c_str(), IFNAMSIZ - 1);
     if (fd_ < 0 || ifindex_ == 0 || ioctl(fd_, SIOCGIFHWADDR, &request) != 0) fail(std::strerror(errno));
     std::memcpy(ethernet_.data() + 6, request.ifr_hwaddr.sa_data, 6);
-    std::array<unsigned, 6> mac{};
-    if (std::sscanf(word("to-mac").c_str(), "%x:%x:%x:%x:%x:%x", &mac[0], &mac[1], &mac[2], &mac[3], &mac[4],
-                    &mac[5]) != 6)
-      fail("--to-mac is none");
-    for (size_t i = 0; i < 6; ++i) ethernet_[i] = static_cast<std::byte>(mac[i]);
+    const auto mac = MacAddress::parse(word("to-mac"));
+    if (!mac) fail("--to-mac is none");
+    std::memcpy(ethernet_.data(), mac->bytes.data(), mac->bytes.size());
     ethernet_[12] = std::byte{8};
     const sockaddr_ll where = {.sll_family = AF_PACKET,
                                .sll_protocol = 0,

@@ -116,5 +116,6 @@ def test_real_clients_in_a_crowd_are_all_served(world, method, family):
         answered = sum(pool.map(visits, range(8)), Counter())
     assert sum(answered.values()) == 8 * 150
     assert all(abs(answered[name.encode()] - 8 * 150 / len(bench.site.servers)) < 8 * 10 for name in bench.site.servers), answered
-    wait_until("each is known", lambda: bench.counters()["new_flows"] - before.get("new_flows", 0) == 8 * 150, 10)
+    # A port that is used again goes on in the flow there is.
+    wait_until("each is known", lambda: 8 * 150 * 0.9 <= bench.counters()["new_flows"] - before.get("new_flows", 0) <= 8 * 150, 10)
     wait_until("each has ended", lambda: not {"ESTABLISHED", "SYN_RECV"} & set(bench.count_states()), 10, every=0.3)
