@@ -46,12 +46,16 @@ void FastPathKeeper::load() {
 void FastPathKeeper::try_to_load() {
   if (programs_ || !refusal_.empty()) return;
   auto programs = FastPrograms::load(flows_.bucket_count());
-  if (!programs)
+  if (!programs) {
     refusal_ = programs.error();
-  else if (const auto taken = try_fast_tap((*programs)->tap()); !taken)
+  } else if (const auto taken = try_fast_tap((*programs)->tap()); !taken) {
     refusal_ = std::string("a packet socket does not take its filter: ") + std::strerror(taken.error());
-  else
+  } else if (auto events = FastEvents::open((*programs)->map("fast_events")); !events) {
+    refusal_ = events.error();
+  } else {
     programs_ = std::move(*programs);
+    events_ = std::move(*events);
+  }
 }
 
 void FastPathKeeper::begin(const TapAddresses& addresses) {
@@ -62,13 +66,6 @@ void FastPathKeeper::begin(const TapAddresses& addresses) {
     return say_(bus::Severity::kNotice, kEvent, "",
                 "There is no fast path, so every packet goes by the engine, which costs more: " + refusal_);
   }
-  auto events = FastEvents::open(programs_->map("fast_events"));
-  if (!events) {
-    refusal_ = events.error();
-    programs_.reset();
-    return begin(addresses);
-  }
-  events_ = std::move(*events);
   fast_ = std::make_unique<FastPath>(programs_->memory());
   dealer_ = std::make_unique<Dealer>(services_, *fast_);
   complained_ = false;
@@ -95,13 +92,13 @@ void FastPathKeeper::end() {
       for (const tandem_fast_event& event : events) engines_.at(0).told(event, loop::monotonic_now());
     }) != 0) {
     }
-    events_.reset();
     engines_.use_fast_path(nullptr);
     services_.use_fast_path(nullptr);
     flows_.use_fast_path({}, {});
     interfaces_.clear();
     fast_.reset();
   }
+  events_.reset();
   programs_.reset();
 }
 
