@@ -55,30 +55,19 @@ std::expected<std::unique_ptr<FastPrograms>, std::string> FastPrograms::load(uin
   std::unique_ptr<FastPrograms> programs(new FastPrograms);
   if (const auto loaded = programs->load_programs(bucket_count); !loaded) return std::unexpected(loaded.error());
   const size_t counts = size_t{TANDEM_FAST_SERVERS} * programs->processors_;
-  Outcome shared = programs->share("fast_flows", bucket_count, programs->flows_);
-  if (shared) shared = programs->share("fast_tags", bucket_count / 2, programs->tags_);
-  if (shared) shared = programs->share("fast_sequences", bucket_count, programs->sequences_);
-  if (shared) shared = programs->share("fast_servers", TANDEM_FAST_SERVERS, programs->servers_);
-  if (shared) shared = programs->share("fast_fronts", TANDEM_SERVICE_SLOTS, programs->fronts_);
-  if (shared) shared = programs->share("fast_hops", TANDEM_FAST_HOPS, programs->hops_);
-  if (shared) shared = programs->share("fast_counts", counts, programs->counts_);
-  if (shared) shared = programs->share("fast_decks", TANDEM_FAST_DECKS, programs->decks_);
-  if (shared) shared = programs->share("fast_picks", TANDEM_FAST_DECKS * 2 * TANDEM_FAST_PICKS / 4, programs->picks_);
+  Outcome shared = programs->share("fast_flows", bucket_count, programs->memory_.flows);
+  if (shared) shared = programs->share("fast_tags", bucket_count / 2, programs->memory_.tags);
+  if (shared) shared = programs->share("fast_sequences", bucket_count, programs->memory_.sequences);
+  if (shared) shared = programs->share("fast_servers", TANDEM_FAST_SERVERS, programs->memory_.servers);
+  if (shared) shared = programs->share("fast_fronts", TANDEM_SERVICE_SLOTS, programs->memory_.fronts);
+  if (shared) shared = programs->share("fast_hops", TANDEM_FAST_HOPS, programs->memory_.hops);
+  if (shared) shared = programs->share("fast_counts", counts, programs->memory_.counts);
+  if (shared) shared = programs->share("fast_decks", TANDEM_FAST_DECKS, programs->memory_.decks);
+  if (shared)
+    shared = programs->share("fast_picks", TANDEM_FAST_DECKS * 2 * TANDEM_FAST_PICKS / 4, programs->memory_.picks);
   if (shared) shared = programs->share("fast_control", 1, programs->control_);
   if (!shared) return std::unexpected(shared.error());
   return programs;
-}
-
-FastMemory FastPrograms::memory() {
-  return {.flows = flows_,
-          .tags = tags_,
-          .sequences = sequences_,
-          .servers = servers_,
-          .fronts = fronts_,
-          .hops = hops_,
-          .counts = counts_,
-          .decks = decks_,
-          .picks = picks_};
 }
 
 FastPrograms::~FastPrograms() {

@@ -41,16 +41,8 @@ class FastPrograms {
   FastPrograms& operator=(const FastPrograms&) = delete;
 
   // Shared with the programs, and all zero at first.
-  std::span<tandem_fast_bucket> flows() { return flows_; }
-  std::span<tandem_fast_tags> tags() { return tags_; }  // half as many
-  std::span<tandem_fast_sequences> sequences() { return sequences_; }
-  std::span<tandem_fast_server> servers() { return servers_; }
-  std::span<tandem_fast_front> fronts() { return fronts_; }
-  std::span<tandem_fast_hop> hops() { return hops_; }
-  std::span<tandem_fast_count> counts() { return counts_; }  // TANDEM_FAST_SERVERS of each processor
+  const FastMemory& memory() const { return memory_; }
   tandem_fast_control& control() { return control_.front(); }
-  // All of it, for the engine's side.
-  FastMemory memory();
   unsigned processors() const { return processors_; }  // that the kernel may come to have
 
   // The socket filter, for SO_ATTACH_BPF, and the program of the hook.
@@ -102,15 +94,7 @@ class FastPrograms {
   int forward_ = -1;
   uint32_t forward_id_ = 0;
   std::vector<std::unique_ptr<void, Unmap>> mappings_;
-  std::span<tandem_fast_bucket> flows_;
-  std::span<tandem_fast_tags> tags_;
-  std::span<tandem_fast_sequences> sequences_;
-  std::span<tandem_fast_server> servers_;
-  std::span<tandem_fast_front> fronts_;
-  std::span<tandem_fast_hop> hops_;
-  std::span<tandem_fast_count> counts_;
-  std::span<tandem_fast_deck> decks_;
-  std::span<tandem_fast_picks> picks_;
+  FastMemory memory_;
   std::span<tandem_fast_control> control_;
   List<AddressKey> addresses_;
   List<EndpointKey> endpoints_;

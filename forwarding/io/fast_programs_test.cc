@@ -93,28 +93,28 @@ class FastPrograms : public ::testing::Test {
 };
 
 TEST_F(FastPrograms, TheArraysAreAsLongAsTheirTables) {
-  EXPECT_EQ(programs().flows().size(), kBuckets);
-  EXPECT_EQ(programs().sequences().size(), kBuckets);
-  EXPECT_EQ(programs().servers().size(), TANDEM_FAST_SERVERS);
-  EXPECT_EQ(programs().fronts().size(), TANDEM_SERVICE_SLOTS);
-  EXPECT_EQ(programs().hops().size(), TANDEM_FAST_HOPS);
+  EXPECT_EQ(programs().memory().flows.size(), kBuckets);
+  EXPECT_EQ(programs().memory().sequences.size(), kBuckets);
+  EXPECT_EQ(programs().memory().servers.size(), TANDEM_FAST_SERVERS);
+  EXPECT_EQ(programs().memory().fronts.size(), TANDEM_SERVICE_SLOTS);
+  EXPECT_EQ(programs().memory().hops.size(), TANDEM_FAST_HOPS);
   EXPECT_GE(programs().processors(), std::thread::hardware_concurrency());
-  EXPECT_EQ(programs().counts().size(), size_t{TANDEM_FAST_SERVERS} * programs().processors());
+  EXPECT_EQ(programs().memory().counts.size(), size_t{TANDEM_FAST_SERVERS} * programs().processors());
   EXPECT_GE(programs().tap(), 0);
 }
 
 TEST_F(FastPrograms, WhatIsWrittenHereTheProgramsSee) {
   const uint32_t number = kBuckets - 1;
-  EXPECT_EQ(programs().flows()[number].flows[3].key, 0);
-  programs().flows()[number].flows[3].key = 0x1234;
+  EXPECT_EQ(programs().memory().flows[number].flows[3].key, 0);
+  programs().memory().flows[number].flows[3].key = 0x1234;
   tandem_fast_bucket bucket{};
   ASSERT_EQ(bpf_map_lookup_elem(programs().map("fast_flows"), &number, &bucket), 0);
   EXPECT_EQ(bucket.flows[3].key, 0x1234);
 
-  const auto last = static_cast<uint32_t>(programs().counts().size() - 1);
+  const auto last = static_cast<uint32_t>(programs().memory().counts.size() - 1);
   const tandem_fast_count count{.packets_in = 1, .bytes_in = 2, .packets_out = 3, .bytes_out = 4};
   ASSERT_EQ(bpf_map_update_elem(programs().map("fast_counts"), &last, &count, BPF_ANY), 0);
-  EXPECT_EQ(programs().counts().back().bytes_out, 4);
+  EXPECT_EQ(programs().memory().counts.back().bytes_out, 4);
 
   const uint32_t first = 0;
   programs().control().on = 1;
